@@ -1,0 +1,3 @@
+//! Text to checked equations: lexer, parser, formatter and checks.
+
+pub mod ast;

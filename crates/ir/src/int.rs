@@ -1,0 +1,360 @@
+//! Exact integers: sizes and index expressions, as interned polynomials.
+//!
+//! A *size* is a polynomial over the kernel's size parameters; an *index* may
+//! also hold index variables, floors of divisions and gathered values. One
+//! canonical form serves both, so equality is `==` on handles:
+//!
+//! ```text
+//! p     = c1 * a * b + c2 * a + c3           terms sorted, no zero coefficient
+//! atom  = size | var | floor(p / d) | tensor[p, ..] | value of an expression
+//! p % d = p - d * floor(p / d)               so j / S * S + j % S  is  j
+//! ceil(p / d) = floor((p + d - 1) / d)
+//! ```
+//!
+//! A division may only be built where its divisor is known to be positive.
+//! Values are mathematical integers; evaluation is exact in 64 bits.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::arena::{Arena, Id};
+use crate::tensor::{Expr, Size, Tensor, Var};
+
+/// A handle of an interned polynomial.
+pub type IntId = Id<Int>;
+/// A handle of an interned atom.
+pub type AtomId = Id<Atom>;
+
+/// What polynomials are made of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Atom {
+    /// A size parameter; at least 0.
+    Size(Id<Size>),
+    /// An index variable; 0 .. range - 1.
+    Var(Id<Var>),
+    /// `floor(p / d)` with d >= 1.
+    Div(IntId, IntId),
+    /// An element of an integer tensor, by structure: two reads of the same
+    /// element are the same atom. An `idx<N>` input is clamped when read.
+    Read(Id<Tensor>, Vec<IntId>),
+    /// Any other integer value, such as `idx<N>(e)` or an argsort.
+    Value(Id<Expr>),
+}
+
+/// A polynomial: a sum of terms, sorted by their factors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Int {
+    terms: Vec<Term>,
+}
+
+/// `coefficient * factors[0] * factors[1] * ..`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Term {
+    /// Atoms in ascending order, repeated for powers; empty for the constant.
+    pub factors: Vec<AtomId>,
+    /// Never zero.
+    pub coefficient: i64,
+}
+
+/// A polynomial too large to handle: a coefficient past 64 bits, over
+/// [`Ints::MAX_TERMS`] terms, or of a degree over [`Ints::MAX_DEGREE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooComplex;
+
+/// The interner of one kernel.
+#[derive(Clone, Debug, Default)]
+pub struct Ints {
+    ints: Arena<Int>,
+    atoms: Arena<Atom>,
+    /// By atom: the exclusive upper bound, for atoms known to be in 0 .. bound - 1.
+    bounds: Vec<Option<IntId>>,
+    known_ints: HashMap<Int, IntId>,
+    known_atoms: HashMap<Atom, AtomId>,
+}
+
+impl Int {
+    /// The terms, sorted by their factors.
+    #[must_use]
+    pub fn terms(&self) -> &[Term] {
+        &self.terms
+    }
+
+    /// Its value if it has no atoms.
+    #[must_use]
+    pub fn as_constant(&self) -> Option<i64> {
+        match self.terms.as_slice() {
+            [] => Some(0),
+            [term] if term.factors.is_empty() => Some(term.coefficient),
+            _ => None,
+        }
+    }
+
+    /// The atom that it is, if it is just one.
+    #[must_use]
+    pub fn as_atom(&self) -> Option<AtomId> {
+        match self.terms.as_slice() {
+            [Term { factors, coefficient: 1 }] if factors.len() == 1 => Some(factors[0]),
+            _ => None,
+        }
+    }
+}
+
+impl Ints {
+    /// The most terms a polynomial may have.
+    pub const MAX_TERMS: usize = 256;
+    /// The highest degree a term may have.
+    pub const MAX_DEGREE: usize = 12;
+
+    /// The polynomial behind a handle.
+    #[must_use]
+    pub fn get(&self, id: IntId) -> &Int {
+        &self.ints[id]
+    }
+
+    /// The atom behind a handle.
+    #[must_use]
+    pub fn atom(&self, id: AtomId) -> &Atom {
+        &self.atoms[id]
+    }
+
+    /// The exclusive upper bound of an atom that is known to be in `0 .. bound`.
+    #[must_use]
+    pub fn bound(&self, id: AtomId) -> Option<IntId> {
+        self.bounds[id.index()]
+    }
+
+    /// A constant.
+    pub fn constant(&mut self, value: i64) -> IntId {
+        let terms =
+            if value == 0 { vec![] } else { vec![Term { factors: vec![], coefficient: value }] };
+        self.intern(Int { terms })
+    }
+
+    /// An atom as a polynomial. `bound` is its exclusive upper bound, for atoms
+    /// that are in `0 .. bound`; an atom seen before keeps the bound it has.
+    pub fn of_atom(&mut self, atom: Atom, bound: Option<IntId>) -> IntId {
+        let id = if let Some(&id) = self.known_atoms.get(&atom) {
+            id
+        } else {
+            let id = self.atoms.push(atom.clone());
+            self.bounds.push(bound);
+            self.known_atoms.insert(atom, id);
+            id
+        };
+        self.intern(Int { terms: vec![Term { factors: vec![id], coefficient: 1 }] })
+    }
+
+    /// The atom that `id` is, if it is just one.
+    #[must_use]
+    pub fn as_atom(&self, id: IntId) -> Option<&Atom> {
+        self.get(id).as_atom().map(|atom| self.atom(atom))
+    }
+
+    /// Its value if it has no atoms.
+    #[must_use]
+    pub fn as_constant(&self, id: IntId) -> Option<i64> {
+        self.get(id).as_constant()
+    }
+
+    /// `a + b`
+    pub fn add(&mut self, a: IntId, b: IntId) -> Result<IntId, TooComplex> {
+        self.combine(a, b, 1)
+    }
+
+    /// `a - b`
+    pub fn sub(&mut self, a: IntId, b: IntId) -> Result<IntId, TooComplex> {
+        self.combine(a, b, -1)
+    }
+
+    /// `a * b`
+    pub fn mul(&mut self, a: IntId, b: IntId) -> Result<IntId, TooComplex> {
+        let mut sum = BTreeMap::new();
+        for x in &self.ints[a].terms {
+            for y in &self.ints[b].terms {
+                let mut factors = [x.factors.as_slice(), y.factors.as_slice()].concat();
+                factors.sort_unstable();
+                let product = x.coefficient.checked_mul(y.coefficient).ok_or(TooComplex)?;
+                accumulate(&mut sum, factors, product)?;
+            }
+        }
+        self.collect(sum)
+    }
+
+    /// `floor(a / d)`, for a `d` that is known to be at least 1. Multiples of
+    /// `d` among the terms of `a` are divided out; what remains is an atom.
+    /// [`crate::facts`] also drops a remainder that it proves to be in `0 .. d`.
+    pub fn div(&mut self, a: IntId, d: IntId) -> Result<IntId, TooComplex> {
+        let (quotient, rest) = self.divide_out(a, d)?;
+        if self.as_constant(rest) == Some(0) {
+            return Ok(quotient);
+        }
+        if let (Some(x), Some(y)) = (self.as_constant(rest), self.as_constant(d)) {
+            let floor = self.constant(x.div_euclid(y));
+            return self.add(quotient, floor);
+        }
+        let (rest, d) = self.reduce_fraction(rest, d)?;
+        let bound = match self.get(rest).as_atom().and_then(|atom| self.bound(atom)) {
+            Some(bound) => Some(self.ceil_div(bound, d)?),
+            None => None,
+        };
+        let floor = self.of_atom(Atom::Div(rest, d), bound);
+        self.add(quotient, floor)
+    }
+
+    /// `a - d * floor(a / d)`, for a `d` that is known to be at least 1.
+    pub fn rem(&mut self, a: IntId, d: IntId) -> Result<IntId, TooComplex> {
+        let quotient = self.div(a, d)?;
+        let multiple = self.mul(quotient, d)?;
+        self.sub(a, multiple)
+    }
+
+    /// `floor((a + d - 1) / d)`, for a `d` that is known to be at least 1.
+    pub fn ceil_div(&mut self, a: IntId, d: IntId) -> Result<IntId, TooComplex> {
+        let one = self.constant(1);
+        let above = self.add(a, d)?;
+        let above = self.sub(above, one)?;
+        self.div(above, d)
+    }
+
+    /// The value of a polynomial, given the values of its size, variable, read
+    /// and value atoms. `None` if `atom` returns it or a step leaves 64 bits.
+    pub fn eval(&self, id: IntId, atom: &mut impl FnMut(&Atom) -> Option<i64>) -> Option<i64> {
+        let mut sum = 0i64;
+        for term in &self.ints[id].terms {
+            let mut product = term.coefficient;
+            for &factor in &term.factors {
+                let value = match self.atom(factor) {
+                    // Divisions nest no deeper than the source does.
+                    Atom::Div(p, d) => {
+                        let (p, d) = (self.eval(*p, atom)?, self.eval(*d, atom)?);
+                        if d <= 0 {
+                            return None;
+                        }
+                        p.div_euclid(d)
+                    }
+                    other => atom(other)?,
+                };
+                product = product.checked_mul(value)?;
+            }
+            sum = sum.checked_add(product)?;
+        }
+        Some(sum)
+    }
+
+    /// Calls `visit` for every atom of a polynomial, also inside divisions and
+    /// inside the indices of reads; an atom comes after those inside it.
+    pub fn visit_atoms(&self, id: IntId, visit: &mut impl FnMut(AtomId, &Atom)) {
+        for term in &self.ints[id].terms {
+            for &factor in &term.factors {
+                match self.atom(factor) {
+                    Atom::Div(p, d) => {
+                        self.visit_atoms(*p, visit);
+                        self.visit_atoms(*d, visit);
+                    }
+                    Atom::Read(_, index) => index.iter().for_each(|&i| self.visit_atoms(i, visit)),
+                    Atom::Size(_) | Atom::Var(_) | Atom::Value(_) => {}
+                }
+                visit(factor, self.atom(factor));
+            }
+        }
+    }
+
+    fn combine(&mut self, a: IntId, b: IntId, sign: i64) -> Result<IntId, TooComplex> {
+        let mut sum = BTreeMap::new();
+        for term in &self.ints[a].terms {
+            accumulate(&mut sum, term.factors.clone(), term.coefficient)?;
+        }
+        for term in &self.ints[b].terms {
+            let coefficient = term.coefficient.checked_mul(sign).ok_or(TooComplex)?;
+            accumulate(&mut sum, term.factors.clone(), coefficient)?;
+        }
+        self.collect(sum)
+    }
+
+    /// `a = quotient * d + rest`, with every term of `a` that is a multiple of
+    /// `d` (where `d` is one term) in the quotient.
+    fn divide_out(&mut self, a: IntId, d: IntId) -> Result<(IntId, IntId), TooComplex> {
+        let zero = self.constant(0);
+        if a == d {
+            return Ok((self.constant(1), zero));
+        }
+        let [divisor] = self.ints[d].terms.as_slice() else { return Ok((zero, a)) };
+        let divisor = divisor.clone();
+        let (mut quotient, mut rest) = (BTreeMap::new(), BTreeMap::new());
+        for term in &self.ints[a].terms {
+            let (part, left) = match without(&term.factors, &divisor.factors) {
+                Some(factors) => {
+                    let part = term.coefficient.div_euclid(divisor.coefficient);
+                    accumulate(&mut quotient, factors, part)?;
+                    (part, term.coefficient.rem_euclid(divisor.coefficient))
+                }
+                None => (0, term.coefficient),
+            };
+            debug_assert!(part != 0 || left == term.coefficient);
+            accumulate(&mut rest, term.factors.clone(), left)?;
+        }
+        Ok((self.collect(quotient)?, self.collect(rest)?))
+    }
+
+    /// Divides numerator and denominator by their common constant factor, and
+    /// makes `floor(floor(p / a) / b)` one division.
+    fn reduce_fraction(&mut self, p: IntId, d: IntId) -> Result<(IntId, IntId), TooComplex> {
+        if let Some(&Atom::Div(inner, by)) = self.as_atom(p) {
+            let d = self.mul(by, d)?;
+            return Ok((inner, d));
+        }
+        let coefficients = [p, d].into_iter().flat_map(|id| &self.ints[id].terms);
+        let common = coefficients.fold(0, |g, term| gcd(g, term.coefficient.unsigned_abs()));
+        let Ok(common @ 2..) = i64::try_from(common) else { return Ok((p, d)) };
+        let divide = |int: &Int| {
+            let terms =
+                int.terms.iter().map(|t| Term { coefficient: t.coefficient / common, ..t.clone() });
+            Int { terms: terms.collect() }
+        };
+        let (p, d) = (divide(&self.ints[p]), divide(&self.ints[d]));
+        Ok((self.intern(p), self.intern(d)))
+    }
+
+    fn collect(&mut self, sum: BTreeMap<Vec<AtomId>, i64>) -> Result<IntId, TooComplex> {
+        let terms: Vec<_> = sum
+            .into_iter()
+            .filter(|&(_, coefficient)| coefficient != 0)
+            .map(|(factors, coefficient)| Term { factors, coefficient })
+            .collect();
+        let too_complex = terms.len() > Self::MAX_TERMS
+            || terms.iter().any(|t| t.factors.len() > Self::MAX_DEGREE);
+        if too_complex { Err(TooComplex) } else { Ok(self.intern(Int { terms })) }
+    }
+
+    fn intern(&mut self, int: Int) -> IntId {
+        if let Some(&id) = self.known_ints.get(&int) {
+            return id;
+        }
+        let id = self.ints.push(int.clone());
+        self.known_ints.insert(int, id);
+        id
+    }
+}
+
+fn accumulate(
+    sum: &mut BTreeMap<Vec<AtomId>, i64>,
+    factors: Vec<AtomId>,
+    coefficient: i64,
+) -> Result<(), TooComplex> {
+    let total = sum.entry(factors).or_insert(0);
+    *total = total.checked_add(coefficient).ok_or(TooComplex)?;
+    Ok(())
+}
+
+/// `factors` with each of `remove` taken out once, or `None` if one is missing.
+fn without(factors: &[AtomId], remove: &[AtomId]) -> Option<Vec<AtomId>> {
+    let mut left = factors.to_vec();
+    for atom in remove {
+        let at = left.iter().position(|x| x == atom)?;
+        left.remove(at);
+    }
+    Some(left)
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

@@ -1,0 +1,22 @@
+//! What every part of tilec agrees on: spans and diagnostics, exact integers
+//! (sizes and index expressions) with the facts that are known of them, the
+//! tensor IR, run-time arrays, number formats, and the reference interpreter.
+//!
+//! Nothing here knows a chip by name, reads a file or prints to a terminal.
+
+pub mod arena;
+pub mod array;
+pub mod diagnostic;
+pub mod facts;
+pub mod int;
+pub mod interpret;
+pub mod launch;
+pub mod tensor;
+
+pub use arena::{Arena, Id};
+pub use array::{Array, Data, Element};
+pub use diagnostic::{Diagnostic, Kind, Severity, Span};
+pub use facts::Facts;
+pub use int::{Atom, AtomId, IntId, Ints};
+pub use launch::Launch;
+pub use tensor::{Kernel, Module, Scalar};
