@@ -1,0 +1,43 @@
+# Every target does the set-up that it needs, and says so before it does it.
+# `make LLVM=no demo` builds without LLVM: `--target cpu` is then the interpreter.
+
+LLVM ?= yes
+export LLVM
+ifeq ($(LLVM),no)
+FEATURES := --no-default-features
+endif
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+export PATH := $(PATH):$(HOME)/.cargo/bin
+PYTHON := .venv/bin/python
+
+.PHONY: help setup demo test lint bench
+
+help:
+	@echo 'make demo    run the three examples on the CPU and check them'
+	@echo 'make test    all tests, in Rust and against the Python references'
+	@echo 'make lint    formatting and clippy, warnings as errors'
+	@echo 'make bench   measure, and write bench/results'
+	@echo 'make setup   only what the others need: LLVM 19, a compiler, .venv'
+
+setup:
+	@scripts/setup.sh
+
+demo: setup
+	cargo build --release $(FEATURES)
+	scripts/demo.sh target/release/tilec
+
+test: setup
+	cargo fmt --all --check
+	cargo test --workspace $(FEATURES)
+	cargo check --no-default-features
+	TILEC="$(CURDIR)/target/debug/tilec" $(PYTHON) -m pytest tests/reference -q
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(FEATURES) -- -D warnings
+
+bench: setup
+	cargo build --release $(FEATURES)
+	$(PYTHON) bench/run.py target/release/tilec
