@@ -1,0 +1,102 @@
+//! The text of `tilec targets` and `tilec targets NAME`.
+//!
+//! Takes chips and gives plain text; where it goes is the driver's business.
+
+use std::fmt::Write;
+
+use crate::chip::{Chip, Hopper, Machine, chips};
+use crate::setting::{Scope, settings};
+
+/// One line per target and chip: what `tilec targets` prints.
+#[must_use]
+pub fn describe_all() -> String {
+    let mut text = line("TARGET", "CHIP", "WHAT");
+    text += &line("cpu", "-", "this machine");
+    for chip in chips() {
+        text += &line(chip.family().target(), &chip.name, &chip.title);
+    }
+    text
+}
+
+/// The facts and the settings of one chip: what `tilec targets NAME` prints.
+#[must_use]
+pub fn describe(chip: &Chip) -> String {
+    let mut text = format!("{}: {}\n\n", chip.name, chip.title);
+    for (name, value) in facts(chip) {
+        writeln!(text, "  {name:<26} {value}").expect("a String takes all text");
+    }
+    text += "\nsettings of an equation\n";
+    text += &settings_of(chip, Scope::Equation);
+    text += "\nsettings of the kernel\n";
+    text += &settings_of(chip, Scope::Kernel);
+    text += "\n* a precision licence: it may change results, within what it says\n";
+    text
+}
+
+fn line(target: &str, chip: &str, what: &str) -> String {
+    format!("{target:<8}{chip:<8}{what}\n")
+}
+
+fn facts(chip: &Chip) -> Vec<(&'static str, String)> {
+    let tera = |x: f64| format!("{} T/s", x / 1e12);
+    let Machine::Hopper(hopper) = &chip.machine;
+    let mut facts = vec![
+        ("target", chip.family().target().to_owned()),
+        ("family", chip.family().name().to_owned()),
+    ];
+    facts.extend(hopper_facts(hopper));
+    facts.extend([
+        ("memory", format!("{} GB", chip.memory.bytes / 1_000_000_000)),
+        ("memory bandwidth", format!("{} GB/s", chip.memory.bytes_per_second / 1_000_000_000)),
+        ("cache, as reported", format!("{} KiB", chip.memory.cache_bytes / 1024)),
+        ("fp8 operations", tera(chip.peak.fp8)),
+        ("i8 operations", tera(chip.peak.i8)),
+        ("f16 and bf16 operations", tera(chip.peak.half)),
+        ("tf32 operations", tera(chip.peak.tf32)),
+        ("f32 operations", tera(chip.peak.fp32)),
+    ]);
+    facts
+}
+
+fn hopper_facts(hopper: &Hopper) -> Vec<(&'static str, String)> {
+    let [major, minor] = hopper.compute_capability;
+    vec![
+        ("architecture", format!("{}, compute capability {major}.{minor}", hopper.arch)),
+        ("multiprocessors", hopper.multiprocessors.to_string()),
+        ("shared memory of a block", format!("{} bytes", hopper.shared_bytes_per_block)),
+        ("registers", format!("{} per multiprocessor", hopper.registers_per_multiprocessor)),
+        (
+            "blocks in a cluster",
+            format!("{}, {} if asked for", hopper.max_cluster_portable, hopper.max_cluster),
+        ),
+    ]
+}
+
+fn settings_of(chip: &Chip, scope: Scope) -> String {
+    let mut text = String::new();
+    for setting in settings(chip.family()).filter(|setting| setting.scope == scope) {
+        let mark = if setting.licence { "*" } else { " " };
+        let (name, accepted) = (&setting.name, setting.accepted());
+        writeln!(text, "{mark} {name:<10} {accepted:<30} {}", setting.meaning)
+            .expect("a String takes all text");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_has_every_fact_and_setting() {
+        let chip = crate::chip("h200").expect("it has a table");
+        let text = describe(chip);
+        for part in ["sm_90a", "232448 bytes", "141 GB", "4800 GB/s", "1979 T/s", "494.7 T/s"] {
+            assert!(text.contains(part), "no {part} in\n{text}");
+        }
+        for setting in settings(chip.family()) {
+            assert!(text.contains(&setting.meaning), "no {} in\n{text}", setting.name);
+        }
+        assert_eq!(describe_all().lines().count(), 2 + chips().len());
+    }
+}
