@@ -29,7 +29,7 @@ pub fn describe(chip: &Chip) -> String {
     text += &settings_of(chip, Scope::Equation);
     text += "\nsettings of the kernel\n";
     text += &settings_of(chip, Scope::Kernel);
-    text += "\n* a precision licence: it may change results, within what it says\n";
+    text += "\n* a precision license: it may change results, within what it says\n";
     text
 }
 
@@ -75,7 +75,7 @@ fn hopper_facts(hopper: &Hopper) -> Vec<(&'static str, String)> {
 fn settings_of(chip: &Chip, scope: Scope) -> String {
     let mut text = String::new();
     for setting in settings(chip.family()).filter(|setting| setting.scope == scope) {
-        let mark = if setting.licence { "*" } else { " " };
+        let mark = if setting.license { "*" } else { " " };
         let (name, accepted) = (&setting.name, setting.accepted());
         writeln!(text, "{mark} {name:<10} {accepted:<30} {}", setting.meaning)
             .expect("a String takes all text");

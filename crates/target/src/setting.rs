@@ -25,7 +25,7 @@ pub struct Setting {
     pub meaning: String,
     /// Whether it may change results, within the bound that its meaning gives.
     #[serde(default)]
-    pub licence: bool,
+    pub license: bool,
     integer: Option<Integers>,
     #[serde(default)]
     words: Vec<String>,
@@ -278,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn precision_licences_are_the_documented_four() {
-        let licences: Vec<_> = all().iter().filter(|s| s.licence).map(|s| &*s.name).collect();
-        assert_eq!(licences, ["promote", "tf32", "fp8", "storage"]);
+    fn precision_licenses_are_the_documented_four() {
+        let licenses: Vec<_> = all().iter().filter(|s| s.license).map(|s| &*s.name).collect();
+        assert_eq!(licenses, ["promote", "tf32", "fp8", "storage"]);
     }
 }
