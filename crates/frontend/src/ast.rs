@@ -22,6 +22,9 @@ pub struct File {
     pub items: Vec<Item>,
     /// Every expression and size of the file.
     pub exprs: Arena<Expr>,
+    /// Names of kernels and functions that stand in the source but could not be
+    /// read, so that nobody calls them unknown as well.
+    pub unread: Vec<Name>,
 }
 
 /// What stands at the top level of a file.
@@ -235,6 +238,40 @@ pub enum ExprKind {
     },
     /// Something that could not be read and has been reported.
     Error,
+}
+
+impl ExprKind {
+    /// Calls `visit` with every expression and size that this one is made of
+    /// directly, in the order of the source.
+    pub fn each_operand(&self, mut visit: impl FnMut(Id<Expr>)) {
+        let range = |binder: &Binder, visit: &mut dyn FnMut(Id<Expr>)| binder.range.into_iter().for_each(visit);
+        match self {
+            Self::Integer(_) | Self::Fraction(_) | Self::Infinity | Self::Name(_) | Self::Error => {}
+            Self::Negate(a) | Self::Not(a) => visit(*a),
+            Self::Ceil(a, b)
+            | Self::Arithmetic(_, a, b)
+            | Self::Compare(_, a, b)
+            | Self::And(a, b)
+            | Self::Or(a, b) => [*a, *b].into_iter().for_each(visit),
+            Self::If(a, b, c) => [*a, *b, *c].into_iter().for_each(visit),
+            Self::Read(_, list) | Self::Call(_, list) => list.iter().copied().for_each(visit),
+            Self::Convert(element, list) | Self::RoundStochastic(element, list) => {
+                if let Element::Idx(size) = element {
+                    visit(*size);
+                }
+                list.iter().copied().for_each(visit);
+            }
+            Self::Reduce(_, binders, body) => {
+                binders.iter().for_each(|binder| range(binder, &mut visit));
+                visit(*body);
+            }
+            Self::Argsort { binder, descending: _, key, place } => {
+                range(binder, &mut visit);
+                visit(*key);
+                place.iter().copied().for_each(visit);
+            }
+        }
+    }
 }
 
 /// Arithmetic of two operands.

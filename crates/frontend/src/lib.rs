@@ -1,3 +1,6 @@
 //! Text to checked equations: lexer, parser, formatter and checks.
 
 pub mod ast;
+pub mod lexer;
+pub mod parse;
+pub mod report;

@@ -143,6 +143,8 @@ kinds! {
     NestedTooDeep = "nested-too-deep",
     /// Expands to more nodes than the limit.
     TooLarge = "too-large",
+    /// So many mistakes that the rest is not shown.
+    TooManyErrors = "too-many-errors",
 
     // Names.
     /// No such tensor, size or index variable.
