@@ -1,1 +1,11 @@
-//! tilec driver.
+//! The driver of tilec: one straight pipeline from text to text and
+//! diagnostics. Nothing here reads a file or prints; `main.rs` does.
+
+pub mod arrays;
+pub mod cpu;
+pub mod explain;
+pub mod phases;
+pub mod preconditions;
+pub mod program;
+pub mod render;
+pub mod stage;

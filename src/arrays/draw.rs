@@ -1,0 +1,156 @@
+//! Inputs that the caller did not give, drawn from a seed: the same seed gives
+//! the same data on every machine.
+//!
+//! Floats are standard normal, except scales, which are positive; `idx<N>` is in
+//! range, other integers small, a tensor that must be sorted is sorted.
+
+use tilec_ir::formats;
+use tilec_ir::philox::philox4x32_10;
+use tilec_ir::tensor::{Binary, ExprKind, FactKind, Tensor};
+use tilec_ir::{Array, Atom, Data, Element, Id, IntId, Kernel, Launch, Scalar};
+
+/// Draws an input of the shape it has in `launch`; `None` if it does not fit
+/// into memory.
+#[must_use]
+pub fn draw(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>, seed: u64) -> Option<Array> {
+    let element = Element::of(kernel.tensors[tensor].element);
+    let mut array = Array::zeros(element, &launch.shapes[tensor.index()])?;
+    let positive = is_scale(kernel, tensor);
+    let mut bits = Bits { key: [seed as u32, (seed >> 32) as u32], stream: tensor.index() as u32, count: 0 };
+    match &mut array.data {
+        Data::F32(x) => x.iter_mut().for_each(|v| *v = bits.float(positive)),
+        Data::I32(x) => {
+            let range = integer_range(kernel, launch, tensor);
+            x.iter_mut().for_each(|v| *v = (bits.word() % range).cast_signed());
+        }
+        Data::B16(x) => x.iter_mut().for_each(|v| *v = formats::encode(element, bits.float(positive)) as u16),
+        Data::B8(x) => x.iter_mut().for_each(|v| *v = byte(&mut bits, element, positive)),
+    }
+    if kernel.facts.iter().any(|fact| fact.kind == FactKind::Sorted(tensor)) {
+        sort_rows(&mut array);
+    }
+    Some(array)
+}
+
+fn byte(bits: &mut Bits, element: Element, positive: bool) -> u8 {
+    match element {
+        Element::F8E4M3 | Element::F8E5M2 => formats::encode(element, bits.float(positive)) as u8,
+        Element::Bool => (bits.word() & 1) as u8,
+        Element::F32 | Element::Bf16 | Element::F16 | Element::I32 | Element::I8 | Element::U8 => bits.word() as u8,
+    }
+}
+
+/// One past the largest integer drawn: the N of `idx<N>`, else 64.
+fn integer_range(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>) -> u32 {
+    let Scalar::Idx(bound) = kernel.tensors[tensor].element else { return 64 };
+    let size = |atom: &Atom| match atom {
+        Atom::Size(size) => Some(launch.sizes[size.index()]),
+        Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
+    };
+    let bound = kernel.ints.eval(bound, &mut { size }).and_then(|n| u32::try_from(n).ok());
+    bound.unwrap_or(1).max(1)
+}
+
+fn sort_rows(array: &mut Array) {
+    let row = array.shape.last().copied().unwrap_or(1).max(1);
+    let element = array.element;
+    match &mut array.data {
+        Data::F32(x) => x.chunks_mut(row).for_each(|r| r.sort_by(f32::total_cmp)),
+        Data::I32(x) => x.chunks_mut(row).for_each(<[i32]>::sort),
+        Data::B16(x) => x.chunks_mut(row).for_each(|r| sort_by_value(element, r)),
+        Data::B8(x) => x.chunks_mut(row).for_each(|r| sort_by_value(element, r)),
+    }
+}
+
+fn sort_by_value<T: Copy + Into<u32>>(element: Element, row: &mut [T]) {
+    row.sort_by(|&a, &b| formats::decode(element, a.into()).total_cmp(&formats::decode(element, b.into())));
+}
+
+/// Whether the float input is only ever a factor that is coarser than another
+/// factor of its product and than every reduction around it: a block, row,
+/// column or tensor scale.
+fn is_scale(kernel: &Kernel, tensor: Id<Tensor>) -> bool {
+    let reads = kernel.exprs.iter().filter_map(|(id, expr)| match &expr.kind {
+        ExprKind::Read(read, index) if *read == tensor => Some((id, index)),
+        _ => None,
+    });
+    let mut any = false;
+    for (id, index) in reads {
+        any = true;
+        if !coarser_factor(kernel, id, index) {
+            return false;
+        }
+    }
+    any
+}
+
+/// Whether the read `id` is multiplied by, or divides, something that depends
+/// finely on all its variables and on one more.
+fn coarser_factor(kernel: &Kernel, id: Id<tilec_ir::tensor::Expr>, index: &[IntId]) -> bool {
+    let vars = fine_vars(kernel, index);
+    let factors = product_around(kernel, id);
+    factors.iter().any(|&factor| match &kernel.exprs[factor].kind {
+        ExprKind::Read(other, other_index) if factor != id => {
+            let others = fine_vars(kernel, other_index);
+            kernel.tensors[*other].element.is_float()
+                && others.len() > vars.len()
+                && vars.iter().all(|v| others.contains(v))
+        }
+        _ => false,
+    })
+}
+
+/// The leaves of the largest product or quotient that `id` is a factor of.
+fn product_around(kernel: &Kernel, id: Id<tilec_ir::tensor::Expr>) -> Vec<Id<tilec_ir::tensor::Expr>> {
+    let mut root = id;
+    for (user, expr) in kernel.exprs.iter().skip(id.index() + 1) {
+        if let ExprKind::Binary(Binary::Mul | Binary::Div, a, b) = expr.kind
+            && (a == root || b == root)
+        {
+            root = user;
+        }
+    }
+    let (mut leaves, mut stack) = (vec![], vec![root]);
+    while let Some(next) = stack.pop() {
+        match kernel.exprs[next].kind {
+            ExprKind::Binary(Binary::Mul | Binary::Div, a, b) => stack.extend([a, b]),
+            _ => leaves.push(next),
+        }
+    }
+    leaves
+}
+
+/// The variables that an access depends on finely: as an index of their own.
+fn fine_vars(kernel: &Kernel, index: &[IntId]) -> Vec<Id<tilec_ir::tensor::Var>> {
+    let var = |&i: &IntId| match kernel.ints.as_atom(i) {
+        Some(&Atom::Var(var)) => Some(var),
+        _ => None,
+    };
+    index.iter().filter_map(var).collect()
+}
+
+/// A stream of random words: Philox with the tensor and the position as counter.
+struct Bits {
+    key: [u32; 2],
+    stream: u32,
+    count: u64,
+}
+
+impl Bits {
+    fn block(&mut self) -> [u32; 4] {
+        let counter = [self.count as u32, (self.count >> 32) as u32, self.stream, 0];
+        self.count += 1;
+        philox4x32_10(self.key, counter)
+    }
+
+    fn word(&mut self) -> u32 {
+        self.block()[0]
+    }
+
+    /// Standard normal by Box-Muller, or uniform in 0.5 .. 1.5.
+    fn float(&mut self, positive: bool) -> f32 {
+        let [a, b, ..] = self.block().map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0);
+        let normal = (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
+        if positive { (0.5 + a) as f32 } else { normal as f32 }
+    }
+}

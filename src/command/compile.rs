@@ -1,0 +1,54 @@
+//! `tilec compile`: a kernel to files, or one stage of it to standard output.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tilec::stage::{self, Stage};
+
+use super::{Reporter, Selection, Stop, print};
+
+/// What to compile, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+    /// The folder for the compiled files; made if missing.
+    #[arg(short, value_name = "DIR", default_value = ".")]
+    output: PathBuf,
+    /// Prints a stage instead of compiling; `all` writes every stage to a
+    /// numbered file beside the compiled ones.
+    #[arg(long, value_enum)]
+    emit: Option<Stage>,
+}
+
+pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
+    let selection = &arguments.selection;
+    let (text, program) = selection.load(reporter)?;
+    let kernel = program.kernel(selection.kernel.as_deref()).map_err(Stop::Usage)?;
+    let compilation = stage::Compilation::new(kernel, &selection.set).map_err(|diagnostics| {
+        reporter.report(&selection.file, &text, &diagnostics);
+        Stop::Usage("the sizes given by --set do not fit the kernel".to_owned())
+    })?;
+    match arguments.emit {
+        None => write_all(&arguments.output, compilation.files().map_err(Stop::Target)?),
+        Some(Stage::All) => {
+            write_all(&arguments.output, compilation.stages().map_err(Stop::Target)?)?;
+            write_all(&arguments.output, compilation.files().map_err(Stop::Target)?)
+        }
+        Some(stage) => {
+            print(&compilation.text(stage).map_err(Stop::Target)?);
+            Ok(())
+        }
+    }
+}
+
+fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<(), Stop> {
+    let failed = |path: &Path, e: &std::io::Error| Stop::Usage(format!("`{}` cannot be written: {e}", path.display()));
+    std::fs::create_dir_all(folder).map_err(|e| failed(folder, &e))?;
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|e| failed(&path, &e))?;
+        print(&format!("wrote {}\n", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! The subcommands, one file each, and what they share: reading sources,
+//! printing, and the reasons to stop.
+
+pub(crate) mod check;
+pub(crate) mod compile;
+pub(crate) mod explain;
+pub(crate) mod fmt;
+mod memory;
+mod progress;
+pub(crate) mod run;
+mod source;
+mod tensors;
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use tilec::program::Program;
+use tilec::render;
+use tilec_ir::Diagnostic;
+
+pub(crate) use source::read as read_source;
+
+/// Why a command ends without success, and the exit code that says so.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The program has errors, already reported: 1.
+    Program,
+    /// The command line, or a file or array that it names, is wrong: 2.
+    Usage(String),
+    /// The target or the device can't: 3.
+    Target(String),
+    /// `--check` found a difference, already reported: 4.
+    Difference,
+}
+
+impl Stop {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Program => 1,
+            Self::Usage(_) => 2,
+            Self::Target(_) => 3,
+            Self::Difference => 4,
+        }
+    }
+}
+
+/// Where mistakes go: text or JSON, on standard error.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    json: bool,
+    color: bool,
+}
+
+impl Reporter {
+    pub(crate) fn new(json: bool) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { json, color: wanted && std::io::stderr().is_terminal() }
+    }
+
+    /// Reports the mistakes found in a source.
+    pub(crate) fn report(&self, path: &Path, text: &str, diagnostics: &[Diagnostic]) {
+        let name = path.to_string_lossy();
+        let rendered = if self.json {
+            render::json(&name, text, diagnostics)
+        } else {
+            render::text(&name, text, diagnostics, self.color)
+        };
+        eprint_all(&rendered);
+    }
+
+    /// Reports why the command stops.
+    pub(crate) fn stop(&self, stop: &Stop) -> ExitCode {
+        if let Stop::Usage(message) | Stop::Target(message) = stop {
+            let line = if self.json {
+                serde_json::json!({ "severity": "error", "message": message }).to_string()
+            } else {
+                format!("error: {message}")
+            };
+            eprint_all(&(line + "\n"));
+        }
+        ExitCode::from(stop.code())
+    }
+}
+
+/// Which kernel, for which target, with which sizes.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// The .tile file.
+    pub(crate) file: std::path::PathBuf,
+    /// Which kernel of the file; not needed if it has one.
+    #[arg(long)]
+    pub(crate) kernel: Option<String>,
+    /// What to compile for.
+    #[arg(long, value_enum)]
+    pub(crate) target: Target,
+    /// A chip of the target; see `tilec targets`.
+    #[arg(long)]
+    pub(crate) chip: Option<String>,
+    /// Binds a size parameter; may be repeated.
+    #[arg(long, value_name = "NAME=INT", value_parser = size_setting)]
+    pub(crate) set: Vec<(String, i64)>,
+}
+
+/// What code is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// This machine's processor.
+    Cpu,
+    /// NVIDIA GPUs.
+    Cuda,
+    /// Tenstorrent Tensix.
+    Tt,
+}
+
+impl Target {
+    /// The target's name on the command line and in the chip tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Tt => "tt",
+        }
+    }
+}
+
+impl Selection {
+    /// Reads and checks the file, reporting what is wrong, and checks target and chip.
+    pub(crate) fn load(&self, reporter: &Reporter) -> Result<(String, Program), Stop> {
+        check_chip(Some(self.target), self.chip.as_deref())?;
+        let (text, program) = load(&self.file, reporter)?;
+        if self.target != Target::Cpu {
+            return Err(Stop::Target(format!(
+                "the target {} comes later; this version compiles for --target cpu",
+                self.target.name()
+            )));
+        }
+        Ok((text, program))
+    }
+}
+
+/// Checks that a chip exists and belongs to the target, if one is given.
+pub(crate) fn check_chip(target: Option<Target>, chip: Option<&str>) -> Result<(), Stop> {
+    let Some(name) = chip else { return Ok(()) };
+    let Some(chip) = tilec_target::chip(name) else {
+        let known: Vec<_> = tilec_target::chips().iter().map(|chip| chip.name.as_str()).collect();
+        return Err(Stop::Usage(format!("no chip is called `{name}`; the known chips are {}", known.join(", "))));
+    };
+    match target {
+        Some(target) if chip.family().target() != target.name() => Err(Stop::Usage(format!(
+            "the chip {name} belongs to --target {}, not to --target {}",
+            chip.family().target(),
+            target.name()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Reads and checks a file and reports what is wrong with it.
+pub(crate) fn load(path: &Path, reporter: &Reporter) -> Result<(String, Program), Stop> {
+    let text = read_source(path, reporter)?;
+    let program = Program::check(&text);
+    reporter.report(path, &text, &program.diagnostics);
+    if program.has_errors() { Err(Stop::Program) } else { Ok((text, program)) }
+}
+
+/// `tilec targets [NAME]`
+pub(crate) fn targets(name: Option<&str>) -> Result<(), Stop> {
+    check_chip(None, name)?;
+    match name.and_then(tilec_target::chip) {
+        Some(chip) => print(&tilec_target::describe(chip)),
+        None => print(&tilec_target::describe_all()),
+    }
+    Ok(())
+}
+
+/// `tilec phases`
+pub(crate) fn phases() -> Result<(), Stop> {
+    print(&tilec::phases::checklist());
+    Ok(())
+}
+
+/// Prints to standard output; a closed pipe is the reader's choice, not an error.
+pub(crate) fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn eprint_all(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Parses `NAME=INT`.
+fn size_setting(text: &str) -> Result<(String, i64), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=INT, for example `S=8`")?;
+    let value = value.trim().parse::<i64>().map_err(|_| format!("`{value}` is not an integer"))?;
+    if name.trim().is_empty() {
+        return Err("the name of the size is missing before `=`".to_owned());
+    }
+    if value < 0 {
+        return Err(format!("sizes are at least 0, and {value} is not"));
+    }
+    Ok((name.trim().to_owned(), value))
+}

@@ -1,0 +1,130 @@
+//! The arrays of a run: given in files or drawn, shown in a table, written.
+
+use std::path::{Path, PathBuf};
+
+use comfy_table::{Table, presets};
+use tilec::arrays::{self, Format, draw, npy, safetensors};
+use tilec_ir::tensor::{Role, Tensor};
+use tilec_ir::{Array, Element, Id, Kernel, Launch};
+
+use super::Stop;
+
+/// A tensor's name and the file it is read from or written to.
+pub(crate) type Named = (String, PathBuf);
+
+/// Parses `NAME=PATH`.
+pub(crate) fn named(text: &str) -> Result<Named, String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err("write it as NAME=PATH, for example `x=x.npy`".to_owned()),
+    }
+}
+
+/// Reads the inputs that are given, in the order of the kernel's inputs.
+pub(crate) fn read(kernel: &Kernel, given: &[Named]) -> Result<Vec<Option<Array>>, Stop> {
+    check_names(kernel, Role::Input, "input", given)?;
+    let inputs = kernel.tensors_of(Role::Input).map(|tensor| {
+        let tensor = &kernel.tensors[tensor];
+        let file = given.iter().find(|(name, _)| *name == tensor.name);
+        file.map(|(_, path)| read_one(tensor, path)).transpose()
+    });
+    inputs.collect()
+}
+
+/// Every name is a tensor of that role, and none is given twice.
+pub(crate) fn check_names(kernel: &Kernel, role: Role, what: &str, given: &[Named]) -> Result<(), Stop> {
+    let names: Vec<_> = kernel.tensors_of(role).map(|t| kernel.tensors[t].name.as_str()).collect();
+    for (position, (name, _)) in given.iter().enumerate() {
+        if !names.contains(&name.as_str()) {
+            return Err(Stop::Usage(format!(
+                "kernel `{}` has no {what} `{name}`; its {what}s are {}",
+                kernel.name,
+                names.join(", ")
+            )));
+        }
+        if given[..position].iter().any(|(earlier, _)| earlier == name) {
+            return Err(Stop::Usage(format!("the {what} `{name}` is given twice")));
+        }
+    }
+    Ok(())
+}
+
+fn read_one(tensor: &Tensor, path: &Path) -> Result<Array, Stop> {
+    let shown = path.display();
+    let format = Format::of(path).map_err(Stop::Usage)?;
+    if path.is_dir() {
+        return Err(Stop::Usage(format!("`{shown}`, given for `{}`, is a directory", tensor.name)));
+    }
+    let bytes = std::fs::read(path)
+        .map_err(|e| Stop::Usage(format!("`{shown}`, given for `{}`, cannot be read: {e}", tensor.name)))?;
+    arrays::decode(format, &bytes, &tensor.name, Element::of(tensor.element))
+        .map_err(|reason| Stop::Usage(format!("`{shown}`, given for `{}`, {reason}", tensor.name)))
+}
+
+/// Draws the inputs that are missing.
+pub(crate) fn complete(
+    kernel: &Kernel,
+    launch: &Launch,
+    inputs: Vec<Option<Array>>,
+    seed: u64,
+) -> Result<Vec<Array>, Stop> {
+    let tensors = kernel.tensors_of(Role::Input);
+    let complete = tensors.zip(inputs).map(|(tensor, input)| match input {
+        Some(array) => Ok(array),
+        None => draw::draw(kernel, launch, tensor, seed).ok_or_else(|| {
+            Stop::Target(format!("not enough memory for the input `{}`", kernel.tensors[tensor].name))
+        }),
+    });
+    complete.collect()
+}
+
+/// Writes the outputs that are asked for; tensors that name the same
+/// `.safetensors` file share it.
+pub(crate) fn write(kernel: &Kernel, outputs: &[Array], wanted: &[Named]) -> Result<(), Stop> {
+    let output = |name: &str| {
+        let position = kernel.tensors_of(Role::Output).position(|t| kernel.tensors[t].name == name);
+        &outputs[position.expect("names of outputs have been checked")]
+    };
+    for (position, (name, path)) in wanted.iter().enumerate() {
+        let bytes = match Format::of(path).map_err(Stop::Usage)? {
+            Format::Npy => npy::encode(output(name)),
+            Format::Safetensors if wanted[..position].iter().any(|(_, earlier)| earlier == path) => continue,
+            Format::Safetensors => {
+                let together = wanted.iter().filter(|(_, other)| other == path);
+                safetensors::encode(&together.map(|(n, _)| (n.as_str(), output(n))).collect::<Vec<_>>())
+            }
+        };
+        std::fs::write(path, bytes)
+            .map_err(|e| Stop::Usage(format!("`{}` cannot be written: {e}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// A table of tensors: name, type, shape, norm and where it came from.
+pub(crate) fn table<'a>(rows: impl Iterator<Item = (&'a Tensor, &'a Array, String)>) -> String {
+    let mut table = new_table(&["tensor", "type", "shape", "norm", ""]);
+    for (tensor, array, origin) in rows {
+        let shape: Vec<_> = array.shape.iter().map(ToString::to_string).collect();
+        let norm = format!("{:.6e}", norm(array));
+        table.add_row([&tensor.name, array.element.name(), &shape.join(" x "), &norm, &origin]);
+    }
+    format!("{table}\n")
+}
+
+/// An empty table in the one style that the command line uses.
+pub(crate) fn new_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table
+}
+
+/// The Euclidean norm of the finite elements.
+fn norm(array: &Array) -> f64 {
+    let values = (0..array.data.len()).map(|i| f64::from(array.f32_at(i)));
+    values.filter(|v| v.is_finite()).map(|v| v * v).sum::<f64>().sqrt()
+}
+
+/// The tensor's element type as written in the language, `idx<N>` included.
+pub(crate) fn inputs_of(kernel: &Kernel) -> Vec<Id<Tensor>> {
+    kernel.tensors_of(Role::Input).collect()
+}

@@ -1,0 +1,74 @@
+//! What a kernel presumes of the values of its inputs, checked on the data: the
+//! debug launch. Names the first offender of each kind and input.
+
+use tilec_ir::tensor::{FactKind, Role, Tensor};
+use tilec_ir::{Array, Atom, Data, Diagnostic, Id, Kernel, Kind, Launch, Scalar};
+
+/// Checks `sorted`, `finite` and the range of `idx` inputs; inputs in the order
+/// of the kernel's.
+#[must_use]
+pub fn check(kernel: &Kernel, launch: &Launch, inputs: &[Array]) -> Vec<Diagnostic> {
+    let arrays: Vec<_> = kernel.tensors_of(Role::Input).zip(inputs).collect();
+    let of = |tensor: Id<Tensor>| arrays.iter().find(|(id, _)| *id == tensor).map(|(_, array)| *array);
+    let facts = kernel.facts.iter().filter_map(|fact| {
+        let (tensor, offender) = match fact.kind {
+            FactKind::Sorted(tensor) => (tensor, of(tensor).and_then(first_unsorted)),
+            FactKind::Finite(tensor) => (tensor, of(tensor).and_then(first_infinite)),
+            FactKind::Equal(..) | FactKind::AtMost(..) | FactKind::Less(..) => return None,
+        };
+        let at = place(&kernel.tensors[tensor], of(tensor)?, offender?);
+        let message = format!("`{}` does not hold: {at}", fact.text);
+        Some(Diagnostic::new(Kind::BadData, fact.span, message).help("give data that fits, or drop the fact"))
+    });
+    facts.chain(arrays.iter().filter_map(|&(id, array)| out_of_range(kernel, launch, id, array))).collect()
+}
+
+fn first_unsorted(array: &Array) -> Option<usize> {
+    let row = array.shape.last().copied().unwrap_or(1).max(1);
+    let descends = |&i: &usize| {
+        i % row != 0
+            && match &array.data {
+                Data::I32(x) => x[i - 1] > x[i],
+                Data::F32(_) | Data::B16(_) | Data::B8(_) => !(array.f32_at(i - 1) <= array.f32_at(i)),
+            }
+    };
+    (1..array.data.len()).find(descends)
+}
+
+fn first_infinite(array: &Array) -> Option<usize> {
+    (0..array.data.len()).find(|&i| !array.f32_at(i).is_finite())
+}
+
+fn out_of_range(kernel: &Kernel, launch: &Launch, id: Id<Tensor>, array: &Array) -> Option<Diagnostic> {
+    let tensor = &kernel.tensors[id];
+    let (Scalar::Idx(bound), Data::I32(values)) = (tensor.element, &array.data) else { return None };
+    let bound = kernel.ints.eval(bound, &mut |atom| match atom {
+        Atom::Size(size) => Some(launch.sizes[size.index()]),
+        Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
+    })?;
+    let offender = values.iter().position(|&v| !(0..bound).contains(&i64::from(v)))?;
+    let at = place(tensor, array, offender);
+    let message = format!("{at} is not in 0 .. {}", bound - 1);
+    let help = "an ordinary launch clamps such values when they are read";
+    Some(Diagnostic::new(Kind::BadData, tensor.span, message).help(help))
+}
+
+/// `x[3, 5] = nan`
+fn place(tensor: &Tensor, array: &Array, offender: usize) -> String {
+    let mut rest = offender;
+    let mut index = vec![];
+    for &dimension in array.shape.iter().rev() {
+        index.push((rest % dimension).to_string());
+        rest /= dimension;
+    }
+    index.reverse();
+    let value = match &array.data {
+        Data::I32(x) => x[offender].to_string(),
+        Data::F32(_) | Data::B16(_) | Data::B8(_) => array.f32_at(offender).to_string(),
+    };
+    if index.is_empty() {
+        format!("{} = {value}", tensor.name)
+    } else {
+        format!("{}[{}] = {value}", tensor.name, index.join(", "))
+    }
+}

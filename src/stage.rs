@@ -1,0 +1,108 @@
+//! The pipeline behind the front end, stage by stage, with the text of each.
+//!
+//! ```text
+//! tensor --specialize--> specialized --normalize--> canonical
+//!                             |
+//!                             +--> llvm --> object file and C header
+//! ```
+
+use clap::ValueEnum;
+use tilec_ir::{Diagnostic, Kernel, print, verify};
+use tilec_passes::{canonical::Canonical, normalize, specialize};
+
+/// A level of the pipeline that can be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// The checked equations.
+    Tensor,
+    /// The equations with the sizes of `--set` bound.
+    Specialized,
+    /// The canonical equations that recognizers read.
+    Canonical,
+    /// The LLVM module of the CPU target, before optimization.
+    Llvm,
+    /// Every stage, one numbered file each.
+    All,
+}
+
+/// A kernel on its way through the pipeline.
+#[derive(Debug)]
+pub struct Compilation<'a> {
+    kernel: &'a Kernel,
+    specialized: Kernel,
+    canonical: Canonical,
+}
+
+impl<'a> Compilation<'a> {
+    /// Takes a checked kernel to its canonical form, verified at every level.
+    pub fn new(kernel: &'a Kernel, set: &[(String, i64)]) -> Result<Self, Vec<Diagnostic>> {
+        verify::assert_valid(kernel);
+        let specialized = specialize::specialize(kernel, set)?;
+        verify::assert_valid(&specialized);
+        let canonical = normalize::normalize(&specialized);
+        verify::assert_valid(canonical.kernel());
+        Ok(Self { kernel, specialized, canonical })
+    }
+
+    /// The text of a stage; of `All`, the texts of all stages.
+    pub fn text(&self, stage: Stage) -> Result<String, String> {
+        match stage {
+            Stage::Tensor => Ok(print::print(self.kernel)),
+            Stage::Specialized => Ok(print::print(&self.specialized)),
+            Stage::Canonical => Ok(self.canonical.to_string()),
+            Stage::Llvm => llvm_text(&self.specialized),
+            Stage::All => self.stages().map(|files| {
+                let text = |(name, bytes): (String, Vec<u8>)| format!("// {name}\n{}\n", String::from_utf8_lossy(&bytes));
+                files.into_iter().map(text).collect()
+            }),
+        }
+    }
+
+    /// Every stage as a numbered file.
+    pub fn stages(&self) -> Result<Vec<(String, Vec<u8>)>, String> {
+        let mut stages = vec![
+            (Stage::Tensor, "1.tensor.txt"),
+            (Stage::Specialized, "2.specialized.txt"),
+            (Stage::Canonical, "3.canonical.txt"),
+        ];
+        if cfg!(feature = "llvm") {
+            stages.push((Stage::Llvm, "4.ll"));
+        }
+        let file = |(stage, ending): (Stage, &str)| {
+            self.text(stage).map(|text| (format!("{}.{ending}", self.kernel.name), text.into_bytes()))
+        };
+        stages.into_iter().map(file).collect()
+    }
+
+    /// What compiling for the CPU makes: an object file and its C header.
+    pub fn files(&self) -> Result<Vec<(String, Vec<u8>)>, String> {
+        cpu_files(&self.specialized)
+    }
+}
+
+#[cfg(feature = "llvm")]
+fn llvm_text(kernel: &Kernel) -> Result<String, String> {
+    Ok(tilec_codegen_cpu::compile(kernel)?.llvm_ir())
+}
+
+#[cfg(feature = "llvm")]
+fn cpu_files(kernel: &Kernel) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let name = &kernel.name;
+    let object = tilec_codegen_cpu::compile(kernel)?.object();
+    let header = tilec_codegen_cpu::header(kernel).into_bytes();
+    Ok(vec![(format!("{name}.o"), object), (format!("{name}.h"), header)])
+}
+
+#[cfg(not(feature = "llvm"))]
+const WITHOUT_LLVM: &str = "this build of tilec has no LLVM: it can run kernels (tilec run), but not compile \
+    them for the CPU; build it with the feature `llvm`";
+
+#[cfg(not(feature = "llvm"))]
+fn llvm_text(_: &Kernel) -> Result<String, String> {
+    Err(WITHOUT_LLVM.to_owned())
+}
+
+#[cfg(not(feature = "llvm"))]
+fn cpu_files(_: &Kernel) -> Result<Vec<(String, Vec<u8>)>, String> {
+    Err(WITHOUT_LLVM.to_owned())
+}
