@@ -1,94 +1,181 @@
 //! What is known of integers, and what follows from it.
+//!
+//! [`Facts`] answers "yes, for sure" or "cannot prove", in three stages, each
+//! tried only when the one before has failed: by looking (equal handles, a bare
+//! variable under its bound), by putting bounds in the place of atoms
+//! ([`bounds`]), and by refuting the negation ([`system`], [`linear`]).
+//!
+//! Sizes are at least 0; a bounded atom that is asked about has a value, so it
+//! is in `0 .. bound` and its bound is at least 1.
 
-use crate::int::{IntId, Ints, TooComplex};
+mod bounds;
+mod linear;
+mod poly;
+mod simplify;
+mod system;
+#[cfg(test)]
+mod tests;
+
+use crate::int::{Atom, AtomId, IntId, Ints};
+use bounds::{Bounds, Prefer};
+use poly::Poly;
+use system::Relevant;
 
 /// Facts in scope.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {}
+pub struct Facts {
+    known: Vec<Known>,
+}
+
+/// `poly >= 0`, or `poly == 0`.
+#[derive(Clone, Debug)]
+struct Known {
+    poly: Poly,
+    equal: bool,
+    /// What it is about: its atoms and those inside divisions.
+    atoms: Vec<AtomId>,
+}
 
 /// A place to return to; see [`Facts::reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(usize);
 
+/// How much work an answer is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effort {
+    /// Microseconds.
+    Quick,
+    /// Up to a few milliseconds.
+    Thorough,
+}
+
 impl Facts {
     /// How many facts there are, to return to later.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark(0)
+        Mark(self.known.len())
     }
 
     /// Forgets what was assumed since the mark.
     pub fn reset(&mut self, mark: Mark) {
-        let _ = mark;
+        self.known.truncate(mark.0);
     }
 
     /// From here on `a <= b`.
     pub fn assume_at_most(&mut self, ints: &mut Ints, a: IntId, b: IntId) {
-        let _ = (ints, a, b);
+        self.assume(ints, Poly::difference(ints, b, a), false);
+    }
+
+    /// From here on `a < b`.
+    pub fn assume_less(&mut self, ints: &mut Ints, a: IntId, b: IntId) {
+        self.assume(ints, Poly::difference(ints, b, a).and_then(|p| p.plus_constant(-1)), false);
     }
 
     /// From here on `a == b`.
     pub fn assume_equal(&mut self, ints: &mut Ints, a: IntId, b: IntId) {
-        let _ = (ints, a, b);
+        self.assume(ints, Poly::difference(ints, b, a), true);
     }
 
     /// From here on some `v` with `0 <= v < range` exists (an index variable in
     /// scope), so that `1 <= range`.
     pub fn assume_not_empty(&mut self, ints: &mut Ints, range: IntId) {
-        let _ = (ints, range);
+        self.assume(ints, Poly::of(ints, range).plus_constant(-1), false);
+    }
+
+    fn assume(&mut self, ints: &Ints, poly: Option<Poly>, equal: bool) {
+        // What is too large to state is not used, which is safe.
+        let Some(poly) = poly else { return };
+        if poly.as_constant().is_some_and(|value| if equal { value == 0 } else { value >= 0 }) {
+            return;
+        }
+        let atoms = system::deep_atoms(ints, &poly);
+        self.known.push(Known { poly, equal, atoms });
     }
 
     /// Whether `a <= b` follows.
     pub fn at_most(&self, ints: &mut Ints, a: IntId, b: IntId) -> bool {
-        let _ = (ints, a, b);
-        false
+        a == b
+            || by_looking(ints, a, b)
+            || self.holds(ints, Poly::difference(ints, b, a), Effort::Thorough)
     }
 
     /// Whether `a < b` follows.
     pub fn less(&self, ints: &mut Ints, a: IntId, b: IntId) -> bool {
-        let _ = (ints, a, b);
-        false
+        if ints.get(a).as_atom().is_some_and(|atom| ints.bound(atom) == Some(b)) {
+            return true;
+        }
+        let goal = Poly::difference(ints, b, a).and_then(|p| p.plus_constant(-1));
+        self.holds(ints, goal, Effort::Thorough)
     }
 
     /// Whether `a == b` follows.
     pub fn equal(&self, ints: &mut Ints, a: IntId, b: IntId) -> bool {
-        let _ = ints;
-        a == b
+        a == b || self.at_most(ints, a, b) && self.at_most(ints, b, a)
     }
 
-    /// Whether `d` is known to divide `a` without remainder (`d >= 1` known).
-    pub fn divides(&self, ints: &mut Ints, d: IntId, a: IntId) -> bool {
-        let _ = (ints, d, a);
-        false
+    /// Whether `1 <= a` follows.
+    pub fn positive(&self, ints: &mut Ints, a: IntId) -> bool {
+        self.holds(ints, Poly::of(ints, a).plus_constant(-1), Effort::Thorough)
+    }
+
+    /// Whether `0 <= a` follows.
+    pub fn not_negative(&self, ints: &mut Ints, a: IntId) -> bool {
+        self.holds(ints, Some(Poly::of(ints, a)), Effort::Thorough)
+    }
+
+    /// Whether `a != 0` follows.
+    pub fn not_zero(&self, ints: &mut Ints, a: IntId) -> bool {
+        let below = Poly::of(ints, a).negated().and_then(|p| p.plus_constant(-1));
+        self.positive(ints, a) || self.holds(ints, below, Effort::Thorough)
     }
 
     /// Whether the facts contradict each other.
     pub fn contradictory(&self, ints: &mut Ints) -> bool {
-        let _ = ints;
-        false
+        let atoms = self.known.iter().flat_map(|known| known.poly.atoms()).collect();
+        self.known.iter().any(|k| k.poly.as_constant().is_some_and(|v| v < 0 || k.equal))
+            || Relevant::of(ints, atoms, &self.known).refutes(None)
     }
 
-    /// `floor(a / d)` simplified with the facts; `d >= 1` must be known.
-    pub fn div(&self, ints: &mut Ints, a: IntId, d: IntId) -> Result<IntId, TooComplex> {
-        ints.div(a, d)
+    /// Whether `goal >= 0` follows.
+    fn holds(&self, ints: &Ints, goal: Option<Poly>, effort: Effort) -> bool {
+        let Some(goal) = goal else { return false };
+        if let Some(value) = goal.as_constant() {
+            return value >= 0 || effort == Effort::Thorough && self.refutes(ints, &goal);
+        }
+        if Bounds::new(ints, &[]).obvious(&goal) {
+            return true;
+        }
+        let relevant = Relevant::of(ints, goal.atoms(), &self.known);
+        let mut bounds = Bounds::new(ints, relevant.statements());
+        let mut stuck = Vec::new();
+        for prefer in [Prefer::Bound, Prefer::Division] {
+            match bounds.reduce(&goal, prefer, 3) {
+                Ok(()) => return true,
+                Err(left) => stuck.push(left),
+            }
+        }
+        let negated = |p: &Poly| p.negated().and_then(|p| p.plus_constant(-1));
+        effort == Effort::Thorough
+            && [goal, stuck.swap_remove(0)]
+                .iter()
+                .filter_map(negated)
+                .any(|negation| relevant.refutes(Some(&negation)))
     }
 
-    /// `a % d` simplified with the facts; `d >= 1` must be known.
-    pub fn rem(&self, ints: &mut Ints, a: IntId, d: IntId) -> Result<IntId, TooComplex> {
-        ints.rem(a, d)
+    /// Whether a false goal follows all the same, from facts that contradict
+    /// each other, as they do in a branch that is never taken.
+    fn refutes(&self, ints: &Ints, goal: &Poly) -> bool {
+        let _ = goal;
+        let atoms: Vec<AtomId> = self.known.iter().flat_map(|known| known.poly.atoms()).collect();
+        !atoms.is_empty() && Relevant::of(ints, atoms, &self.known).refutes(None)
     }
+}
 
-    /// The smallest known `n` with `0 <= a < n`, as a polynomial over sizes
-    /// alone, if `a` has such bounds: the type `idx<n>` of an integer.
-    pub fn range(&self, ints: &mut Ints, a: IntId) -> Option<IntId> {
-        let _ = (ints, a);
-        None
+/// `0 <= x` for a size or a bounded atom; the most common question.
+fn by_looking(ints: &Ints, a: IntId, b: IntId) -> bool {
+    if ints.as_constant(a) != Some(0) {
+        return false;
     }
-
-    /// A fact `x <= y` about sizes alone which, if it were stated, would prove
-    /// `a <= b`: the missing `where` clause.
-    pub fn missing(&self, ints: &mut Ints, a: IntId, b: IntId) -> Option<(IntId, IntId)> {
-        let _ = (ints, a, b);
-        None
-    }
+    let Some(atom) = ints.get(b).as_atom() else { return false };
+    ints.bound(atom).is_some() || matches!(ints.atom(atom), Atom::Size(_))
 }

@@ -170,10 +170,8 @@ impl Ints {
         let mut sum = BTreeMap::new();
         for x in &self.ints[a].terms {
             for y in &self.ints[b].terms {
-                let mut factors = [x.factors.as_slice(), y.factors.as_slice()].concat();
-                factors.sort_unstable();
-                let product = x.coefficient.checked_mul(y.coefficient).ok_or(TooComplex)?;
-                accumulate(&mut sum, factors, product)?;
+                let coefficient = x.coefficient.checked_mul(y.coefficient).ok_or(TooComplex)?;
+                accumulate(&mut sum, product(&x.factors, &y.factors), coefficient)?;
             }
         }
         self.collect(sum)
@@ -183,12 +181,18 @@ impl Ints {
     /// `d` among the terms of `a` are divided out; what remains is an atom.
     /// [`crate::facts`] also drops a remainder that it proves to be in `0 .. d`.
     pub fn div(&mut self, a: IntId, d: IntId) -> Result<IntId, TooComplex> {
-        let (quotient, rest) = self.divide_out(a, d)?;
-        if self.as_constant(rest) == Some(0) {
-            return Ok(quotient);
+        // Under facts that contradict each other anything is known to be positive.
+        if self.as_constant(d).is_some_and(|d| d <= 0) {
+            return Err(TooComplex);
         }
-        if let (Some(x), Some(y)) = (self.as_constant(rest), self.as_constant(d)) {
-            let floor = self.constant(x.div_euclid(y));
+        let (quotient, rest) = self.divide_out(a, d)?;
+        let floor = match (self.as_constant(rest), self.as_constant(d)) {
+            (Some(x), Some(y)) => Some(x.div_euclid(y)),
+            (Some(x @ (0 | -1)), None) => Some(x),
+            _ => None,
+        };
+        if let Some(floor) = floor {
+            let floor = self.constant(floor);
             return self.add(quotient, floor);
         }
         let (rest, d) = self.reduce_fraction(rest, d)?;
@@ -270,27 +274,30 @@ impl Ints {
         self.collect(sum)
     }
 
-    /// `a = quotient * d + rest`, with every term of `a` that is a multiple of
-    /// `d` (where `d` is one term) in the quotient.
-    fn divide_out(&mut self, a: IntId, d: IntId) -> Result<(IntId, IntId), TooComplex> {
+    /// `a = quotient * d + rest`, with every multiple of `d` that is seen among
+    /// the terms of `a` in the quotient.
+    pub(crate) fn divide_out(&mut self, a: IntId, d: IntId) -> Result<(IntId, IntId), TooComplex> {
         let zero = self.constant(0);
         if a == d {
             return Ok((self.constant(1), zero));
         }
-        let [divisor] = self.ints[d].terms.as_slice() else { return Ok((zero, a)) };
-        let divisor = divisor.clone();
-        let (mut quotient, mut rest) = (BTreeMap::new(), BTreeMap::new());
+        let divisor = self.ints[d].terms.clone();
+        let Some(lead) = divisor.iter().max_by_key(|t| (t.factors.len(), &t.factors)) else {
+            return Ok((zero, a));
+        };
+        let terms = self.ints[a].terms.iter().map(|t| (t.factors.clone(), t.coefficient));
+        let (mut quotient, mut rest) = (BTreeMap::new(), terms.collect::<BTreeMap<_, _>>());
         for term in &self.ints[a].terms {
-            let (part, left) = match without(&term.factors, &divisor.factors) {
-                Some(factors) => {
-                    let part = term.coefficient.div_euclid(divisor.coefficient);
-                    accumulate(&mut quotient, factors, part)?;
-                    (part, term.coefficient.rem_euclid(divisor.coefficient))
-                }
-                None => (0, term.coefficient),
-            };
-            debug_assert!(part != 0 || left == term.coefficient);
-            accumulate(&mut rest, term.factors.clone(), left)?;
+            let Some(by) = without(&term.factors, &lead.factors) else { continue };
+            let part = multiples(&rest, &divisor, &by).ok_or(TooComplex)?;
+            if part == 0 {
+                continue;
+            }
+            for t in &divisor {
+                let less = t.coefficient.checked_mul(part).and_then(i64::checked_neg);
+                accumulate(&mut rest, product(&by, &t.factors), less.ok_or(TooComplex)?)?;
+            }
+            accumulate(&mut quotient, by, part)?;
         }
         Ok((self.collect(quotient)?, self.collect(rest)?))
     }
@@ -343,6 +350,27 @@ fn accumulate(
     let total = sum.entry(factors).or_insert(0);
     *total = total.checked_add(coefficient).ok_or(TooComplex)?;
     Ok(())
+}
+
+/// How often `by * divisor` is contained in `sum`. For a divisor of one term
+/// that leaves a coefficient of at least 0; a longer one must be there as a whole.
+fn multiples(sum: &BTreeMap<Vec<AtomId>, i64>, divisor: &[Term], by: &[AtomId]) -> Option<i64> {
+    let there = |t: &Term| sum.get(&product(by, &t.factors)).copied().unwrap_or(0);
+    if let [only] = divisor {
+        return there(only).checked_div_euclid(only.coefficient);
+    }
+    let mut parts = Vec::new();
+    for term in divisor {
+        parts.push(there(term).checked_div(term.coefficient)?);
+    }
+    let same_sign = parts.iter().all(|&x| x > 0) || parts.iter().all(|&x| x < 0);
+    if same_sign { parts.into_iter().min_by_key(|x| x.unsigned_abs()) } else { Some(0) }
+}
+
+fn product(a: &[AtomId], b: &[AtomId]) -> Vec<AtomId> {
+    let mut factors = [a, b].concat();
+    factors.sort_unstable();
+    factors
 }
 
 /// `factors` with each of `remove` taken out once, or `None` if one is missing.

@@ -12,6 +12,8 @@ pub mod int;
 pub mod interpret;
 pub mod launch;
 pub mod tensor;
+#[cfg(test)]
+mod testing;
 
 pub use arena::{Arena, Id};
 pub use array::{Array, Data, Element};
