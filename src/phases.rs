@@ -106,6 +106,12 @@ impl Row {
     }
 }
 
+/// The checklist that this tilec was built with, as text.
+#[must_use]
+pub fn checklist() -> String {
+    print(&parse(SOURCE).expect("the embedded checklist is well-formed"))
+}
+
 /// Reads a checklist.
 ///
 /// # Errors

@@ -1,64 +1,71 @@
-//! Programs in the documentation are programs: every code block marked `tile`
-//! checks without a diagnostic, every block marked `tile,error` fails with the
-//! message that its last line quotes as a comment, and each can be laid out.
+//! The pages compile: every ```` ```tile ```` block of the documentation is a
+//! program without errors, and every block that begins with `// error: KIND` is
+//! refused for that reason.
 
+use std::fs;
 use std::path::Path;
 
 use tilec::program::Program;
+use tilec_ir::Severity;
 
+/// A block of code with the page and the line where it begins.
 struct Block {
     place: String,
-    marks: String,
     text: String,
 }
 
-/// The fenced code blocks of a Markdown file.
-fn blocks(path: &Path) -> Vec<Block> {
-    let text = std::fs::read_to_string(path).expect("documents are text");
-    let (mut found, mut open): (Vec<Block>, Option<Block>) = (vec![], None);
-    for (number, line) in text.lines().enumerate() {
-        match (line.trim_start().strip_prefix("```"), &mut open) {
-            (Some(_), Some(_)) => found.extend(open.take()),
-            (Some(marks), None) => {
-                let place = format!("{}:{}", path.display(), number + 1);
-                open = Some(Block { place, marks: marks.to_owned(), text: String::new() });
-            }
-            (None, Some(block)) => block.text.extend([line, "\n"]),
-            (None, None) => {}
+fn blocks(page: &str) -> Vec<Block> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = fs::read_to_string(&path).expect("the page exists");
+    let mut blocks = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        if line == "```tile" {
+            let body = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```");
+            let text = body.map(|line| format!("{line}\n")).collect();
+            blocks.push(Block { place: format!("{page}:{}", at + 1), text });
         }
     }
-    found
+    blocks
 }
 
-fn documents() -> Vec<std::path::PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![root.join("README.md"), root.join("ARCHITECTURE.md"), root.join("CONTRIBUTING.md")];
-    let docs = std::fs::read_dir(root.join("docs")).expect("there is a folder of documents");
-    let docs = docs.map(|entry| entry.expect("the folder is readable").path());
-    files.extend(docs.filter(|path| path.extension().is_some_and(|e| e == "md")));
-    files
+/// What is wrong with the block, if it does not do what the page says.
+fn fault(block: &Block) -> Option<String> {
+    let found = Program::check(&block.text).diagnostics;
+    let first = block.text.lines().next().unwrap_or_default();
+    let place = &block.place;
+    let listed = |severity| {
+        let of = found.iter().filter(|d| d.severity() == severity);
+        of.map(|d| format!("\n  {}: {}", d.kind.code(), d.message)).collect::<String>()
+    };
+    match first.strip_prefix("// error: ") {
+        Some(kind) => {
+            let expected = found
+                .iter()
+                .any(|d| d.severity() == Severity::Error && d.kind.code() == kind.trim());
+            (!expected).then(|| format!("{place}: no error {kind}, but{}", listed(Severity::Error)))
+        }
+        None if found.is_empty() => None,
+        None => Some(format!("{place}:{}{}", listed(Severity::Error), listed(Severity::Warning))),
+    }
 }
 
 #[test]
-fn every_program_in_the_documents_is_one() {
-    let blocks: Vec<_> = documents().iter().flat_map(|path| blocks(path)).collect();
-    let (mut right, mut wrong) = (0, 0);
-    for block in &blocks {
-        let messages: Vec<_> = Program::check(&block.text).diagnostics.into_iter().map(|d| d.message).collect();
-        match block.marks.as_str() {
-            "tile" => {
-                right += 1;
-                assert!(messages.is_empty(), "{}: {messages:#?}", block.place);
-                assert!(tilec_frontend::format(&block.text).is_ok(), "{}", block.place);
-            }
-            "tile,error" => {
-                wrong += 1;
-                let expected = block.text.trim_end().lines().last().and_then(|line| line.trim().strip_prefix("// "));
-                let expected = expected.expect("the last line of a wrong program quotes the message");
-                assert!(messages.iter().any(|m| m.contains(expected)), "{}: {messages:#?}", block.place);
-            }
-            _ => {}
-        }
-    }
-    assert!(right >= 10 && wrong >= 3, "the documents hold {right} right and {wrong} wrong programs");
+fn blocks_do_what_their_pages_say() {
+    let pages = ["docs/language.md", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+    let blocks: Vec<Block> = pages.into_iter().flat_map(blocks).collect();
+    assert!(blocks.len() > 25, "only {} blocks found", blocks.len());
+    let faults: Vec<String> = blocks.iter().filter_map(fault).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_wrong_page_is_noticed() {
+    let block = |text: &str| Block { place: "page:1".to_owned(), text: text.to_owned() };
+    let good = "kernel f[N](x: f32[N]) -> (y: f32[N])\n{\n    y[n] = x[n]\n}\n";
+    assert_eq!(fault(&block(good)), None);
+    assert!(fault(&block(&good.replace("x[n]", "z[n]"))).is_some());
+    assert!(fault(&block(&format!("// error: unknown-name\n{good}"))).is_some());
+    let wrong = format!("// error: unknown-name\n{}", good.replace("x[n]", "z[n]"));
+    assert_eq!(fault(&block(&wrong)), None);
 }
