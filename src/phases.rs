@@ -80,7 +80,7 @@ enum Evidence<'a> {
 }
 
 impl Target {
-    const ALL: [Self; 4] = [Self::Cpu, Self::Cuda, Self::Tt, Self::Any];
+    const ALL: [Self; 4] = [Self::Any, Self::Cpu, Self::Cuda, Self::Tt];
 
     fn name(self) -> &'static str {
         match self {
@@ -236,16 +236,21 @@ pub fn print(list: &Checklist) -> String {
 
 fn print_row(row: &Row) -> String {
     let tick = if row.done() { "[x]" } else { "[ ]" };
-    let states: Vec<_> = row.targets.iter().map(|&target| state(row, target)).collect();
-    format!("  {tick} {:<18}{:<30}{}\n", row.id, row.title, states.join(", "))
+    let states: String = Target::ALL.iter().map(|&target| state(row, target)).collect();
+    let line = format!("  {tick} {:<19}{:<32}{states}", row.id, row.title);
+    line.trim_end().to_owned() + "\n"
 }
 
+/// One column per target, empty where nothing is promised.
 fn state(row: &Row, target: Target) -> String {
     let state = if row.done_on(target) { "done" } else { "open" };
-    match target {
-        Target::Any => state.to_owned(),
-        Target::Cpu | Target::Cuda | Target::Tt => format!("{} {state}", target.name()),
-    }
+    let cell = match (row.targets.contains(&target), target) {
+        (false, Target::Any) => return String::new(),
+        (false, Target::Cpu | Target::Cuda | Target::Tt) => String::new(),
+        (true, Target::Any) => return state.to_owned(),
+        (true, Target::Cpu | Target::Cuda | Target::Tt) => format!("{} {state}", target.name()),
+    };
+    format!("{cell:<11}")
 }
 
 fn counts(rows: &[&Row]) -> String {

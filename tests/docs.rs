@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tilec::program::Program;
 use tilec_ir::Severity;
+use tilec_target::{Accepts, Family, settings};
 
 /// A block of code with the page and the line where it begins.
 struct Block {
@@ -14,9 +15,13 @@ struct Block {
     text: String,
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+fn read(page: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
-    let text = fs::read_to_string(&path).expect("the page exists");
+    fs::read_to_string(path).expect("the page exists")
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let text = read(page);
     let mut blocks = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((at, line)) = lines.next() {
@@ -68,4 +73,41 @@ fn a_wrong_page_is_noticed() {
     assert!(fault(&block(&format!("// error: unknown-name\n{good}"))).is_some());
     let wrong = format!("// error: unknown-name\n{}", good.replace("x[n]", "z[n]"));
     assert_eq!(fault(&block(&wrong)), None);
+}
+
+#[test]
+fn the_table_of_settings_is_complete() {
+    let page = read("docs/language.md");
+    for (family, column) in [(Family::Hopper, 2), (Family::Tensix, 3)] {
+        for setting in settings(family) {
+            let start = format!("| `{}` |", setting.name);
+            let row = page.lines().find(|line| line.starts_with(&start));
+            let row = row.unwrap_or_else(|| panic!("no row for {}", setting.name));
+            let values = match setting.accepts() {
+                Accepts::Integers(range) => format!("{} .. {}", range.least, range.most),
+                Accepts::Words(words) => words.join(", "),
+            };
+            let cell = row.split('|').nth(column).expect("the table has four columns");
+            assert!(cell.contains(&values), "{}: {values} is not in {cell}", setting.name);
+            assert_eq!(row.contains("*license*"), setting.license, "{row}");
+        }
+    }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let (manifest, page) = (read("Cargo.toml"), read("ARCHITECTURE.md"));
+    let (_, rest) = manifest.split_once("[workspace.dependencies]").expect("there are some");
+    let section = rest.split("\n[").next().unwrap_or_default();
+    let names = section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+    let reasons: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split(','))
+        .map(str::trim)
+        .collect();
+    for name in names.filter(|name| !name.starts_with("tilec-")) {
+        assert!(reasons.contains(&name), "ARCHITECTURE.md gives no reason for {name}");
+    }
 }
