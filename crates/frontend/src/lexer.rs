@@ -290,10 +290,10 @@ pub fn lex<'src>(text: &'src str, reports: &mut Reports) -> Lexed<'src> {
                 lexed.comments.push(Span::new(range.start..range.start + kept));
                 continue;
             }
-            Ok(Token::ForeignComment | Token::Semicolon) | Err(()) => {
-                slips.report(span, text, reports);
-                continue;
-            }
+            Ok(Token::ForeignComment | Token::Semicolon) | Err(()) => match slips.report(span, text, reports) {
+                Some(meant) => meant,
+                None => continue,
+            },
             Ok(Token::Number(written)) => number(written, span, reports),
             Ok(token) => token,
         };
@@ -358,8 +358,9 @@ struct Slips {
 }
 
 impl Slips {
-    /// Reports text that is no token of the language.
-    fn report(&mut self, span: Span, text: &str, reports: &mut Reports) {
+    /// Reports text that is no token of the language, and tells which token was
+    /// meant, if that is certain.
+    fn report(&mut self, span: Span, text: &str, reports: &mut Reports) -> Option<Token<'static>> {
         let (seen, message, help) = match text.as_bytes()[span.start as usize] {
             b';' => (&mut self.semicolon, "`;` separates nothing here", "no separators are needed: leave it out"),
             b'#' => (&mut self.hash, "`#` does not begin a comment", "write `// ..`"),
@@ -371,43 +372,42 @@ impl Slips {
             let kind = if message.starts_with("`;`") { Kind::Expected } else { Kind::UnknownCharacter };
             reports.push(Diagnostic::new(kind, first, message).help(help));
         }
+        None
     }
 
     /// Reports a run of unknown characters once.
-    fn unknown(&mut self, span: Span, text: &str, reports: &mut Reports) {
+    fn unknown(&mut self, span: Span, text: &str, reports: &mut Reports) -> Option<Token<'static>> {
         let adjacent = self.unknown_end == span.start && span.start > 0;
         self.unknown_end = span.end;
-        let Some(character) = text.get(span.range()).and_then(|s| s.chars().next()).filter(|_| !adjacent) else {
-            return;
-        };
+        let character = text.get(span.range())?.chars().next().filter(|_| !adjacent)?;
         let message = format!("`{}` is not a character of the language", character.escape_debug());
-        let mut report = Diagnostic::new(Kind::UnknownCharacter, span, message);
-        if let Some(instead) = lookalike(character) {
-            report = report.help(format!("write `{instead}`"));
-        } else {
-            report = report.help("names consist of letters a-z and A-Z, digits and `_`");
-        }
-        reports.push(report);
+        let report = Diagnostic::new(Kind::UnknownCharacter, span, message);
+        let meant = lookalike(character);
+        reports.push(match meant {
+            Some((instead, _)) => report.help(format!("write `{instead}`")),
+            None => report.help("names consist of the letters a-z and A-Z, digits and `_`"),
+        });
+        meant.and_then(|(_, token)| token)
     }
 }
 
 /// What a character that word processors and textbooks like stands for.
-fn lookalike(character: char) -> Option<&'static str> {
+fn lookalike(character: char) -> Option<(&'static str, Option<Token<'static>>)> {
     Some(match character {
-        '−' | '–' | '—' => "-",
-        '×' | '·' | '⋅' | '∗' => "*",
-        '÷' | '∕' => "/",
-        '≤' => "<=",
-        '≥' => ">=",
-        '≠' => "!=",
-        '∧' => "and",
-        '∨' => "or",
-        '¬' => "not",
-        '∞' => "inf",
-        'Σ' | '∑' => "sum[k](..)",
-        '→' => "->",
-        '，' => ",",
-        '\u{a0}' => " ",
+        '−' | '–' | '—' => ("-", Some(Token::Minus)),
+        '×' | '·' | '⋅' | '∗' => ("*", Some(Token::Star)),
+        '÷' | '∕' => ("/", Some(Token::Slash)),
+        '≤' => ("<=", Some(Token::AtMost)),
+        '≥' => (">=", Some(Token::AtLeast)),
+        '≠' => ("!=", Some(Token::NotEqual)),
+        '∧' => ("and", Some(Token::And)),
+        '∨' => ("or", Some(Token::Or)),
+        '¬' => ("not", Some(Token::Not)),
+        '∞' => ("inf", Some(Token::Inf)),
+        '→' => ("->", Some(Token::Arrow)),
+        '，' => (",", Some(Token::Comma)),
+        'Σ' | '∑' => ("sum[k](..)", None),
+        '\u{a0}' => (" ", None),
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! Text to checked equations: lexer, parser, formatter and checks.
 
 pub mod ast;
+pub mod format;
 pub mod lexer;
 pub mod parse;
 pub mod report;

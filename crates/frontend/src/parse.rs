@@ -205,8 +205,9 @@ impl<'src> Reader<'_, 'src> {
         self.state.spans = spans;
         let before = self.state.exprs.len();
         let (read, failures) = rule.parse_with_state(tokens, &mut self.state).into_output_errors();
-        if let Some(&failure) = failures.first() {
-            self.state.reports = vec![explain(self.text, self.lexed, range, failure, what)];
+        if !failures.is_empty() {
+            let explain = |failure| explain(self.text, self.lexed, range, failure, what);
+            self.state.reports = failures.into_iter().map(explain).collect();
             return None;
         }
         if let Err(report) = limits::check_tree(&self.state.exprs, before) {

@@ -2,7 +2,7 @@
 //! there, and what was probably meant.
 
 use super::failure::{Expect, Failure};
-use super::slips;
+use super::slips::{self, Place};
 use crate::lexer::{Lexed, Token};
 use std::ops::Range;
 use tilec_ir::{Diagnostic, Kind, Span};
@@ -14,7 +14,6 @@ pub(super) fn explain(text: &str, lexed: &Lexed<'_>, range: &Range<usize>, failu
     let inside = at < range.end;
     let found = lexed.tokens.get(at).copied().filter(|_| inside);
     let expected = failure.expected;
-    let slip = slips::help(text, lexed, at, found, expected);
     if let Some(token) = found
         && (expected.has(Expect::Name) || expected.has(Expect::Size)
             || matches!(token, Token::Kernel | Token::Fn | Token::Tile | Token::Where | Token::On))
@@ -32,7 +31,7 @@ pub(super) fn explain(text: &str, lexed: &Lexed<'_>, range: &Range<usize>, failu
         (last, format!("expected {wanted} after `{}`, but {} ends there", shown(text, last), what.words()))
     };
     let report = Diagnostic::new(Kind::Expected, span, message);
-    match slip {
+    match slips::help(&Place { text, lexed, at, found, expected, what }) {
         Some(help) => report.help(help),
         None => report,
     }

@@ -5,11 +5,11 @@ use super::expression::{ExprRule, binder, element, expression, in_brackets, in_p
 use super::failure::Expect;
 use super::state::{Context, Extra, Rule, Tokens, place};
 use crate::ast::{
-    Binder, Entry, Equation, Fact, FactKind, Function, Kernel, Name, Param, Relation, Setting,
+    Binder, Element, Entry, Equation, Fact, FactKind, Function, Kernel, Name, Param, Relation, Setting,
     SettingValue, SizeParam,
 };
 use crate::lexer::Token;
-use chumsky::prelude::{IterParser, Parser, choice, end, just, select};
+use chumsky::prelude::{IterParser, Parser, Recursive, any, choice, end, just, recursive, select, via_parser};
 use tilec_ir::{Diagnostic, Kind};
 
 /// The rules that are run on slices of a file, built once per file.
@@ -115,10 +115,34 @@ fn params<'src>(size: ExprRule<'src>) -> Rule<'src, Vec<Param>> {
         .map_with(|((name, element), shape), e| Param { name, element, shape, span: place(e) })
         .boxed();
     param
+        .recover_with(via_parser(unread_param()))
         .separated_by(just(Token::Comma))
         .allow_trailing()
         .collect()
         .delimited_by(just(Token::OpenParen), just(Token::CloseParen))
+        .boxed()
+}
+
+/// Skips a parameter that can't be read, so that the next is read as well. The
+/// head is dropped then; this only has to make some parameter.
+fn unread_param<'src>() -> Rule<'src, Param> {
+    let group = recursive(|group: Recursive<dyn Parser<'src, Tokens<'src>, (), Extra<'src>>>| {
+        let inner = group.repeated().boxed();
+        choice((
+            inner.clone().delimited_by(just(Token::OpenParen), just(Token::CloseParen)),
+            inner.delimited_by(just(Token::OpenBracket), just(Token::CloseBracket)),
+            any().filter(|token: &Token<'_>| !token.opens() && token.closes().is_none()).ignored(),
+        ))
+        .boxed()
+    });
+    group
+        .and_is(just(Token::Comma).not())
+        .repeated()
+        .at_least(1)
+        .map_with(|(), e| {
+            let span = place(e);
+            Param { name: Name { text: String::new(), span }, element: Element::F32, shape: Vec::new(), span }
+        })
         .boxed()
 }
 
