@@ -10,15 +10,15 @@
 
 mod bounds;
 mod linear;
-mod poly;
+
 mod simplify;
 mod system;
 #[cfg(test)]
 mod tests;
 
 use crate::int::{Atom, AtomId, IntId, Ints};
+use crate::poly::Poly;
 use bounds::{Bounds, Prefer};
-use poly::Poly;
 use system::Relevant;
 
 /// Facts in scope.

@@ -14,7 +14,7 @@
 //! A division may only be built where its divisor is known to be positive.
 //! Values are mathematical integers; evaluation is exact in 64 bits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::arena::{Arena, Id};
 use crate::tensor::{Expr, Size, Tensor, Var};
@@ -114,6 +114,11 @@ impl Ints {
     #[must_use]
     pub fn atom(&self, id: AtomId) -> &Atom {
         &self.atoms[id]
+    }
+
+    /// All atoms; one comes after those that it and its bound are made of.
+    pub fn atoms(&self) -> impl DoubleEndedIterator<Item = (AtomId, &Atom)> {
+        self.atoms.iter()
     }
 
     /// The exclusive upper bound of an atom that is known to be in `0 .. bound`.
@@ -244,21 +249,26 @@ impl Ints {
         Some(sum)
     }
 
-    /// Calls `visit` for every atom of a polynomial, also inside divisions and
-    /// inside the indices of reads; an atom comes after those inside it.
+    /// Calls `visit` once for every atom of a polynomial, also inside divisions
+    /// and inside the indices of reads; an atom comes after those inside it.
     pub fn visit_atoms(&self, id: IntId, visit: &mut impl FnMut(AtomId, &Atom)) {
-        for term in &self.ints[id].terms {
-            for &factor in &term.factors {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            for &factor in self.ints[id].terms.iter().flat_map(|term| &term.factors) {
+                if !reached.insert(factor) {
+                    continue;
+                }
                 match self.atom(factor) {
-                    Atom::Div(p, d) => {
-                        self.visit_atoms(*p, visit);
-                        self.visit_atoms(*d, visit);
-                    }
-                    Atom::Read(_, index) => index.iter().for_each(|&i| self.visit_atoms(i, visit)),
+                    Atom::Div(p, d) => open.extend([*p, *d]),
+                    Atom::Read(_, index) => open.extend(index),
                     Atom::Size(_) | Atom::Var(_) | Atom::Value(_) => {}
                 }
-                visit(factor, self.atom(factor));
             }
+        }
+        // What an atom is made of was interned before it.
+        for atom in reached {
+            visit(atom, self.atom(atom));
         }
     }
 

@@ -11,8 +11,8 @@
 
 use std::collections::BTreeMap;
 
-use super::poly::Poly;
 use crate::int::{Atom, AtomId, Ints};
+use crate::poly::Poly;
 
 /// What one question may look at, and how far it has come.
 pub(super) struct Bounds<'a> {

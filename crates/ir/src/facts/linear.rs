@@ -6,7 +6,7 @@
 //! weights are sought by the simplex method on that cone, in integers, with
 //! Bland's rule so that it ends. Running out of bits or of work is "no".
 
-use super::poly::gcd;
+use crate::poly::gcd;
 
 /// A statement `constant + sum of coefficient * unknown >= 0`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

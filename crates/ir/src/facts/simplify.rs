@@ -1,9 +1,9 @@
 //! Divisions, remainders and ranges, simplified with what is known.
 
-use super::poly::Poly;
 use super::system::substitute_equations;
 use super::{Effort, Facts};
 use crate::int::{IntId, Ints, TooComplex};
+use crate::poly::Poly;
 
 impl Facts {
     /// Whether `d` is known to divide `a` without remainder (`d >= 1` known).

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Known;
 use super::bounds::Bounds;
 use super::linear::{self, Column};
-use super::poly::Poly;
 use crate::int::{Atom, AtomId, Ints};
+use crate::poly::Poly;
 
 /// The most statements that are multiplied with each other.
 const MAX_FACTORS: usize = 36;

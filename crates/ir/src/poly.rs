@@ -8,7 +8,7 @@ use crate::int::{Atom, AtomId, IntId, Ints, Term};
 
 /// Terms sorted by their factors, none with a zero coefficient.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Poly {
+pub(crate) struct Poly {
     terms: Vec<Term>,
 }
 
@@ -16,30 +16,30 @@ impl Poly {
     /// The most terms that a proof carries along.
     const MAX_TERMS: usize = 128;
 
-    pub(super) fn of(ints: &Ints, id: IntId) -> Self {
+    pub(crate) fn of(ints: &Ints, id: IntId) -> Self {
         Self { terms: ints.get(id).terms().to_vec() }
     }
 
-    pub(super) fn constant(value: i64) -> Self {
+    pub(crate) fn constant(value: i64) -> Self {
         let term = Term { factors: Vec::new(), coefficient: value };
         Self { terms: if value == 0 { Vec::new() } else { vec![term] } }
     }
 
-    pub(super) fn atom(atom: AtomId) -> Self {
+    pub(crate) fn atom(atom: AtomId) -> Self {
         Self { terms: vec![Term { factors: vec![atom], coefficient: 1 }] }
     }
 
     /// `b - a`
-    pub(super) fn difference(ints: &Ints, b: IntId, a: IntId) -> Option<Self> {
+    pub(crate) fn difference(ints: &Ints, b: IntId, a: IntId) -> Option<Self> {
         merge(ints.get(b).terms(), ints.get(a).terms(), -1)
     }
 
-    pub(super) fn terms(&self) -> &[Term] {
+    pub(crate) fn terms(&self) -> &[Term] {
         &self.terms
     }
 
     /// Its value if it has no atoms.
-    pub(super) fn as_constant(&self) -> Option<i64> {
+    pub(crate) fn as_constant(&self) -> Option<i64> {
         match self.terms.as_slice() {
             [] => Some(0),
             [term] if term.factors.is_empty() => Some(term.coefficient),
@@ -48,28 +48,28 @@ impl Poly {
     }
 
     /// The term without atoms; it is sorted first.
-    pub(super) fn constant_term(&self) -> i64 {
+    pub(crate) fn constant_term(&self) -> i64 {
         self.terms.first().filter(|t| t.factors.is_empty()).map_or(0, |t| t.coefficient)
     }
 
-    pub(super) fn degree(&self) -> usize {
+    pub(crate) fn degree(&self) -> usize {
         self.terms.iter().map(|t| t.factors.len()).max().unwrap_or(0)
     }
 
     /// `self + scale * other`
-    pub(super) fn plus(&self, other: &Self, scale: i64) -> Option<Self> {
+    pub(crate) fn plus(&self, other: &Self, scale: i64) -> Option<Self> {
         merge(&self.terms, &other.terms, scale)
     }
 
-    pub(super) fn plus_constant(&self, value: i64) -> Option<Self> {
+    pub(crate) fn plus_constant(&self, value: i64) -> Option<Self> {
         self.plus(&Self::constant(value), 1)
     }
 
-    pub(super) fn negated(&self) -> Option<Self> {
+    pub(crate) fn negated(&self) -> Option<Self> {
         Self::default().plus(self, -1)
     }
 
-    pub(super) fn times(&self, other: &Self) -> Option<Self> {
+    pub(crate) fn times(&self, other: &Self) -> Option<Self> {
         let mut sum = Self::default();
         for x in &other.terms {
             sum = sum.plus(&self.times_term(x)?, 1)?;
@@ -92,7 +92,7 @@ impl Poly {
     }
 
     /// `(c, r)` with `self = atom * c + r` and no `atom` left in `r`.
-    pub(super) fn split(&self, atom: AtomId) -> (Self, Self) {
+    pub(crate) fn split(&self, atom: AtomId) -> (Self, Self) {
         let (mut with, mut rest) = (Vec::new(), Vec::new());
         for term in &self.terms {
             match term.factors.iter().position(|&x| x == atom) {
@@ -109,7 +109,7 @@ impl Poly {
     }
 
     /// `k` with `self = k * d`, for a `d` of one term.
-    pub(super) fn exact_quotient(&self, d: &Self) -> Option<Self> {
+    pub(crate) fn exact_quotient(&self, d: &Self) -> Option<Self> {
         let [divisor] = d.terms.as_slice() else {
             return (self == d).then(|| Self::constant(1));
         };
@@ -129,7 +129,7 @@ impl Poly {
 
     /// The strongest statement `q >= 0` over integers with the same atoms that
     /// `self >= 0` implies by dividing out the common factor: 2x - 3 >= 0 is x - 2 >= 0.
-    pub(super) fn tightened(mut self) -> Self {
+    pub(crate) fn tightened(mut self) -> Self {
         let atoms = self.terms.iter().filter(|t| !t.factors.is_empty());
         let common = atoms.fold(0, |g, t| gcd(g, t.coefficient.unsigned_abs()));
         let Ok(common @ 2..) = i64::try_from(common) else { return self };
@@ -141,7 +141,7 @@ impl Poly {
     }
 
     /// The atoms, in ascending order.
-    pub(super) fn atoms(&self) -> Vec<AtomId> {
+    pub(crate) fn atoms(&self) -> Vec<AtomId> {
         let mut atoms: Vec<_> = self.terms.iter().flat_map(|t| t.factors.clone()).collect();
         atoms.sort_unstable();
         atoms.dedup();
@@ -149,7 +149,7 @@ impl Poly {
     }
 
     /// Every `atom` replaced by `value`.
-    pub(super) fn substituted(&self, atom: AtomId, value: &Self) -> Option<Self> {
+    pub(crate) fn substituted(&self, atom: AtomId, value: &Self) -> Option<Self> {
         let mut left = self.clone();
         // Each round takes out one power; `value` does not hold the atom.
         for _ in 0..=Ints::MAX_DEGREE {
@@ -163,7 +163,7 @@ impl Poly {
     }
 
     /// As an interned polynomial.
-    pub(super) fn intern(&self, ints: &mut Ints) -> Option<IntId> {
+    pub(crate) fn intern(&self, ints: &mut Ints) -> Option<IntId> {
         let mut sum = ints.constant(0);
         for term in &self.terms {
             let mut product = ints.constant(term.coefficient);
@@ -206,7 +206,7 @@ fn merge(a: &[Term], b: &[Term], scale: i64) -> Option<Poly> {
     (terms.len() <= Poly::MAX_TERMS).then_some(Poly { terms })
 }
 
-pub(super) fn gcd(mut a: u64, mut b: u64) -> u64 {
+pub(crate) fn gcd(mut a: u64, mut b: u64) -> u64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
