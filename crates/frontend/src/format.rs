@@ -67,7 +67,9 @@ fn item(writer: &mut Writer<'_>, section: &Section, blank: Blank) {
         }
         Part::Tiling => {
             writer.start(section.head.start, start);
-            section.head.clone().skip(1).for_each(|at| writer.join(at, STEP));
+            let brace = section.head.end - 1;
+            (section.head.start + 1..brace).for_each(|at| writer.join(at, STEP));
+            writer.join(brace, 0);
             body(writer, section, split::entries, None);
         }
     }
@@ -127,8 +129,8 @@ fn kernel_head(writer: &mut Writer<'_>, head: Range<usize>, start: Start) {
     let end = find(arrow, Token::Where).unwrap_or(head.end - 1);
     let outputs = arrow + 1..end;
     let inputs_broken = breaks(writer, &inputs, writer.width(head.start..end));
-    let last_line = writer.width(if inputs_broken { arrow - 1 } else { head.start }..end);
-    let outputs_broken = breaks(writer, &outputs, if inputs_broken { last_line } else { 0 });
+    let last_line = if inputs_broken { arrow - 1 } else { head.start };
+    let outputs_broken = breaks(writer, &outputs, writer.width(last_line..end));
 
     writer.start(head.start, start);
     (head.start + 1..=sizes).for_each(|at| writer.join(at, STEP));

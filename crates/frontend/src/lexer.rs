@@ -380,7 +380,11 @@ impl Slips {
         let adjacent = self.unknown_end == span.start && span.start > 0;
         self.unknown_end = span.end;
         let character = text.get(span.range())?.chars().next().filter(|_| !adjacent)?;
-        let message = format!("`{}` is not a character of the language", character.escape_debug());
+        let shown = match character {
+            '"' | '\'' => character.to_string(),
+            _ => character.escape_debug().to_string(),
+        };
+        let message = format!("`{shown}` is not a character of the language");
         let report = Diagnostic::new(Kind::UnknownCharacter, span, message);
         let meant = lookalike(character);
         reports.push(match meant {

@@ -108,11 +108,14 @@ fn size_param<'src>() -> Rule<'src, SizeParam> {
 /// `(name: type, name: type)`, possibly empty or with a comma at the end
 fn params<'src>(size: ExprRule<'src>) -> Rule<'src, Vec<Param>> {
     let shape = in_brackets(size.clone()).or_not().map(Option::unwrap_or_default);
+    // Without a look at what follows, `f32[N *]` would be read as an `f32`.
+    let done = choice((just(Token::Comma), just(Token::CloseParen))).rewind();
     let param = name()
         .then_ignore(just(Token::Colon))
         .then(element(size))
         .then(shape)
         .map_with(|((name, element), shape), e| Param { name, element, shape, span: place(e) })
+        .then_ignore(done)
         .boxed();
     param
         .recover_with(via_parser(unread_param()))

@@ -80,7 +80,9 @@ fn assignment(place: &Place<'_>) -> Option<&'static str> {
         Token::Assign if place.expected.has(Expect::Colon) => {
             Some("settings stand behind the equation they tune: `acc: m = 128`")
         }
-        Token::Assign | Token::OtherAssign if place.expected.has(Expect::Operator) => {
+        Token::Assign | Token::OtherAssign
+            if place.expected.has(Expect::Operator) || place.expected.has(Expect::Relation) =>
+        {
             Some("`=` defines; equality is written `==`")
         }
         _ => None,
@@ -169,7 +171,7 @@ fn head(place: &Place<'_>) -> Option<&'static str> {
             (before, Token::OpenParen) if before.is_type() => {
                 Some("dimensions stand in square brackets: `f32[M, N]`")
             }
-            (_, Token::Integer(_)) if expected.has(Expect::Name) => {
+            (Token::OpenBracket | Token::Comma, Token::Integer(_)) if expected.has(Expect::Name) => {
                 Some("a name stands here; numbers can stand in types, such as `f32[128]`")
             }
             (_, Token::Fraction(_)) => Some("sizes are whole numbers"),
@@ -210,8 +212,14 @@ fn bracket(place: &Place<'_>) -> Option<&'static str> {
         (Token::OpenBracket, Token::CloseBracket) if place.expected.has(Expect::Operand) => {
             Some("a scalar is written without brackets")
         }
-        (Token::OpenParen, Token::CloseParen) if place.expected.has(Expect::Operand) => {
+        (Token::OpenBracket, Token::CloseBracket) if place.what == What::Kernel => {
+            Some("give at least one size, or leave out the brackets of a scalar's type")
+        }
+        (Token::OpenParen, Token::CloseParen) if place.what != What::Kernel => {
             Some("a function has at least one argument")
+        }
+        (_, Token::Name("asc" | "desc")) if place.expected.has(Expect::CloseBracket) => {
+            Some("`argmax` is of the largest: for the smallest write `argsort[i asc](x[i])[0]`")
         }
         (_, Token::Colon) if operator && place.expected.has(Expect::CloseBracket) => {
             Some("there are no slices: read `x[i]` and give `i` a range, as in `y[i < N] = x[i]`")
