@@ -40,4 +40,4 @@ lint: setup
 
 bench: setup
 	cargo build --release $(FEATURES)
-	$(PYTHON) bench/run.py target/release/tilec
+	for script in bench/*_speed.py; do $(PYTHON) "$$script" target/release/tilec; done
