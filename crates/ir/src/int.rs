@@ -186,6 +186,20 @@ impl Ints {
     /// `d` among the terms of `a` are divided out; what remains is an atom.
     /// [`crate::facts`] also drops a remainder that it proves to be in `0 .. d`.
     pub fn div(&mut self, a: IntId, d: IntId) -> Result<IntId, TooComplex> {
+        self.divide(a, d, None)
+    }
+
+    /// [`Ints::div`] where what remains is known to be below `bound`, a size.
+    pub(crate) fn div_within(
+        &mut self,
+        a: IntId,
+        d: IntId,
+        bound: IntId,
+    ) -> Result<IntId, TooComplex> {
+        self.divide(a, d, Some(bound))
+    }
+
+    fn divide(&mut self, a: IntId, d: IntId, known: Option<IntId>) -> Result<IntId, TooComplex> {
         // Under facts that contradict each other anything is known to be positive.
         if self.as_constant(d).is_some_and(|d| d <= 0) {
             return Err(TooComplex);
@@ -203,7 +217,7 @@ impl Ints {
         let (rest, d) = self.reduce_fraction(rest, d)?;
         let bound = match self.get(rest).as_atom().and_then(|atom| self.bound(atom)) {
             Some(bound) => Some(self.ceil_div(bound, d)?),
-            None => None,
+            None => known,
         };
         let floor = self.of_atom(Atom::Div(rest, d), bound);
         self.add(quotient, floor)

@@ -259,3 +259,44 @@ fn join(summands: Vec<Summand>) -> Text {
     }
     if text.is_empty() { Text::atom("0") } else { Text { text, binding } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::show;
+    use crate::testing::Scope;
+
+    #[test]
+    fn writes_integers_as_in_the_source() {
+        for (source, expected) in [
+            ("0", "0"),
+            ("0 - 7", "-7"),
+            ("M", "M"),
+            ("M - 1", "M - 1"),
+            ("1 - M", "-M + 1"),
+            ("2 * F", "2 * F"),
+            ("F * 2 + 1", "2 * F + 1"),
+            ("c * L + l", "c * L + l"),
+            ("l + c * L", "c * L + l"),
+            ("L * C * L", "C * L * L"),
+            ("m / 128", "m / 128"),
+            ("(m + 1) / 128", "(m + 1) / 128"),
+            ("m * n / K", "m * n / K"),
+            ("m / (K * L)", "m / (K * L)"),
+            ("m / 128 * 2", "m / 128 * 2"),
+            ("ceil(K / 128)", "ceil(K / 128)"),
+            ("ceil((K + L) / 128) + 1", "ceil((K + L) / 128) + 1"),
+            ("ceil(K * L / 128)", "ceil(K * L / 128)"),
+            ("m % 128", "m % 128"),
+            ("m % L + n", "m % L + n"),
+            ("(m + n) % L", "(m + n) % L"),
+            ("m % L * 3", "m % L * 3"),
+            ("m / S * L + n % S", "m / S * L + n % S"),
+            ("K % 128", "K % 128"),
+            ("m / L * (n / L)", "m / L * (n / L)"),
+        ] {
+            let mut scope = Scope::new("m < M, n < N, c < C, l < L", "");
+            let int = scope.int(source);
+            assert_eq!(show(&scope.kernel(), int), expected, "{source}");
+        }
+    }
+}

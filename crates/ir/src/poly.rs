@@ -162,6 +162,12 @@ impl Poly {
         None
     }
 
+    /// `(x, y)` with `self = y - x` and no negative coefficient in either.
+    pub(crate) fn sides(&self) -> Option<(Self, Self)> {
+        let (y, x): (Vec<_>, Vec<_>) = self.terms.iter().cloned().partition(|t| t.coefficient > 0);
+        Some((Self { terms: x }.negated()?, Self { terms: y }))
+    }
+
     /// As an interned polynomial.
     pub(crate) fn intern(&self, ints: &mut Ints) -> Option<IntId> {
         let mut sum = ints.constant(0);

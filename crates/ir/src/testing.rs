@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::arena::Id;
+use crate::arena::{Arena, Id};
+use crate::diagnostic::Span;
 use crate::facts::Facts;
 use crate::int::{Atom, IntId, Ints};
+use crate::tensor::{Kernel, Size, Var};
 
 /// Names in scope, with what they are.
 #[derive(Debug, Default)]
@@ -16,7 +18,7 @@ pub(crate) struct Scope {
     pub(crate) facts: Facts,
     /// In the order of first use, which is the order of their handles.
     pub(crate) sizes: Vec<String>,
-    pub(crate) vars: Vec<String>,
+    pub(crate) vars: Arena<Var>,
     names: BTreeMap<String, IntId>,
 }
 
@@ -28,15 +30,39 @@ impl Scope {
         for text in variables.split(',').filter(|t| !t.trim().is_empty()) {
             let (name, range) = text.split_once('<').unwrap_or((text, ""));
             let range = (!range.is_empty()).then(|| scope.int(range));
-            let id = Id::new(scope.vars.len());
-            scope.vars.push(name.trim().to_string());
+            let unbounded = scope.ints.constant(0);
+            let name = name.trim().to_owned();
+            let id = scope.vars.push(Var {
+                name: name.clone(),
+                range: range.unwrap_or(unbounded),
+                span: Span::default(),
+            });
             let int = scope.ints.of_atom(Atom::Var(id), range);
-            scope.names.insert(name.trim().to_string(), int);
+            scope.names.insert(name, int);
         }
         for text in facts.split(',').filter(|t| !t.trim().is_empty()) {
             scope.assume(text);
         }
         scope
+    }
+
+    /// A kernel of these sizes, variables and integers that computes nothing.
+    pub(crate) fn kernel(&self) -> Kernel {
+        let mut sizes = Arena::default();
+        for name in &self.sizes {
+            sizes.push(Size { name: name.clone(), default: None, span: Span::default() });
+        }
+        Kernel {
+            name: "test".to_owned(),
+            span: Span::default(),
+            sizes,
+            facts: Vec::new(),
+            tensors: Arena::default(),
+            vars: self.vars.clone(),
+            ints: self.ints.clone(),
+            exprs: Arena::default(),
+            equations: Vec::new(),
+        }
     }
 
     pub(crate) fn assume(&mut self, text: &str) {

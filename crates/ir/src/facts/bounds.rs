@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use super::system::deep_atoms;
 use crate::int::{Atom, AtomId, Ints};
 use crate::poly::Poly;
 
@@ -52,6 +53,15 @@ impl<'a> Bounds<'a> {
             }
         }
         if self.follows(&p) { Ok(()) } else { Err(p) }
+    }
+
+    /// The greatest polynomial over sizes alone that was found to be at most `p`.
+    pub(super) fn least(&mut self, p: &Poly) -> Option<Poly> {
+        let mut p = p.clone();
+        while !over_sizes(self.ints, &p) {
+            p = self.step(&p, Prefer::Bound, 3)?;
+        }
+        Some(p)
     }
 
     /// Whether no term can be negative.
@@ -171,4 +181,12 @@ impl<'a> Bounds<'a> {
         }
         self.obvious(c) || depth > 0 && self.reduce(c, Prefer::Bound, depth - 1).is_ok()
     }
+}
+
+/// Whether a polynomial holds sizes, and divisions of sizes, alone.
+pub(super) fn over_sizes(ints: &Ints, p: &Poly) -> bool {
+    deep_atoms(ints, p).into_iter().all(|atom| match ints.atom(atom) {
+        Atom::Size(_) | Atom::Div(..) => true,
+        Atom::Var(_) | Atom::Read(..) | Atom::Value(_) => false,
+    })
 }

@@ -109,3 +109,77 @@ fn proves_nothing_false() {
         check(variables, facts, goal, false);
     }
 }
+
+fn shown(scope: &Scope, id: crate::IntId) -> String {
+    crate::show(&scope.kernel(), id)
+}
+
+#[test]
+fn tells_ranges_of_indices() {
+    for (variables, facts, index, expected) in [
+        ("i < N", "", "i", "N"),
+        ("i < N", "", "i + 1", "N + 1"),
+        ("i < N", "1 <= i", "i - 1", "N - 1"),
+        ("i < N", "", "i - 1", "none"),
+        ("i < N, j < M", "", "i + j", "N + M - 1"),
+        ("c < C, l < L", "", "c * L + l", "C * L"),
+        ("j < C * L", "", "j / L", "C"),
+        ("j < C * L", "", "j % L", "L"),
+        ("c < C, l < L", "", "(c * L + l) / L", "C"),
+        ("c < C, l < L", "", "(c * L + l) % L", "L"),
+        ("m < M", "", "m / 128", "ceil(M / 128)"),
+        ("m < M, n < N", "", "(m + n) / 128", "(M + N + 126) / 128"),
+        ("p < C * S, l < L", "", "p / S * L + l", "C * L"),
+        ("", "", "5", "6"),
+        ("", "", "K", "K + 1"),
+        ("x", "", "x", "none"),
+        ("x", "0 <= x, x < N", "x", "none"),
+    ] {
+        let mut scope = Scope::new(variables, facts);
+        let int = scope.int(index);
+        let range = scope.facts.range(&mut scope.ints, int);
+        let range = range.map_or("none".to_owned(), |range| shown(&scope, range));
+        assert_eq!(range, expected, "{variables} {facts} |- {index}");
+    }
+}
+
+#[test]
+fn tells_the_missing_fact() {
+    for (variables, facts, goal, expected) in [
+        ("j < J", "", "j < K", "J <= K"),
+        ("e < E, s < S", "", "s < E", "S <= E"),
+        ("", "", "1 <= N", "1 <= N"),
+        ("c < C, s < S", "", "c * L + s < C * L", "S <= L"),
+        ("l < L", "", "l < C * L", "1 <= C"),
+        ("i < N, w < W", "", "i + w < N", "W <= 1"),
+        ("x", "", "x < N", "none"),
+        ("i < N", "", "i < N - 1", "none"),
+        ("", "", "2 * J <= 2 * K", "J <= K"),
+    ] {
+        let mut scope = Scope::new(variables, facts);
+        let (a, relation, b) = scope.comparison(goal);
+        let one = scope.ints.constant(i64::from(relation == "<"));
+        let a = scope.ints.add(a, one).unwrap();
+        let fact = scope.facts.missing(&mut scope.ints, a, b);
+        let fact = fact.map(|(x, y)| format!("{} <= {}", shown(&scope, x), shown(&scope, y)));
+        assert_eq!(fact.as_deref().unwrap_or("none"), expected, "{variables} |- {goal}");
+    }
+}
+
+#[test]
+fn tells_the_missing_exact_division() {
+    for (variables, goal, expected) in [
+        ("k < K", "k / 128 < K / 128", "K % 128"),
+        ("g < ceil(H / 128), i < 128", "g * 128 + i < H", "H % 128"),
+        ("b < ceil(T / P), o < P", "b * P + o < T", "none"),
+        ("k < K", "k < J", "none"),
+    ] {
+        let mut scope = Scope::new(variables, "");
+        let (a, _, b) = scope.comparison(goal);
+        let one = scope.ints.constant(1);
+        let a = scope.ints.add(a, one).unwrap();
+        let fact = scope.facts.missing_exact(&mut scope.ints, a, b);
+        let fact = fact.map(|(x, d)| format!("{} % {}", shown(&scope, x), shown(&scope, d)));
+        assert_eq!(fact.as_deref().unwrap_or("none"), expected, "{variables} |- {goal}");
+    }
+}

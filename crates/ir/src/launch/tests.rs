@@ -3,9 +3,7 @@
 use super::{Launch, bind, uninferable};
 use crate::arena::Arena;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::tensor::{
-    Equation, Expr, ExprKind, Fact, FactKind, Kernel, Role, Scalar, Size, Tensor, Var,
-};
+use crate::tensor::{Equation, Expr, ExprKind, Fact, FactKind, Kernel, Role, Scalar, Tensor};
 use crate::testing::Scope;
 
 /// A kernel from `a[M, K] g<E>[R]` (inputs), `S <= E, K % 128 == 0` (facts),
@@ -30,35 +28,25 @@ fn kernel(source: &Source<'_>) -> Kernel {
     }
     let facts = source.facts.split(',').filter(|t| !t.is_empty());
     let facts = facts.map(|text| fact(&mut scope, text.trim())).collect();
-    let (vars, shape) = bind_vars(&mut scope, source.vars);
-    let mut exprs = Arena::default();
     let value = scope.int(source.value);
-    let value = Expr { kind: ExprKind::Int(value), ty: Scalar::I32, span: Span::default() };
-    let value = exprs.push(value);
-    let equation_vars = vars.ids().collect();
+    let mut kernel = Kernel { tensors, facts, ..scope.kernel() };
+    for id in kernel.sizes.ids() {
+        let size = &mut kernel.sizes[id];
+        size.default = source.defaults.iter().find(|(n, _)| *n == size.name).map(|&(_, d)| d);
+    }
+    let shape = kernel.vars.iter().map(|(_, var)| var.range).collect();
     let out = tensor("out", Scalar::I32, shape, Role::Output);
-    let equation =
-        Equation { tensor: tensors.push(out), vars: equation_vars, value, span: Span::default() };
-    Kernel {
-        name: "test".to_owned(),
+    kernel.equations.push(Equation {
+        tensor: kernel.tensors.push(out),
+        vars: kernel.vars.ids().collect(),
+        value: kernel.exprs.push(Expr {
+            kind: ExprKind::Int(value),
+            ty: Scalar::I32,
+            span: Span::default(),
+        }),
         span: Span::default(),
-        sizes: sizes(&scope, source.defaults),
-        facts,
-        tensors,
-        vars,
-        ints: scope.ints,
-        exprs,
-        equations: vec![equation],
-    }
-}
-
-fn sizes(scope: &Scope, defaults: &[(&str, i64)]) -> Arena<Size> {
-    let mut sizes = Arena::default();
-    for name in &scope.sizes {
-        let default = defaults.iter().find(|(n, _)| n == name).map(|&(_, value)| value);
-        sizes.push(Size { name: name.clone(), default, span: Span::default() });
-    }
-    sizes
+    });
+    kernel
 }
 
 fn input(scope: &mut Scope, name: &str, dims: &str) -> Tensor {
@@ -82,17 +70,6 @@ fn fact(scope: &mut Scope, text: &str) -> Fact {
         (a, _, b) => FactKind::Less(a, b),
     };
     Fact { kind, text: text.to_owned(), span: Span::default() }
-}
-
-fn bind_vars(scope: &mut Scope, vars: &str) -> (Arena<Var>, Vec<crate::IntId>) {
-    let (mut arena, mut shape) = (Arena::default(), Vec::new());
-    for text in vars.split(',').filter(|t| !t.trim().is_empty()) {
-        let (name, range) = text.split_once('<').unwrap();
-        let range = scope.int(range);
-        arena.push(Var { name: name.trim().to_owned(), range, span: Span::default() });
-        shape.push(range);
-    }
-    (arena, shape)
 }
 
 /// `shapes` such as `128x64 ? 3`, in the order of the inputs; `set` as `K=3 M=1`.
@@ -166,9 +143,9 @@ fn refuses_sizes() {
             "unknown-argument: kernel `test` has no size `Q` (its sizes are M, K)",
         ),
         (
-            "a[MM, KK]",
+            "a[MM, HIDDEN]",
             "3x4",
-            "Km=4",
+            "HIDEN=4",
             "unknown-argument: kernel `test` has no size `HIDEN` (did you mean `HIDDEN`?)",
         ),
         (
