@@ -244,9 +244,12 @@ impl ExprKind {
     /// Calls `visit` with every expression and size that this one is made of
     /// directly, in the order of the source.
     pub fn each_operand(&self, mut visit: impl FnMut(Id<Expr>)) {
-        let range = |binder: &Binder, visit: &mut dyn FnMut(Id<Expr>)| binder.range.into_iter().for_each(visit);
+        let range = |binder: &Binder, visit: &mut dyn FnMut(Id<Expr>)| {
+            binder.range.into_iter().for_each(visit)
+        };
         match self {
-            Self::Integer(_) | Self::Fraction(_) | Self::Infinity | Self::Name(_) | Self::Error => {}
+            Self::Integer(_) | Self::Fraction(_) | Self::Infinity | Self::Name(_) | Self::Error => {
+            }
             Self::Negate(a) | Self::Not(a) => visit(*a),
             Self::Ceil(a, b)
             | Self::Arithmetic(_, a, b)

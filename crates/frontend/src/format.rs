@@ -10,6 +10,11 @@
 //!
 //! Formatting never changes what is parsed, and formatting twice changes nothing.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "among sixty tokens, `_` means any other token"
+)]
+
 mod line;
 mod space;
 mod writer;
@@ -46,7 +51,8 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     let mut previous = None;
     for section in split::sections(&lexed) {
         // One-line functions may stand together; everything else stands apart.
-        let together = previous.is_none_or(|part| part == Part::Function) && section.part == Part::Function;
+        let together =
+            previous.is_none_or(|part| part == Part::Function) && section.part == Part::Function;
         let blank = if together { Blank::Keep } else { Blank::Force };
         item(&mut writer, &section, blank);
         previous = Some(section.part);
@@ -95,7 +101,12 @@ fn body(
 
 /// Writes a run of tokens, broken where the author broke it. Its first token
 /// of the kind `aligned` comes into the column of its group.
-fn run(writer: &mut Writer<'_>, range: Range<usize>, start: Start, aligned: Option<Token<'static>>) {
+fn run(
+    writer: &mut Writer<'_>,
+    range: Range<usize>,
+    start: Start,
+    aligned: Option<Token<'static>>,
+) {
     writer.start(range.start, start);
     let line = writer.lines.len();
     let mut aligned = aligned;

@@ -9,6 +9,11 @@
 //! A whole number is 0 .. 2147483647. `-2147483648` is a negated number and
 //! so out of range: it is written `-2147483647 - 1`.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "among sixty tokens, `_` means any other token"
+)]
+
 use crate::report::Reports;
 use logos::{Lexer, Logos};
 use tilec_ir::{Diagnostic, Kind, Span};
@@ -227,9 +232,25 @@ impl Token<'_> {
         self.is_type()
             || matches!(
                 self,
-                Self::Kernel | Self::Fn | Self::Tile | Self::Where | Self::On | Self::If | Self::Then
-                    | Self::Else | Self::And | Self::Or | Self::Not | Self::Inf | Self::Sum | Self::Prod
-                    | Self::Max | Self::Min | Self::Argsort | Self::Argmax | Self::RoundStochastic
+                Self::Kernel
+                    | Self::Fn
+                    | Self::Tile
+                    | Self::Where
+                    | Self::On
+                    | Self::If
+                    | Self::Then
+                    | Self::Else
+                    | Self::And
+                    | Self::Or
+                    | Self::Not
+                    | Self::Inf
+                    | Self::Sum
+                    | Self::Prod
+                    | Self::Max
+                    | Self::Min
+                    | Self::Argsort
+                    | Self::Argmax
+                    | Self::RoundStochastic
             )
     }
 
@@ -238,8 +259,16 @@ impl Token<'_> {
     pub fn is_type(self) -> bool {
         matches!(
             self,
-            Self::F32 | Self::Bf16 | Self::F16 | Self::F8E4M3 | Self::F8E5M2 | Self::I32 | Self::I8
-                | Self::U8 | Self::Bool | Self::Idx
+            Self::F32
+                | Self::Bf16
+                | Self::F16
+                | Self::F8E4M3
+                | Self::F8E5M2
+                | Self::I32
+                | Self::I8
+                | Self::U8
+                | Self::Bool
+                | Self::Idx
         )
     }
 
@@ -266,8 +295,15 @@ impl Token<'_> {
     pub fn ends_operand(self) -> bool {
         matches!(
             self,
-            Self::Name(_) | Self::Number(_) | Self::Integer(_) | Self::Fraction(_) | Self::BadNumber
-                | Self::Inf | Self::CloseParen | Self::CloseBracket | Self::CloseBrace
+            Self::Name(_)
+                | Self::Number(_)
+                | Self::Integer(_)
+                | Self::Fraction(_)
+                | Self::BadNumber
+                | Self::Inf
+                | Self::CloseParen
+                | Self::CloseBracket
+                | Self::CloseBrace
         ) || self.is_type()
     }
 }
@@ -290,16 +326,19 @@ pub fn lex<'src>(text: &'src str, reports: &mut Reports) -> Lexed<'src> {
                 lexed.comments.push(Span::new(range.start..range.start + kept));
                 continue;
             }
-            Ok(Token::ForeignComment | Token::Semicolon) | Err(()) => match slips.report(span, text, reports) {
-                Some(meant) => meant,
-                None => continue,
-            },
+            Ok(Token::ForeignComment | Token::Semicolon) | Err(()) => {
+                match slips.report(span, text, reports) {
+                    Some(meant) => meant,
+                    None => continue,
+                }
+            }
             Ok(Token::Number(written)) => number(written, span, reports),
             Ok(token) => token,
         };
         // Bytes between the last token and this one belong to no token, so each
         // byte is searched for a line's end once.
-        let fresh = lexed.tokens.is_empty() || text.as_bytes()[line_end..range.start].contains(&b'\n');
+        let fresh =
+            lexed.tokens.is_empty() || text.as_bytes()[line_end..range.start].contains(&b'\n');
         line_end = range.end;
         lexed.tokens.push(token);
         lexed.spans.push(span);
@@ -321,7 +360,9 @@ fn number<'src>(written: &'src str, span: Span, reports: &mut Reports) -> Token<
         }
         return Token::BadNumber;
     }
-    let decimal = written.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let decimal = written
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
     match written.parse::<f32>() {
         Ok(value) if decimal && value.is_infinite() => reports.push(
             Diagnostic::new(Kind::BadNumber, span, "this number is too large for f32")
@@ -362,14 +403,21 @@ impl Slips {
     /// meant, if that is certain.
     fn report(&mut self, span: Span, text: &str, reports: &mut Reports) -> Option<Token<'static>> {
         let (seen, message, help) = match text.as_bytes()[span.start as usize] {
-            b';' => (&mut self.semicolon, "`;` separates nothing here", "no separators are needed: leave it out"),
+            b';' => (
+                &mut self.semicolon,
+                "`;` separates nothing here",
+                "no separators are needed: leave it out",
+            ),
             b'#' => (&mut self.hash, "`#` does not begin a comment", "write `// ..`"),
-            b'/' => (&mut self.block, "`/*` does not begin a comment", "write `// ..` on each line"),
+            b'/' => {
+                (&mut self.block, "`/*` does not begin a comment", "write `// ..` on each line")
+            }
             _ => return self.unknown(span, text, reports),
         };
         if !std::mem::replace(seen, true) {
             let first = Span { end: span.end.min(span.start + 2), ..span };
-            let kind = if message.starts_with("`;`") { Kind::Expected } else { Kind::UnknownCharacter };
+            let kind =
+                if message.starts_with("`;`") { Kind::Expected } else { Kind::UnknownCharacter };
             reports.push(Diagnostic::new(kind, first, message).help(help));
         }
         None

@@ -10,6 +10,11 @@
 //! text --lexer--> tokens --split--> runs of tokens --rules--> tree
 //! ```
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "among sixty tokens, `_` means any other token"
+)]
+
 mod explain;
 mod expression;
 mod failure;
@@ -47,10 +52,18 @@ pub fn parse(text: &str) -> (File, Vec<Diagnostic>) {
 }
 
 /// The tokens of a text, unless it is too large.
-pub(crate) fn lex_within_limit<'src>(text: &'src str, reports: &mut Reports) -> Option<Lexed<'src>> {
+pub(crate) fn lex_within_limit<'src>(
+    text: &'src str,
+    reports: &mut Reports,
+) -> Option<Lexed<'src>> {
     if text.len() > LARGEST_SOURCE_BYTES {
-        let message = format!("the source is {} bytes long, and the limit is {LARGEST_SOURCE_BYTES}", text.len());
-        reports.push(Diagnostic::global(Kind::SourceTooLarge, message).help("split it into several files"));
+        let message = format!(
+            "the source is {} bytes long, and the limit is {LARGEST_SOURCE_BYTES}",
+            text.len()
+        );
+        reports.push(
+            Diagnostic::global(Kind::SourceTooLarge, message).help("split it into several files"),
+        );
         return None;
     }
     Some(lex(text, reports))
@@ -59,7 +72,8 @@ pub(crate) fn lex_within_limit<'src>(text: &'src str, reports: &mut Reports) -> 
 /// Reads the tokens of a file.
 pub(crate) fn read_file(text: &str, lexed: &Lexed<'_>, reports: &mut Reports) -> File {
     let state = State { exprs: Vec::new(), reports: Vec::new(), spans: &[] };
-    let mut reader = Reader { text, lexed, rules: Rules::new(), state, reports, file: File::default() };
+    let mut reader =
+        Reader { text, lexed, rules: Rules::new(), state, reports, file: File::default() };
     for section in split::sections(lexed) {
         reader.section(&section);
     }
@@ -99,7 +113,8 @@ impl<'src> Reader<'_, 'src> {
         let head = self.run(self.rules.kernel.clone(), section.head.clone(), What::Kernel);
         let body = section.body.clone().unwrap_or_default();
         let chunks = split::equations(self.lexed, body);
-        let equations: Vec<Equation> = chunks.into_iter().filter_map(|chunk| self.equation(chunk)).collect();
+        let equations: Vec<Equation> =
+            chunks.into_iter().filter_map(|chunk| self.equation(chunk)).collect();
         self.check_closed(section);
         match head {
             Some(head) => {
@@ -112,12 +127,18 @@ impl<'src> Reader<'_, 'src> {
 
     /// An equation; one whose value can't be read still defines its tensor.
     fn equation(&mut self, chunk: Range<usize>) -> Option<Equation> {
-        if let Some(equation) = self.run(self.rules.equation.clone(), chunk.clone(), What::Equation) {
+        if let Some(equation) = self.run(self.rules.equation.clone(), chunk.clone(), What::Equation)
+        {
             return Some(equation);
         }
+        if self.reports.is_full() {
+            return None;
+        }
         let span = self.lexed.spans[chunk.start].to(self.lexed.spans[chunk.end - 1]);
-        let assign = self.lexed.tokens[chunk.clone()].iter().position(|&token| token == Token::Assign);
-        let target = assign.map(|at| chunk.start..chunk.start + at + 1).and_then(|range| self.target(range));
+        let assign =
+            self.lexed.tokens[chunk.clone()].iter().position(|&token| token == Token::Assign);
+        let target =
+            assign.map(|at| chunk.start..chunk.start + at + 1).and_then(|range| self.target(range));
         let (name, binders) = match (target, self.lexed.tokens[chunk.start]) {
             (Some(target), _) => target,
             (None, Token::Name(text)) => {
@@ -196,7 +217,8 @@ impl<'src> Reader<'_, 'src> {
     fn try_run<O>(&mut self, rule: Rule<'src, O>, range: &Range<usize>, what: What) -> Option<O> {
         let tokens = &self.lexed.tokens[range.clone()];
         let spans = &self.lexed.spans[range.clone()];
-        let opened = usize::from(what.ends_with_brace() && tokens.last() == Some(&Token::OpenBrace));
+        let opened =
+            usize::from(what.ends_with_brace() && tokens.last() == Some(&Token::OpenBrace));
         let inner = tokens.len() - opened;
         if let Err(report) = limits::check_tokens(&tokens[..inner], &spans[..inner]) {
             self.state.reports.push(*report);
@@ -221,13 +243,21 @@ impl<'src> Reader<'_, 'src> {
         if section.body.is_some() && !section.closed {
             let open = self.lexed.spans[section.head.end - 1];
             let last = self.end(section);
-            self.reports.push(*limits::unclosed(Token::OpenBrace, open, last, "the item ends here"));
+            self.reports.push(*limits::unclosed(
+                Token::OpenBrace,
+                open,
+                last,
+                "the item ends here",
+            ));
         }
     }
 
     /// The last token of a part.
     fn end(&self, section: &Section) -> Span {
-        let end = section.body.as_ref().map_or(section.head.end, |body| body.end + usize::from(section.closed));
+        let end = section
+            .body
+            .as_ref()
+            .map_or(section.head.end, |body| body.end + usize::from(section.closed));
         self.lexed.spans[end - 1]
     }
 

@@ -46,7 +46,9 @@ impl Reports {
     /// All mistakes in the order of the source.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.found.sort_by_key(|report| report.labels.first().map_or(Span::default(), |label| label.span));
+        self.found.sort_by_key(|report| {
+            report.labels.first().map_or(Span::default(), |label| label.span)
+        });
         if self.dropped {
             let message = format!("more than {MOST_REPORTS} mistakes: the rest is not shown");
             self.found.push(Diagnostic::global(Kind::TooManyErrors, message));

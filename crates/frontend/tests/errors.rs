@@ -14,7 +14,9 @@ fn reports(text: &str) -> String {
         let line = text[..main.span.range().start].matches('\n').count() + 1;
         lines.push(format!("! {line} {}: {}", report.kind.code(), report.message));
         lines.push(format!("!   at `{}` {}", place(main.span), main.text).trim_end().to_owned());
-        lines.extend(others.iter().map(|label| format!("!   at `{}` {}", place(label.span), label.text)));
+        lines.extend(
+            others.iter().map(|label| format!("!   at `{}` {}", place(label.span), label.text)),
+        );
         lines.extend(report.help.iter().map(|help| format!("!   help: {help}")));
         lines.join("\n")
     };

@@ -18,7 +18,11 @@ fn formatted(text: &str) -> String {
     let once = format(text).unwrap_or_else(|reports| panic!("{text}\n{reports:#?}"));
     let twice = format(&once).unwrap_or_else(|reports| panic!("{once}\n{reports:#?}"));
     assert_eq!(twice, once, "formatting twice differs from once:\n{text}");
-    assert_eq!(common::print(&parse(&once).0), common::print(&parse(text).0), "the meaning changed:\n{once}");
+    assert_eq!(
+        common::print(&parse(&once).0),
+        common::print(&parse(text).0),
+        "the meaning changed:\n{once}"
+    );
     assert_eq!(comments(&once), comments(text), "comments changed:\n{once}");
     once
 }
@@ -46,7 +50,9 @@ fn layout_does_not_depend_on_the_space_of_the_source() {
         let squeezed: Vec<String> = program
             .lines()
             .map(|line| match line.split_once("//") {
-                Some((code, comment)) => format!("{}//{comment}", code.split_whitespace().collect::<Vec<_>>().join(" ")),
+                Some((code, comment)) => {
+                    format!("{}//{comment}", code.split_whitespace().collect::<Vec<_>>().join(" "))
+                }
                 None => line.split_whitespace().collect::<Vec<_>>().join("  "),
             })
             .collect();
@@ -57,7 +63,10 @@ fn layout_does_not_depend_on_the_space_of_the_source() {
 const CASES: &[(&str, &str)] = &[
     ("", ""),
     ("\n\n// a\n\n\n// b", "// a\n\n// b\n"),
-    ("fn f(x)=-x*(a-b)  fn g( x ,y )=not x<=y", "fn f(x) = -x * (a - b)\nfn g(x, y) = not x <= y\n"),
+    (
+        "fn f(x)=-x*(a-b)  fn g( x ,y )=not x<=y",
+        "fn f(x) = -x * (a - b)\nfn g(x, y) = not x <= y\n",
+    ),
     ("fn f(x) = x\n\n\nfn g(x) = x // g\n", "fn f(x) = x\n\nfn g(x) = x  // g\n"),
     (
         "fn f(x) = x kernel k[N]()->(){} tile k on h200{}",

@@ -78,7 +78,10 @@ const FILES: &[(&str, &str)] = &[
     ("// nothing\n\n", ""),
     ("\u{feff}fn f(x, y) = x", "fn f [x y] x"),
     ("fn f(x) = x fn g(x) = x\nfn h(x) = x", "fn f [x] x\nfn g [x] x\nfn h [x] x"),
-    ("kernel k[N](x: f32[N]) -> (y: f32[N]) { y[n] = x[n] }", "kernel k [N] (x:f32[N]) (y:f32[N])\n  y[n] = (read x n)"),
+    (
+        "kernel k[N](x: f32[N]) -> (y: f32[N]) { y[n] = x[n] }",
+        "kernel k [N] (x:f32[N]) (y:f32[N])\n  y[n] = (read x n)",
+    ),
     ("kernel k[N]() -> () {}", "kernel k [N] () ()"),
     (
         "kernel k[N, S = 8](x: idx<N - 1>[N, ceil((N + 1) / 2) % 3], s: i8,) -> (y: bool,) {}",

@@ -31,7 +31,8 @@ pub(super) struct Pad {
 /// Aligns the groups.
 pub(super) fn align(lines: &mut [Line]) {
     let takes_part = |line: &Line| line.pad.filter(|pad| pad.at <= WIDEST_ALIGNED);
-    let groups = lines.iter().filter_map(takes_part).map(|pad| pad.group).max().map_or(0, |last| last + 1);
+    let groups =
+        lines.iter().filter_map(takes_part).map(|pad| pad.group).max().map_or(0, |last| last + 1);
     let mut columns = vec![0; groups];
     for pad in lines.iter().filter_map(takes_part) {
         columns[pad.group] = columns[pad.group].max(pad.at);

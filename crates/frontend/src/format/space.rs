@@ -10,9 +10,12 @@ pub(super) fn spaces(tokens: &[Token<'_>]) -> Vec<bool> {
     let mut tight = false;
     let mut spaces = Vec::with_capacity(tokens.len());
     for &token in tokens {
-        let opens_angle = token == Token::Less && matches!(previous, Some(Token::Idx | Token::RoundStochastic));
+        let opens_angle =
+            token == Token::Less && matches!(previous, Some(Token::Idx | Token::RoundStochastic));
         let closes_angle = token == Token::Greater && angles > 0;
-        spaces.push(!tight && !opens_angle && !closes_angle && previous.is_some_and(|p| apart(p, token)));
+        spaces.push(
+            !tight && !opens_angle && !closes_angle && previous.is_some_and(|p| apart(p, token)),
+        );
         angles = angles + usize::from(opens_angle) - usize::from(closes_angle);
         // A `-` behind something that is no operand is a sign.
         let sign = token == Token::Minus && !previous.is_some_and(Token::ends_operand);
@@ -28,7 +31,11 @@ fn apart(left: Token<'_>, right: Token<'_>) -> bool {
         return false;
     }
     match right {
-        Token::CloseParen | Token::CloseBracket | Token::Comma | Token::Colon | Token::OpenBracket => false,
+        Token::CloseParen
+        | Token::CloseBracket
+        | Token::Comma
+        | Token::Colon
+        | Token::OpenBracket => false,
         Token::OpenParen => !calls(left),
         _ => true,
     }
@@ -37,5 +44,8 @@ fn apart(left: Token<'_>, right: Token<'_>) -> bool {
 /// Whether a parenthesis behind it belongs to it.
 fn calls(left: Token<'_>) -> bool {
     left.ends_operand()
-        || matches!(left, Token::Sum | Token::Prod | Token::Max | Token::Min | Token::Argsort | Token::Argmax)
+        || matches!(
+            left,
+            Token::Sum | Token::Prod | Token::Max | Token::Min | Token::Argsort | Token::Argmax
+        )
 }

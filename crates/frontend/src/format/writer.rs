@@ -77,7 +77,10 @@ impl<'a> Writer<'a> {
         let before = self.lexed.spans[at].range().start;
         let lines = self.lines.len();
         let own = self.comments(before, indent, Blank::Drop);
-        if own || self.lines.len() > lines || self.lines.last().is_none_or(|line| line.comment.is_some()) {
+        if own
+            || self.lines.len() > lines
+            || self.lines.last().is_none_or(|line| line.comment.is_some())
+        {
             self.open(indent, false);
         } else if self.spaces[at] {
             self.last().push(' ');
@@ -123,7 +126,9 @@ impl<'a> Writer<'a> {
     /// of its own.
     fn comments(&mut self, before: usize, indent: usize, mut blank: Blank) -> bool {
         let mut own = false;
-        while let Some(comment) = self.lexed.comments.get(self.comment).filter(|c| (c.start as usize) < before) {
+        while let Some(comment) =
+            self.lexed.comments.get(self.comment).filter(|c| (c.start as usize) < before)
+        {
             let written = self.text[comment.range()].to_owned();
             let same_line = !self.text[self.end..comment.range().start].contains('\n');
             match self.lines.last_mut().filter(|_| same_line) {

@@ -9,26 +9,41 @@ use tilec_ir::{Diagnostic, Kind, Span};
 
 /// Makes the report of a failure in a run of tokens that should have been a
 /// `what`.
-pub(super) fn explain(text: &str, lexed: &Lexed<'_>, range: &Range<usize>, failure: Failure, what: What) -> Diagnostic {
+pub(super) fn explain(
+    text: &str,
+    lexed: &Lexed<'_>,
+    range: &Range<usize>,
+    failure: Failure,
+    what: What,
+) -> Diagnostic {
     let at = range.start + failure.at;
     let inside = at < range.end;
     let found = lexed.tokens.get(at).copied().filter(|_| inside);
     let expected = failure.expected;
     if let Some(token) = found
-        && (expected.has(Expect::Name) || expected.has(Expect::Size)
+        && (expected.has(Expect::Name)
+            || expected.has(Expect::Size)
             || matches!(token, Token::Kernel | Token::Fn | Token::Tile | Token::Where | Token::On))
         && !expected.has(Expect::Operator)
         && token.is_reserved()
     {
         return reserved(&text[lexed.spans[at].range()], lexed.spans[at]);
     }
-    let wanted = list(expected.iter().map(|e| if e == Expect::End { what.after() } else { e.words() }));
+    let wanted =
+        list(expected.iter().map(|e| if e == Expect::End { what.after() } else { e.words() }));
     let (span, message) = if inside {
         let span = lexed.spans[at];
         (span, format!("expected {wanted}, found `{}`", shown(text, span)))
     } else {
         let last = lexed.spans[at.max(range.start + 1) - 1];
-        (last, format!("expected {wanted} after `{}`, but {} ends there", shown(text, last), what.words()))
+        (
+            last,
+            format!(
+                "expected {wanted} after `{}`, but {} ends there",
+                shown(text, last),
+                what.words()
+            ),
+        )
     };
     let report = Diagnostic::new(Kind::Expected, span, message);
     match slips::help(&Place { text, lexed, at, found, expected, what }) {
@@ -76,9 +91,13 @@ impl What {
 
 /// A reserved word where a name should stand.
 fn reserved(word: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Kind::ReservedName, span, format!("`{word}` is a reserved word and can't be a name"))
-        .here("expected a name")
-        .help(format!("choose another name, such as `{word}_`"))
+    Diagnostic::new(
+        Kind::ReservedName,
+        span,
+        format!("`{word}` is a reserved word and can't be a name"),
+    )
+    .here("expected a name")
+    .help(format!("choose another name, such as `{word}_`"))
 }
 
 /// A token as written, shortened: names may be as long as the file.

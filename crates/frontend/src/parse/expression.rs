@@ -65,7 +65,8 @@ fn parenthesized<'src>(inner: ExprRule<'src>) -> ExprRule<'src> {
 fn arithmetic<'src>(operand: ExprRule<'src>, label: Expect) -> ExprRule<'src> {
     use Arithmetic::{Add, Div, Mul, Rem, Sub};
     let sums = select! { Token::Plus => Add, Token::Minus => Sub }.labelled(label);
-    let products = select! { Token::Star => Mul, Token::Slash => Div, Token::Percent => Rem }.labelled(label);
+    let products =
+        select! { Token::Star => Mul, Token::Slash => Div, Token::Percent => Rem }.labelled(label);
     let fold = |a, op, b, e: &mut Context<'src, '_>| make(ExprKind::Arithmetic(op, a, b), e);
     operand.pratt((infix(left(1), sums, fold), infix(left(2), products, fold))).boxed()
 }
@@ -105,9 +106,13 @@ fn ceil_of(quotient: Id<Expr>, e: &mut Context<'_, '_>) -> Id<Expr> {
         state.exprs.truncate(quotient.index());
         return state.push(ExprKind::Ceil(size, by), span);
     }
-    let report = Diagnostic::new(Kind::Expected, state.span(quotient), "`ceil` rounds up a size divided by a number")
-        .here("expected a size, `/` and a whole number")
-        .help("write for instance `ceil(K / 128)`");
+    let report = Diagnostic::new(
+        Kind::Expected,
+        state.span(quotient),
+        "`ceil` rounds up a size divided by a number",
+    )
+    .here("expected a size, `/` and a whole number")
+    .help("write for instance `ceil(K / 128)`");
     state.reports.push(report);
     state.push(ExprKind::Error, span)
 }
@@ -150,7 +155,9 @@ pub(super) fn expression<'src>(size: ExprRule<'src>) -> ExprRule<'src> {
             .then_ignore(just(Token::Else))
             .then(expr.clone())
             .map_with(|((test, yes), no), e| make(ExprKind::If(test, yes, no), e));
-        choice((conditional, logic(comparison(unary(atom(expr, size)))))).labelled(Expect::Operand).boxed()
+        choice((conditional, logic(comparison(unary(atom(expr, size))))))
+            .labelled(Expect::Operand)
+            .boxed()
     })
     .boxed()
 }
@@ -197,11 +204,11 @@ fn comparison<'src>(operand: ExprRule<'src>) -> ExprRule<'src> {
     sum.then(more).map_with(compare).boxed()
 }
 
+/// A comparison with its place, and the operand behind it.
+type Compared = ((Relation, Span), Id<Expr>);
+
 /// The comparison of an operand with those that follow it.
-fn compare(
-    (first, more): (Id<Expr>, Vec<((Relation, Span), Id<Expr>)>),
-    e: &mut Context<'_, '_>,
-) -> Id<Expr> {
+fn compare((first, more): (Id<Expr>, Vec<Compared>), e: &mut Context<'_, '_>) -> Id<Expr> {
     match more[..] {
         [] => first,
         [((relation, _), second)] => make(ExprKind::Compare(relation, first, second), e),
@@ -221,9 +228,12 @@ fn compare(
 
 /// An atom, possibly negated.
 fn unary<'src>(atom: ExprRule<'src>) -> ExprRule<'src> {
-    choice((just(Token::Minus).ignore_then(atom.clone()).map_with(|a, e| make(ExprKind::Negate(a), e)), atom))
-        .labelled(Expect::Operand)
-        .boxed()
+    choice((
+        just(Token::Minus).ignore_then(atom.clone()).map_with(|a, e| make(ExprKind::Negate(a), e)),
+        atom,
+    ))
+    .labelled(Expect::Operand)
+    .boxed()
 }
 
 /// What binds tightest.
@@ -259,7 +269,9 @@ enum After {
 fn named<'src>(expr: ExprRule<'src>, arguments: Rule<'src, Vec<Id<Expr>>>) -> ExprRule<'src> {
     let after = choice((in_brackets(expr).map(After::Indices), arguments.map(After::Arguments)));
     name()
-        .then(after.labelled(Expect::Operator).or_not().map(|after| after.unwrap_or(After::Nothing)))
+        .then(
+            after.labelled(Expect::Operator).or_not().map(|after| after.unwrap_or(After::Nothing)),
+        )
         .map_with(|(name, after), e| {
             let kind = match after {
                 After::Nothing => ExprKind::Name(name),
@@ -283,10 +295,14 @@ fn reduction<'src>(
     binder: Rule<'src, Binder>,
     arguments: Rule<'src, Vec<Id<Expr>>>,
 ) -> ExprRule<'src> {
-    let over = in_brackets(binder).then(parenthesized(expr)).map(|(binders, body)| Reduced::Over(binders, body)).boxed();
+    let over = in_brackets(binder)
+        .then(parenthesized(expr))
+        .map(|(binders, body)| Reduced::Over(binders, body))
+        .boxed();
     let only = select! { Token::Sum => Reduction::Sum, Token::Prod => Reduction::Prod };
     let either = select! { Token::Max => Reduction::Max, Token::Min => Reduction::Min };
-    let word = |rule: Rule<'src, Reduction>| rule.map_with(|op, e: &mut Context<'src, '_>| (op, place(e)));
+    let word =
+        |rule: Rule<'src, Reduction>| rule.map_with(|op, e: &mut Context<'src, '_>| (op, place(e)));
     choice((
         word(only.boxed()).then(over.clone()),
         word(either.boxed()).then(choice((over, arguments.map(Reduced::Of)))),
@@ -306,14 +322,23 @@ fn reduction<'src>(
 
 /// `argsort[v desc](key)[place]` and `argmax[v](key)`
 fn ordering<'src>(expr: ExprRule<'src>, binder: Rule<'src, Binder>) -> ExprRule<'src> {
-    let direction = select! { Token::Name("desc") => true, Token::Name("asc") => false }.labelled(Expect::Direction);
+    let direction = select! { Token::Name("desc") => true, Token::Name("asc") => false }
+        .labelled(Expect::Direction);
     let argsort = just(Token::Argsort)
         .ignore_then(
-            binder.clone().then(direction).delimited_by(just(Token::OpenBracket), just(Token::CloseBracket)),
+            binder
+                .clone()
+                .then(direction)
+                .delimited_by(just(Token::OpenBracket), just(Token::CloseBracket)),
         )
         .then(parenthesized(expr.clone()))
         .then(expr.clone().delimited_by(just(Token::OpenBracket), just(Token::CloseBracket)))
-        .map(|(((binder, descending), key), place)| ExprKind::Argsort { binder, descending, key, place: Some(place) });
+        .map(|(((binder, descending), key), place)| ExprKind::Argsort {
+            binder,
+            descending,
+            key,
+            place: Some(place),
+        });
     let argmax = just(Token::Argmax)
         .ignore_then(binder.delimited_by(just(Token::OpenBracket), just(Token::CloseBracket)))
         .then(parenthesized(expr))
@@ -322,11 +347,15 @@ fn ordering<'src>(expr: ExprRule<'src>, binder: Rule<'src, Binder>) -> ExprRule<
 }
 
 /// `bf16(x)`, `idx<N>(x)` and `round_stochastic<f8e4m3>(x, r)`
-fn conversion<'src>(arguments: Rule<'src, Vec<Id<Expr>>>, element: Rule<'src, Element>) -> ExprRule<'src> {
+fn conversion<'src>(
+    arguments: Rule<'src, Vec<Id<Expr>>>,
+    element: Rule<'src, Element>,
+) -> ExprRule<'src> {
     let round = just(Token::RoundStochastic)
         .ignore_then(element.clone().delimited_by(just(Token::Less), just(Token::Greater)))
         .then(arguments.clone())
         .map(|(element, arguments)| ExprKind::RoundStochastic(element, arguments));
-    let convert = element.then(arguments).map(|(element, arguments)| ExprKind::Convert(element, arguments));
+    let convert =
+        element.then(arguments).map(|(element, arguments)| ExprKind::Convert(element, arguments));
     choice((round, convert)).map_with(make).boxed()
 }

@@ -133,7 +133,8 @@ impl<'src> LabelError<'src, Tokens<'src>, DefaultExpected<'src, Token<'src>>> fo
             DefaultExpected::EndOfInput => Some(Expect::End),
             _ => None,
         };
-        let bits = expected.into_iter().filter_map(expect).fold(0, |bits, e| bits | Expected::one(e).0);
+        let bits =
+            expected.into_iter().filter_map(expect).fold(0, |bits, e| bits | Expected::one(e).0);
         Self { at: span.start, expected: Expected(bits) }
     }
 }

@@ -1,15 +1,19 @@
 //! Everything that is not an expression: the heads of kernels, functions,
 //! equations and the entries of tile blocks.
 
-use super::expression::{ExprRule, binder, element, expression, in_brackets, in_parens, name, relation, size};
+use super::expression::{
+    ExprRule, binder, element, expression, in_brackets, in_parens, name, relation, size,
+};
 use super::failure::Expect;
 use super::state::{Context, Extra, Rule, Tokens, place};
 use crate::ast::{
-    Binder, Element, Entry, Equation, Fact, FactKind, Function, Kernel, Name, Param, Relation, Setting,
-    SettingValue, SizeParam,
+    Binder, Element, Entry, Equation, Fact, FactKind, Function, Kernel, Name, Param, Relation,
+    Setting, SettingValue, SizeParam,
 };
 use crate::lexer::Token;
-use chumsky::prelude::{IterParser, Parser, Recursive, any, choice, end, just, recursive, select, via_parser};
+use chumsky::prelude::{
+    IterParser, Parser, Recursive, any, choice, end, just, recursive, select, via_parser,
+};
 use tilec_ir::{Diagnostic, Kind};
 
 /// The rules that are run on slices of a file, built once per file.
@@ -54,7 +58,10 @@ fn target<'src>(size: ExprRule<'src>) -> Rule<'src, (Name, Vec<Binder>)> {
 }
 
 /// `name[i, j] = value`
-fn equation<'src>(target: Rule<'src, (Name, Vec<Binder>)>, expr: ExprRule<'src>) -> Rule<'src, Equation> {
+fn equation<'src>(
+    target: Rule<'src, (Name, Vec<Binder>)>,
+    expr: ExprRule<'src>,
+) -> Rule<'src, Equation> {
     target
         .then(expr)
         .then_ignore(end())
@@ -90,15 +97,22 @@ fn kernel<'src>(size: ExprRule<'src>) -> Rule<'src, Kernel> {
         .then(facts)
         .then_ignore(just(Token::OpenBrace))
         .then_ignore(end())
-        .map_with(|((((name, sizes), inputs), outputs), facts), e| {
-            Kernel { name, sizes, inputs, outputs, facts, equations: Vec::new(), span: place(e) }
+        .map_with(|((((name, sizes), inputs), outputs), facts), e| Kernel {
+            name,
+            sizes,
+            inputs,
+            outputs,
+            facts,
+            equations: Vec::new(),
+            span: place(e),
         })
         .boxed()
 }
 
 /// `S` or `S = 8`
 fn size_param<'src>() -> Rule<'src, SizeParam> {
-    let value = select! { Token::Integer(value) => Some(value), Token::BadNumber => None }.labelled(Expect::Integer);
+    let value = select! { Token::Integer(value) => Some(value), Token::BadNumber => None }
+        .labelled(Expect::Integer);
     name()
         .then(just(Token::Assign).ignore_then(value).or_not().map(Option::flatten))
         .map(|(name, default)| SizeParam { name, default })
@@ -144,7 +158,12 @@ fn unread_param<'src>() -> Rule<'src, Param> {
         .at_least(1)
         .map_with(|(), e| {
             let span = place(e);
-            Param { name: Name { text: String::new(), span }, element: Element::F32, shape: Vec::new(), span }
+            Param {
+                name: Name { text: String::new(), span },
+                element: Element::F32,
+                shape: Vec::new(),
+                span,
+            }
         })
         .boxed()
 }
@@ -180,9 +199,10 @@ fn refuse_relation(relation: Relation, e: &mut Context<'_, '_>) {
         Relation::AtLeast => (">=", "turn it around: `b <= a`"),
     };
     let span = place(e);
-    let report = Diagnostic::new(Kind::Expected, span, format!("facts are not stated with `{written}`"))
-        .here("expected `==`, `<=` or `<` between two sizes")
-        .help(help);
+    let report =
+        Diagnostic::new(Kind::Expected, span, format!("facts are not stated with `{written}`"))
+            .here("expected `==`, `<=` or `<` between two sizes")
+            .help(help);
     e.state().reports.push(report);
 }
 

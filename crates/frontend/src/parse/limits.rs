@@ -26,7 +26,14 @@ pub(super) fn check_tokens(tokens: &[Token<'_>], spans: &[Span]) -> Result<(), B
         } else if let Some(opener) = token.closes() {
             match open.pop() {
                 Some((from, ifs)) if tokens[from] == opener => depth -= 1 + ifs,
-                Some((from, _)) => return Err(unclosed(tokens[from], spans[from], spans[at], "closes something else")),
+                Some((from, _)) => {
+                    return Err(unclosed(
+                        tokens[from],
+                        spans[from],
+                        spans[at],
+                        "closes something else",
+                    ));
+                }
                 None => return Err(closes_nothing(token, spans[at])),
             }
         } else if token == Token::If {
@@ -97,7 +104,8 @@ pub(super) fn check_tree(exprs: &[Expr], before: usize) -> Result<(), Box<Diagno
         if depth >= DEEPEST_TREE {
             let message = format!("this expression is more than {DEEPEST_TREE} operations deep");
             return Err(Box::new(
-                Diagnostic::new(Kind::NestedTooDeep, expr.span, message).help("split it into several equations"),
+                Diagnostic::new(Kind::NestedTooDeep, expr.span, message)
+                    .help("split it into several equations"),
             ));
         }
         depths.push(depth + 1);

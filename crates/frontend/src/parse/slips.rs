@@ -39,7 +39,17 @@ impl<'a> Place<'a> {
 
 /// The help for a failure, if the slip is a known one.
 pub(super) fn help(place: &Place<'_>) -> Option<String> {
-    let fixed = [foreign_operator, assignment, foreign_word, target, missing_part, head, bracket, condition, operand];
+    let fixed = [
+        foreign_operator,
+        assignment,
+        foreign_word,
+        target,
+        missing_part,
+        head,
+        bracket,
+        condition,
+        operand,
+    ];
     let fixed = fixed.iter().find_map(|topic| topic(place)).map(str::to_owned);
     fixed.or_else(|| element_type(place))
 }
@@ -57,7 +67,9 @@ fn foreign_operator(place: &Place<'_>) -> Option<&'static str> {
         "@" => "a matrix product is a sum: `sum[k](a[m, k] * b[k, n])`",
         "?" => "write `if test then a else b`",
         ".." => "a range is written `i < N`",
-        "." if matches!(place.before(), Some(Token::Integer(_))) || matches!(place.after(), Some(Token::Integer(_))) => {
+        "." if matches!(place.before(), Some(Token::Integer(_)))
+            || matches!(place.after(), Some(Token::Integer(_))) =>
+        {
             "a number needs digits on both sides of the point, such as `0.5`"
         }
         "." => "names have no parts: a tensor is read with `name[i, j]`",
@@ -70,12 +82,14 @@ fn assignment(place: &Place<'_>) -> Option<&'static str> {
     let assign = place.expected.has(Expect::Assign);
     match place.found? {
         Token::Equal if assign => Some("a definition is written with `=`; `==` compares"),
-        Token::OtherAssign if assign && place.text[place.lexed.spans[place.at].range()].starts_with(':') => {
+        Token::OtherAssign
+            if assign && place.text[place.lexed.spans[place.at].range()].starts_with(':') =>
+        {
             Some("write `=`")
         }
-        Token::OtherAssign if assign => {
-            Some("a tensor is defined once: write `=`, with a reduction such as `sum[k](..)` on the right")
-        }
+        Token::OtherAssign if assign => Some(
+            "a tensor is defined once: write `=`, with a reduction such as `sum[k](..)` on the right",
+        ),
         Token::Assign if place.expected.has(Expect::Less) => Some("a range is written `i < N`"),
         Token::Assign if place.expected.has(Expect::Colon) => {
             Some("settings stand behind the equation they tune: `acc: m = 128`")
@@ -96,8 +110,12 @@ fn foreign_word(place: &Place<'_>) -> Option<&'static str> {
     };
     match word {
         "let" | "var" | "const" | "auto" => Some("an equation needs no keyword: `name[i] = value`"),
-        "for" | "while" => Some("there are no loops: an index variable takes all values of its range"),
-        "return" => Some("the outputs of a kernel are named after its `->` and defined like any tensor"),
+        "for" | "while" => {
+            Some("there are no loops: an index variable takes all values of its range")
+        }
+        "return" => {
+            Some("the outputs of a kernel are named after its `->` and defined like any tensor")
+        }
         _ => None,
     }
 }
@@ -114,12 +132,22 @@ fn target(place: &Place<'_>) -> Option<&'static str> {
         Token::Integer(_) if place.expected.has(Expect::Name) => {
             Some("only index variables stand here; one equation defines all elements of its tensor")
         }
-        Token::AtMost | Token::Greater | Token::AtLeast | Token::Colon | Token::Name("in" | "to")
+        Token::AtMost
+        | Token::Greater
+        | Token::AtLeast
+        | Token::Colon
+        | Token::Name("in" | "to")
             if place.expected.has(Expect::Less) =>
         {
             Some("a range is written `i < N`")
         }
-        Token::Plus | Token::Minus | Token::Star | Token::Slash | Token::Percent | Token::Equal | Token::OpenBracket
+        Token::Plus
+        | Token::Minus
+        | Token::Star
+        | Token::Slash
+        | Token::Percent
+        | Token::Equal
+        | Token::OpenBracket
             if place.expected.has(Expect::Less) =>
         {
             Some("only index variables stand here, possibly with a range: `i < N`")
@@ -135,14 +163,24 @@ fn missing_part(place: &Place<'_>) -> Option<&'static str> {
         return Some("say which comes first: `argsort[i desc](..)` or `argsort[i asc](..)`");
     }
     match place.before()? {
-        Token::Sum if expected.has(Expect::OpenBracket) => Some("say what it runs over: `sum[k](x[k])`"),
-        Token::Prod if expected.has(Expect::OpenBracket) => Some("say what it runs over: `prod[k](x[k])`"),
-        Token::Argmax if expected.has(Expect::OpenBracket) => Some("say what it runs over: `argmax[i](x[i])`"),
+        Token::Sum if expected.has(Expect::OpenBracket) => {
+            Some("say what it runs over: `sum[k](x[k])`")
+        }
+        Token::Prod if expected.has(Expect::OpenBracket) => {
+            Some("say what it runs over: `prod[k](x[k])`")
+        }
+        Token::Argmax if expected.has(Expect::OpenBracket) => {
+            Some("say what it runs over: `argmax[i](x[i])`")
+        }
         Token::Argsort if expected.has(Expect::OpenBracket) => {
             Some("say what it runs over and what comes first: `argsort[i desc](x[i])[r]`")
         }
-        Token::CloseParen if expected.has(Expect::OpenBracket) && !expected.has(Expect::Operator) => {
-            Some("say which place of the order is meant: `argsort[i desc](x[i])[r]`, `[0]` for the first")
+        Token::CloseParen
+            if expected.has(Expect::OpenBracket) && !expected.has(Expect::Operator) =>
+        {
+            Some(
+                "say which place of the order is meant: `argsort[i desc](x[i])[r]`, `[0]` for the first",
+            )
         }
         Token::CloseBracket if expected.has(Expect::OpenParen) && place.what != What::Kernel => {
             Some("what is reduced or ordered stands in parentheses: `sum[k](x[k])`")
@@ -161,17 +199,25 @@ fn head(place: &Place<'_>) -> Option<&'static str> {
     let expected = place.expected;
     match place.what {
         What::Kernel if expected.has(Expect::Colon) => Some("a parameter is written `name: type`"),
-        What::Kernel if expected.has(Expect::Arrow) => Some("say what is computed: `-> (y: f32[M, N])`"),
+        What::Kernel if expected.has(Expect::Arrow) => {
+            Some("say what is computed: `-> (y: f32[M, N])`")
+        }
         What::Kernel => match (place.before()?, place.found?) {
             (Token::Arrow, _) => Some("outputs stand in parentheses: `-> (y: f32[M, N])`"),
-            (Token::Name(_), _) if expected.has(Expect::OpenBracket) && expected.has(Expect::OpenParen) => None,
+            (Token::Name(_), _)
+                if expected.has(Expect::OpenBracket) && expected.has(Expect::OpenParen) =>
+            {
+                None
+            }
             (Token::Name(_), Token::OpenParen) if expected.has(Expect::OpenBracket) => {
                 Some("name the sizes first: `kernel name[M, N](..)`")
             }
             (before, Token::OpenParen) if before.is_type() => {
                 Some("dimensions stand in square brackets: `f32[M, N]`")
             }
-            (Token::OpenBracket | Token::Comma, Token::Integer(_)) if expected.has(Expect::Name) => {
+            (Token::OpenBracket | Token::Comma, Token::Integer(_))
+                if expected.has(Expect::Name) =>
+            {
                 Some("a name stands here; numbers can stand in types, such as `f32[128]`")
             }
             (_, Token::Fraction(_)) => Some("sizes are whole numbers"),
@@ -183,8 +229,12 @@ fn head(place: &Place<'_>) -> Option<&'static str> {
             }
             _ => None,
         },
-        What::Tiling if expected.has(Expect::On) => Some("say which chip it is for: `tile gemm on h200 { .. }`"),
-        What::Entry if expected.has(Expect::Setting) => Some("settings are whole numbers and words"),
+        What::Tiling if expected.has(Expect::On) => {
+            Some("say which chip it is for: `tile gemm on h200 { .. }`")
+        }
+        What::Entry if expected.has(Expect::Setting) => {
+            Some("settings are whole numbers and words")
+        }
         What::Entry if expected.has(Expect::Comma) => Some("settings are separated with `,`"),
         What::Tiling | What::Entry | What::Equation | What::Function => None,
     }
@@ -194,7 +244,13 @@ fn head(place: &Place<'_>) -> Option<&'static str> {
 fn joins_facts(token: Token<'_>) -> bool {
     matches!(
         token,
-        Token::And | Token::Less | Token::AtMost | Token::Greater | Token::AtLeast | Token::Equal | Token::NotEqual
+        Token::And
+            | Token::Less
+            | Token::AtMost
+            | Token::Greater
+            | Token::AtLeast
+            | Token::Equal
+            | Token::NotEqual
     )
 }
 
@@ -224,7 +280,9 @@ fn bracket(place: &Place<'_>) -> Option<&'static str> {
         (_, Token::Colon) if operator && place.expected.has(Expect::CloseBracket) => {
             Some("there are no slices: read `x[i]` and give `i` a range, as in `y[i < N] = x[i]`")
         }
-        (_, Token::OpenBrace) => Some("braces stand around the body of a kernel only; use parentheses"),
+        (_, Token::OpenBrace) => {
+            Some("braces stand around the body of a kernel only; use parentheses")
+        }
         _ => None,
     }
 }
@@ -232,10 +290,12 @@ fn bracket(place: &Place<'_>) -> Option<&'static str> {
 /// Incomplete conditionals.
 fn condition(place: &Place<'_>) -> Option<&'static str> {
     match place.found {
-        _ if place.expected.has(Expect::Then) => Some("a choice is written `if test then a else b`"),
-        _ if place.expected.has(Expect::Else) => {
-            Some("every `if` needs an `else`, since each element has a value: `if test then a else 0`")
+        _ if place.expected.has(Expect::Then) => {
+            Some("a choice is written `if test then a else b`")
         }
+        _ if place.expected.has(Expect::Else) => Some(
+            "every `if` needs an `else`, since each element has a value: `if test then a else 0`",
+        ),
         Some(Token::Then | Token::Else) => Some("a choice is written `if test then a else b`"),
         Some(Token::If) if place.expected.has(Expect::Operand) => {
             Some("an `if` inside a larger expression stands in parentheses")
@@ -248,11 +308,15 @@ fn condition(place: &Place<'_>) -> Option<&'static str> {
 fn operand(place: &Place<'_>) -> Option<&'static str> {
     let starts_line = || place.lexed.line_start[place.at];
     match place.found? {
-        Token::Minus if place.expected.has(Expect::Operand) => Some("negate once, or use parentheses: `-(-x)`"),
-        Token::Not if place.expected.has(Expect::Operand) => Some("put it in parentheses: `(not a)`"),
-        Token::Name(_) if place.what == What::Function && starts_line() => {
-            Some("a function is one expression; equations stand between the `{` and `}` of a kernel")
+        Token::Minus if place.expected.has(Expect::Operand) => {
+            Some("negate once, or use parentheses: `-(-x)`")
         }
+        Token::Not if place.expected.has(Expect::Operand) => {
+            Some("put it in parentheses: `(not a)`")
+        }
+        Token::Name(_) if place.what == What::Function && starts_line() => Some(
+            "a function is one expression; equations stand between the `{` and `}` of a kernel",
+        ),
         Token::Name(_) | Token::Integer(_) | Token::Fraction(_) | Token::OpenParen
             if place.expected.has(Expect::Operator) && !starts_line() =>
         {
@@ -269,7 +333,10 @@ fn element_type(place: &Place<'_>) -> Option<String> {
     };
     Some(match known_type(written) {
         Some(meant) => format!("write `{meant}`"),
-        None => "the element types are f32, bf16, f16, f8e4m3, f8e5m2, i32, i8, u8, bool and idx<N>".to_owned(),
+        None => {
+            "the element types are f32, bf16, f16, f8e4m3, f8e5m2, i32, i8, u8, bool and idx<N>"
+                .to_owned()
+        }
     })
 }
 
@@ -278,13 +345,16 @@ fn known_type(written: &str) -> Option<&'static str> {
     // No alias is longer, and the name may be as long as the file.
     let lower = written.get(..written.len().min(16))?.to_ascii_lowercase();
     Some(match lower.as_str() {
-        "f32" | "float" | "float32" | "fp32" | "f64" | "fp64" | "float64" | "double" | "real" => "f32",
+        "f32" | "float" | "float32" | "fp32" | "f64" | "fp64" | "float64" | "double" | "real" => {
+            "f32"
+        }
         "bf16" | "bfloat16" | "bfloat" => "bf16",
         "f16" | "float16" | "fp16" | "half" => "f16",
-        "f8e4m3" | "f8e4m3fn" | "f8" | "fp8" | "float8" | "e4m3" | "fp8e4m3" | "fp8_e4m3" | "f8_e4m3"
-        | "float8_e4m3" | "float8_e4m3fn" => "f8e4m3",
+        "f8e4m3" | "f8e4m3fn" | "f8" | "fp8" | "float8" | "e4m3" | "fp8e4m3" | "fp8_e4m3"
+        | "f8_e4m3" | "float8_e4m3" | "float8_e4m3fn" => "f8e4m3",
         "f8e5m2" | "e5m2" | "fp8e5m2" | "fp8_e5m2" | "f8_e5m2" | "float8_e5m2" | "bf8" => "f8e5m2",
-        "i32" | "int" | "int32" | "i16" | "i64" | "int16" | "int64" | "u16" | "u32" | "u64" | "uint32" | "long" => "i32",
+        "i32" | "int" | "int32" | "i16" | "i64" | "int16" | "int64" | "u16" | "u32" | "u64"
+        | "uint32" | "long" => "i32",
         "i8" | "int8" | "s8" | "char" => "i8",
         "u8" | "uint8" | "byte" => "u8",
         "bool" | "boolean" | "bit" | "i1" => "bool",

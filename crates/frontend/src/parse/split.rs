@@ -79,7 +79,9 @@ fn begins_item(lexed: &Lexed<'_>, at: usize, in_body: bool) -> bool {
         Token::Fn => Token::OpenParen,
         _ => Token::On,
     };
-    lexed.tokens[at - 1].ends_operand() && matches!(next(1), Some(Token::Name(_))) && next(2) == Some(follows)
+    lexed.tokens[at - 1].ends_operand()
+        && matches!(next(1), Some(Token::Name(_)))
+        && next(2) == Some(follows)
 }
 
 /// Cuts an item from what stands behind its closing brace.
@@ -91,25 +93,31 @@ fn cut(lexed: &Lexed<'_>, range: Range<usize>) -> impl Iterator<Item = Section> 
         Token::Fn => Part::Function,
         _ => Part::Stray,
     };
-    let open = tokens.iter().position(|&token| token == Token::OpenBrace).map(|at| range.start + at);
+    let open =
+        tokens.iter().position(|&token| token == Token::OpenBrace).map(|at| range.start + at);
     let section = match (part, open) {
         (Part::Function | Part::Stray, _) | (_, None) => Section::plain(part, range.clone()),
         (Part::Kernel | Part::Tiling, Some(open)) => {
             // The last brace, so that a stray one inside costs one equation only.
-            let close = tokens.iter().rposition(|&token| token == Token::CloseBrace).map(|at| range.start + at);
+            let close = tokens
+                .iter()
+                .rposition(|&token| token == Token::CloseBrace)
+                .map(|at| range.start + at);
             let close = close.filter(|&close| close > open);
             let body = Some(open + 1..close.unwrap_or(range.end));
             Section { part, head: range.start..open + 1, body, closed: close.is_some() }
         }
     };
-    let end = section.body.as_ref().map_or(range.end, |body| body.end + usize::from(section.closed));
+    let end =
+        section.body.as_ref().map_or(range.end, |body| body.end + usize::from(section.closed));
     let rest = (end < range.end).then(|| Section::plain(Part::Stray, end..range.end));
     std::iter::once(section).chain(rest)
 }
 
 /// The equations of a kernel's body.
 pub(crate) fn equations(lexed: &Lexed<'_>, body: Range<usize>) -> Vec<Range<usize>> {
-    let mut scan = Scan { lexed, start: body.start, line: body.start, open: Vec::new(), closed: None };
+    let mut scan =
+        Scan { lexed, start: body.start, line: body.start, open: Vec::new(), closed: None };
     let mut starts = vec![body.start];
     for at in body.clone() {
         if let Some(start) = scan.step(at) {
@@ -123,14 +131,22 @@ pub(crate) fn equations(lexed: &Lexed<'_>, body: Range<usize>) -> Vec<Range<usiz
 /// The entries of a tile block: each begins at a name before a `:`.
 pub(crate) fn entries(lexed: &Lexed<'_>, body: Range<usize>) -> Vec<Range<usize>> {
     let colon = |&at: &usize| lexed.tokens[at] == Token::Colon;
-    let starts = (body.start + 1..body.end).filter(colon).map(|at| at - 1).filter(|&at| is_word(lexed.tokens[at]));
+    let starts = (body.start + 1..body.end)
+        .filter(colon)
+        .map(|at| at - 1)
+        .filter(|&at| is_word(lexed.tokens[at]));
     ranges(std::iter::once(body.start).chain(starts).collect(), body.end)
 }
 
 /// The ranges between starts, without empty ones.
 fn ranges(starts: Vec<usize>, end: usize) -> Vec<Range<usize>> {
     let ends: Vec<usize> = starts.iter().skip(1).copied().chain([end]).collect();
-    starts.into_iter().zip(ends).filter(|(start, end)| start < end).map(|(start, end)| start..end).collect()
+    starts
+        .into_iter()
+        .zip(ends)
+        .filter(|(start, end)| start < end)
+        .map(|(start, end)| start..end)
+        .collect()
 }
 
 /// A name, or a reserved word that somebody took for one.
@@ -157,7 +173,11 @@ impl Scan<'_, '_> {
         let token = self.lexed.tokens[at];
         if self.lexed.line_start[at] {
             self.line = at;
-            if at > self.start && self.open.is_empty() && matches!(token, Token::Name(_)) && self.may_end_before(at) {
+            if at > self.start
+                && self.open.is_empty()
+                && matches!(token, Token::Name(_))
+                && self.may_end_before(at)
+            {
                 return Some(at);
             }
         }
@@ -177,7 +197,9 @@ impl Scan<'_, '_> {
     fn target_before(&self, assign: usize) -> Option<usize> {
         let last = assign - 1;
         let name = match self.lexed.tokens[last] {
-            Token::CloseBracket => self.closed.filter(|&open| open > self.start).map(|open| open - 1),
+            Token::CloseBracket => {
+                self.closed.filter(|&open| open > self.start).map(|open| open - 1)
+            }
             token => is_word(token).then_some(last),
         };
         let named = name.filter(|&name| match self.lexed.tokens[name] {

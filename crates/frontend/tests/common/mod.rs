@@ -3,7 +3,9 @@
 //!
 //! Parentheses, places and layout of the source leave no trace here.
 
-use tilec_frontend::ast::{Arithmetic, Binder, Element, Expr, ExprKind, FactKind, File, Item, Kernel, Name, Param};
+use tilec_frontend::ast::{
+    Arithmetic, Binder, Element, Expr, ExprKind, FactKind, File, Item, Kernel, Name, Param,
+};
 use tilec_frontend::ast::{Reduction, Relation, SettingValue, Tiling};
 use tilec_ir::Id;
 
@@ -41,7 +43,9 @@ fn print_kernel(file: &File, kernel: &Kernel) -> String {
     )];
     for fact in &kernel.facts {
         lines.push(match &fact.kind {
-            FactKind::Compare(a, op, b) => format!("  where ({} {} {})", relation(*op), expr(file, *a), expr(file, *b)),
+            FactKind::Compare(a, op, b) => {
+                format!("  where ({} {} {})", relation(*op), expr(file, *a), expr(file, *b))
+            }
             FactKind::Sorted(name) => format!("  where (sorted {})", name.text),
             FactKind::Finite(name) => format!("  where (finite {})", name.text),
         });
@@ -140,7 +144,9 @@ fn expr(file: &File, id: Id<Expr>) -> String {
         ExprKind::Read(name, indices) => call(format!("read {}", name.text), indices),
         ExprKind::Call(name, arguments) => call(format!("call {}", name.text), arguments),
         ExprKind::Convert(to, arguments) => call(element(file, *to), arguments),
-        ExprKind::RoundStochastic(to, arguments) => call(format!("round<{}>", element(file, *to)), arguments),
+        ExprKind::RoundStochastic(to, arguments) => {
+            call(format!("round<{}>", element(file, *to)), arguments)
+        }
         ExprKind::Negate(a) => call("neg".to_owned(), &[*a]),
         ExprKind::Not(a) => call("not".to_owned(), &[*a]),
         ExprKind::Arithmetic(op, a, b) => call(arithmetic(*op).to_owned(), &[*a, *b]),
