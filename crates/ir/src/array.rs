@@ -1,7 +1,12 @@
 //! Run-time arrays: an element type, a shape and the elements in row-major
-//! order. Narrow floats are kept as bit patterns; nothing here computes.
+//! order. Narrow floats are kept as bit patterns, and read and written as the
+//! f32 with their value.
 
+use crate::formats::Format;
 use crate::tensor::Scalar;
+
+#[cfg(test)]
+mod tests;
 
 /// The element type of an array; an `idx<N>` tensor is an I32 array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +133,88 @@ impl Array {
         };
         Some(Self { element, shape: shape.to_vec(), data })
     }
+
+    /// How many elements there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// The element at a position in row-major order as an f32: the value of a
+    /// float; of an integer the nearest f32; of a bool 0 or 1.
+    ///
+    /// # Panics
+    /// Past the end, as all of these.
+    #[must_use]
+    pub fn get_f32(&self, at: usize) -> f32 {
+        match (&self.data, Format::of_element(self.element)) {
+            (Data::F32(x), _) => x[at],
+            (Data::B16(x), Some(format)) => format.decode(x[at]),
+            (Data::B8(x), Some(format)) => format.decode(u16::from(x[at])),
+            (Data::I32(_) | Data::B16(_) | Data::B8(_), _) => self.get_i32(at) as f32,
+        }
+    }
+
+    /// The element as an i32: the value of an integer or a bool, a float
+    /// truncated and saturated.
+    #[must_use]
+    pub fn get_i32(&self, at: usize) -> i32 {
+        match (&self.data, self.element) {
+            (Data::I32(x), _) => x[at],
+            (Data::B8(x), Element::I8) => i32::from(x[at].cast_signed()),
+            (Data::B8(x), Element::U8) => i32::from(x[at]),
+            (Data::B8(x), Element::Bool) => i32::from(x[at] != 0),
+            (Data::F32(_) | Data::B16(_) | Data::B8(_), _) => self.get_f32(at) as i32,
+        }
+    }
+
+    /// The element as a bool: whether it is not zero.
+    #[must_use]
+    pub fn get_bool(&self, at: usize) -> bool {
+        match &self.data {
+            Data::B8(x) if self.element == Element::Bool => x[at] != 0,
+            Data::F32(_) | Data::I32(_) | Data::B16(_) | Data::B8(_) => self.get_f32(at) != 0.0,
+        }
+    }
+
+    /// Sets an element from an f32, converted as the language converts.
+    pub fn set_f32(&mut self, at: usize, value: f32) {
+        let format = Format::of_element(self.element);
+        match (&mut self.data, format) {
+            (Data::F32(x), _) => x[at] = value,
+            (Data::B16(x), Some(format)) => x[at] = format.encode(value),
+            (Data::B8(x), Some(format)) => x[at] = low_byte(format.encode(value)),
+            (Data::I32(_) | Data::B16(_) | Data::B8(_), _) => self.set_i32(at, value as i32),
+        }
+    }
+
+    /// Sets an element from an i32, converted as the language converts.
+    pub fn set_i32(&mut self, at: usize, value: i32) {
+        match (&mut self.data, self.element) {
+            (Data::I32(x), _) => x[at] = value,
+            (Data::B8(x), Element::I8) => {
+                x[at] = (value.clamp(-128, 127) as i8).cast_unsigned();
+            }
+            (Data::B8(x), Element::U8) => x[at] = value.clamp(0, 255) as u8,
+            (Data::B8(x), Element::Bool) => x[at] = u8::from(value != 0),
+            (Data::F32(_) | Data::B16(_) | Data::B8(_), _) => self.set_f32(at, value as f32),
+        }
+    }
+
+    /// Sets an element to 0 or 1.
+    pub fn set_bool(&mut self, at: usize, value: bool) {
+        self.set_i32(at, i32::from(value));
+    }
+}
+
+fn low_byte(code: u16) -> u8 {
+    u8::try_from(code).expect("an FP8 code has eight bits")
 }
 
 fn zeros<T: Clone + Default>(count: usize) -> Option<Vec<T>> {

@@ -7,21 +7,28 @@
 pub mod arena;
 pub mod array;
 pub mod diagnostic;
+mod expr_text;
 pub mod facts;
+pub mod formats;
 pub mod int;
 pub mod int_text;
 pub mod interpret;
 pub mod launch;
 pub mod nearest;
+pub mod philox;
 mod poly;
+pub mod print;
 pub mod tensor;
 #[cfg(test)]
 mod testing;
+pub mod verify;
+pub mod walk;
 
 pub use arena::{Arena, Id};
 pub use array::{Array, Data, Element};
 pub use diagnostic::{Diagnostic, Kind, Severity, Span};
 pub use facts::Facts;
+pub use formats::Format;
 pub use int::{Atom, AtomId, IntId, Ints};
 pub use int_text::show;
 pub use launch::Launch;
