@@ -9,6 +9,8 @@
 //! is in `0 .. bound` and its bound is at least 1.
 
 mod bounds;
+#[cfg(test)]
+mod fuzz;
 mod linear;
 
 mod simplify;
@@ -133,7 +135,7 @@ impl Facts {
     pub fn contradictory(&self, ints: &mut Ints) -> bool {
         let atoms = self.known.iter().flat_map(|known| known.poly.atoms()).collect();
         self.known.iter().any(|k| k.poly.as_constant().is_some_and(|v| v < 0 || k.equal))
-            || Relevant::of(ints, atoms, &self.known).refutes(None)
+            || Relevant::of(ints, atoms, &self.known).refutes(None, &mut 0)
     }
 
     /// Whether `goal >= 0` follows.
@@ -155,11 +157,12 @@ impl Facts {
             }
         }
         let negated = |p: &Poly| p.negated().and_then(|p| p.plus_constant(-1));
+        let mut work = 0;
         effort == Effort::Thorough
             && [goal, stuck.swap_remove(0)]
                 .iter()
                 .filter_map(negated)
-                .any(|negation| relevant.refutes(Some(&negation)))
+                .any(|negation| relevant.refutes(Some(&negation), &mut work))
     }
 
     /// Whether a false goal follows all the same, from facts that contradict
@@ -167,7 +170,7 @@ impl Facts {
     fn refutes(&self, ints: &Ints, goal: &Poly) -> bool {
         let _ = goal;
         let atoms: Vec<AtomId> = self.known.iter().flat_map(|known| known.poly.atoms()).collect();
-        !atoms.is_empty() && Relevant::of(ints, atoms, &self.known).refutes(None)
+        !atoms.is_empty() && Relevant::of(ints, atoms, &self.known).refutes(None, &mut 0)
     }
 }
 

@@ -15,7 +15,18 @@ use crate::tensor::{Expr, ExprKind, Kernel, Reduction};
 /// `id` as written in the language, with the names of `kernel`.
 #[must_use]
 pub fn show(kernel: &Kernel, id: IntId) -> String {
-    let mut writer = Writer { kernel, atoms_left: 48 };
+    show_with(kernel, id, 48, &|_| None)
+}
+
+/// [`show`] with the text that the caller gives of the values inside, and with
+/// room for `atoms` atoms before it is cut short.
+pub(crate) fn show_with(
+    kernel: &Kernel,
+    id: IntId,
+    atoms: usize,
+    value: &dyn Fn(Id<Expr>) -> Option<String>,
+) -> String {
+    let mut writer = Writer { kernel, atoms_left: atoms, value };
     writer.poly(&Poly::of(&kernel.ints, id)).text
 }
 
@@ -41,6 +52,7 @@ pub fn show_sizes(kernel: &Kernel, ids: &[IntId], sizes: &[i64]) -> String {
 struct Writer<'a> {
     kernel: &'a Kernel,
     atoms_left: usize,
+    value: &'a dyn Fn(Id<Expr>) -> Option<String>,
 }
 
 /// How tightly a text holds together.
@@ -153,6 +165,9 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, expr: Id<Expr>) -> Text {
+        if let Some(text) = (self.value)(expr) {
+            return Text::atom(text);
+        }
         let kernel = self.kernel;
         let expr = &kernel.exprs[expr];
         Text::atom(match &expr.kind {
@@ -294,7 +309,7 @@ mod tests {
             ("K % 128", "K % 128"),
             ("m / L * (n / L)", "m / L * (n / L)"),
         ] {
-            let mut scope = Scope::new("m < M, n < N, c < C, l < L", "");
+            let mut scope = Scope::new("m < M, n < N, k < K, c < C, l < L", "");
             let int = scope.int(source);
             assert_eq!(show(&scope.kernel(), int), expected, "{source}");
         }

@@ -27,6 +27,15 @@ impl Scope {
     /// `facts` such as `S <= L, K % 128 == 0`.
     pub(crate) fn new(variables: &str, facts: &str) -> Self {
         let mut scope = Self::default();
+        scope.declare(variables);
+        for text in facts.split(',').filter(|t| !t.trim().is_empty()) {
+            scope.assume(text);
+        }
+        scope
+    }
+
+    pub(crate) fn declare(&mut self, variables: &str) {
+        let scope = self;
         for text in variables.split(',').filter(|t| !t.trim().is_empty()) {
             let (name, range) = text.split_once('<').unwrap_or((text, ""));
             let range = (!range.is_empty()).then(|| scope.int(range));
@@ -40,10 +49,6 @@ impl Scope {
             let int = scope.ints.of_atom(Atom::Var(id), range);
             scope.names.insert(name, int);
         }
-        for text in facts.split(',').filter(|t| !t.trim().is_empty()) {
-            scope.assume(text);
-        }
-        scope
     }
 
     /// A kernel of these sizes, variables and integers that computes nothing.
@@ -172,4 +177,27 @@ impl Scope {
 fn peek(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
     while chars.next_if(|c| c.is_whitespace()).is_some() {}
     chars.peek().copied()
+}
+
+/// The same numbers on every run (splitmix64).
+#[derive(Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Something in `0 .. bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((x ^ (x >> 31)) % bound as u64) as usize
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
 }

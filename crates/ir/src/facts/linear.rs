@@ -16,11 +16,12 @@ pub(super) struct Column {
     pub(super) coefficients: Vec<(usize, i64)>,
 }
 
-/// Steps on single numbers that one question may take: a few milliseconds.
-const WORK: usize = 3_000_000;
+/// Steps on single numbers that one answer may take: a few milliseconds.
+const WORK: usize = 500_000;
 
-/// Whether the statements contradict each other (for sure).
-pub(super) fn contradiction(mut columns: Vec<Column>, unknowns: usize) -> bool {
+/// Whether the statements contradict each other (for sure). `work` counts the
+/// steps of all that is asked for one answer.
+pub(super) fn contradiction(mut columns: Vec<Column>, unknowns: usize, work: &mut usize) -> bool {
     prune(&mut columns, unknowns);
     if columns.iter().any(|c| c.coefficients.is_empty() && c.constant < 0) {
         return true;
@@ -29,7 +30,8 @@ pub(super) fn contradiction(mut columns: Vec<Column>, unknowns: usize) -> bool {
     if columns.iter().all(|c| c.constant >= 0) {
         return false;
     }
-    Tableau::new(&columns, unknowns).is_some_and(|mut tableau| tableau.has_ray().unwrap_or(false))
+    Tableau::new(&columns, unknowns, work)
+        .is_some_and(|mut tableau| tableau.has_ray().unwrap_or(false))
 }
 
 /// Drops statements that hold an unknown which nothing can cancel.
@@ -59,16 +61,16 @@ fn prune(columns: &mut Vec<Column>, unknowns: usize) {
 
 /// Equations `row * weights = 0`, one per unknown, each solved for the weight
 /// of its basic column; `gain` is minus the constant that the weights leave.
-struct Tableau {
+struct Tableau<'a> {
     rows: Vec<Vec<i64>>,
     basic: Vec<usize>,
     gain: Vec<i64>,
-    work: usize,
+    work: &'a mut usize,
 }
 
-impl Tableau {
+impl<'a> Tableau<'a> {
     /// Any basis will do to start from: all weights are 0 there.
-    fn new(columns: &[Column], unknowns: usize) -> Option<Self> {
+    fn new(columns: &[Column], unknowns: usize, work: &'a mut usize) -> Option<Self> {
         let gain = columns.iter().map(|c| narrow(-i128::from(c.constant)));
         let gain = gain.collect::<Option<_>>()?;
         let mut rows = vec![vec![0; columns.len()]; unknowns];
@@ -78,7 +80,7 @@ impl Tableau {
             }
         }
         rows.retain(|row| row.iter().any(|&x| x != 0));
-        let mut tableau = Self { rows, basic: Vec::new(), gain, work: 0 };
+        let mut tableau = Self { rows, basic: Vec::new(), gain, work };
         let mut row = 0;
         while row < tableau.rows.len() {
             // Small pivots keep numbers small.
@@ -113,27 +115,59 @@ impl Tableau {
         if self.rows[row][column] < 0 {
             self.rows[row].iter_mut().for_each(|x| *x = -*x);
         }
-        let pivot = std::mem::take(&mut self.rows[row]);
+        let solved = std::mem::take(&mut self.rows[row]);
+        let support: Vec<_> = (0..solved.len()).filter(|&at| solved[at] != 0).collect();
+        let small = is_small(&solved);
+        let pivot = Pivot { row: &solved, support: &support, column, small };
         let others = self.rows.iter_mut().chain([&mut self.gain]);
         for other in others.filter(|other| !other.is_empty() && other[column] != 0) {
-            eliminate(other, &pivot, column)?;
-            self.work += pivot.len();
+            eliminate(other, &pivot)?;
+            *self.work += solved.len() * if small { 1 } else { 8 };
         }
-        self.work += self.rows.len();
-        self.rows[row] = pivot;
-        (self.work <= WORK).then_some(())
+        *self.work += self.rows.len() + solved.len();
+        self.rows[row] = solved;
+        (*self.work <= WORK).then_some(())
     }
 }
 
+/// The row that is solved, with where it is not zero.
+struct Pivot<'a> {
+    row: &'a [i64],
+    support: &'a [usize],
+    column: usize,
+    small: bool,
+}
+
+/// Whether products of two such numbers, and their differences, fit 64 bits.
+fn is_small(row: &[i64]) -> bool {
+    row.iter().all(|x| x.unsigned_abs() < 1 << 31)
+}
+
 /// `row * pivot[column] - pivot * row[column]`, over the common factor.
-fn eliminate(row: &mut [i64], pivot: &[i64], column: usize) -> Option<()> {
-    let (p, q) = (i128::from(pivot[column]), i128::from(row[column]));
+fn eliminate(row: &mut [i64], pivot: &Pivot<'_>) -> Option<()> {
+    let (p, q) = (pivot.row[pivot.column], row[pivot.column]);
+    if !pivot.small || !is_small(row) {
+        return eliminate_wide(row, pivot);
+    }
+    if p != 1 {
+        row.iter_mut().for_each(|x| *x *= p);
+    }
+    pivot.support.iter().for_each(|&at| row[at] -= pivot.row[at] * q);
+    if !is_small(row) {
+        let common = row.iter().fold(0, |g, x| gcd(x.unsigned_abs(), g));
+        let common = i64::try_from(common.max(1)).ok()?;
+        row.iter_mut().for_each(|x| *x /= common);
+    }
+    row.iter().all(|&x| narrow(x.into()).is_some()).then_some(())
+}
+
+fn eliminate_wide(row: &mut [i64], pivot: &Pivot<'_>) -> Option<()> {
+    let (p, q) = (i128::from(pivot.row[pivot.column]), i128::from(row[pivot.column]));
     let wide: Vec<i128> =
-        row.iter().zip(pivot).map(|(&x, &y)| i128::from(x) * p - i128::from(y) * q).collect();
-    let largest = wide.iter().map(|x| x.unsigned_abs()).max().unwrap_or(0);
-    let common = if largest < 1 << 31 { 1 } else { common_factor(&wide)? };
+        row.iter().zip(pivot.row).map(|(&x, &y)| i128::from(x) * p - i128::from(y) * q).collect();
+    let common = common_factor(&wide)?;
     for (x, wide) in row.iter_mut().zip(wide) {
-        *x = narrow(if common == 1 { wide } else { wide / common })?;
+        *x = narrow(wide / common)?;
     }
     Some(())
 }

@@ -77,23 +77,23 @@ impl Relevant {
     }
 
     /// Whether the statements, with `extra >= 0`, contradict each other.
-    pub(super) fn refutes(&self, extra: Option<&Poly>) -> bool {
-        self.try_refute(extra).unwrap_or(false)
+    pub(super) fn refutes(&self, extra: Option<&Poly>, work: &mut usize) -> bool {
+        self.try_refute(extra, work).unwrap_or(false)
     }
 
-    fn try_refute(&self, extra: Option<&Poly>) -> Option<bool> {
+    fn try_refute(&self, extra: Option<&Poly>, work: &mut usize) -> Option<bool> {
         let mut statements: Vec<_> = extra.into_iter().chain(&self.statements).cloned().collect();
         let mut equations = self.equations.clone();
         substitute_equations(&mut equations, statements.iter_mut())?;
         let mut statements: Vec<_> = statements.into_iter().map(Poly::tightened).collect();
         statements.retain(|p| p.as_constant().is_none_or(|value| value < 0));
-        if contradictory(&statements) {
+        if contradictory(&statements, work) {
             return Some(true);
         }
         let degree = statements.iter().map(Poly::degree).max().unwrap_or(0).max(2);
         let products = products(&statements, degree);
         statements.extend(products);
-        Some(contradictory(&statements))
+        Some(contradictory(&statements, work))
     }
 }
 
@@ -177,7 +177,7 @@ fn products(statements: &[Poly], degree: usize) -> Vec<Poly> {
 }
 
 /// Whether the statements contradict each other as linear ones over monomials.
-fn contradictory(statements: &[Poly]) -> bool {
+fn contradictory(statements: &[Poly], work: &mut usize) -> bool {
     let mut unknowns = BTreeMap::new();
     let mut columns = Vec::with_capacity(statements.len());
     for statement in statements {
@@ -190,5 +190,5 @@ fn contradictory(statements: &[Poly]) -> bool {
         columns.push(column);
     }
     let count = unknowns.len();
-    linear::contradiction(columns, count)
+    linear::contradiction(columns, count, work)
 }
