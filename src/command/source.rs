@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use tilec_frontend::MAX_SOURCE_BYTES;
+use tilec_frontend::LARGEST_SOURCE_BYTES;
 use tilec_ir::{Diagnostic, Kind};
 
 use super::{Reporter, Stop};
@@ -13,8 +13,8 @@ use super::{Reporter, Stop};
 /// Reads the text of a source file.
 pub(crate) fn read(path: &Path, reporter: &Reporter) -> Result<String, Stop> {
     let bytes = read_limited(path)?;
-    let problem = if bytes.len() > MAX_SOURCE_BYTES {
-        Some((Kind::SourceTooLarge, format!("the source is larger than {MAX_SOURCE_BYTES} bytes"), "split it into several files"))
+    let problem = if bytes.len() > LARGEST_SOURCE_BYTES {
+        Some((Kind::SourceTooLarge, format!("the source is larger than {LARGEST_SOURCE_BYTES} bytes"), "split it into several files"))
     } else if bytes.contains(&0) {
         Some((Kind::UnknownCharacter, "this is a binary file, not a .tile program".to_owned(), "give the text of a program"))
     } else {
@@ -47,6 +47,6 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, Stop> {
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(explain)?;
-    file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(explain)?;
+    file.take(LARGEST_SOURCE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(explain)?;
     Ok(bytes)
 }

@@ -5,3 +5,6 @@ pub mod format;
 pub mod lexer;
 pub mod parse;
 pub mod report;
+
+pub use format::format;
+pub use parse::{LARGEST_SOURCE_BYTES, parse};
