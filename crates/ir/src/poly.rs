@@ -52,6 +52,12 @@ impl Poly {
         self.terms.first().filter(|t| t.factors.is_empty()).map_or(0, |t| t.coefficient)
     }
 
+    /// The coefficient of a product of atoms, if it occurs.
+    pub(crate) fn coefficient(&self, factors: &[AtomId]) -> Option<i64> {
+        let at = self.terms.binary_search_by(|term| term.factors.as_slice().cmp(factors));
+        at.ok().map(|at| self.terms[at].coefficient)
+    }
+
     pub(crate) fn degree(&self) -> usize {
         self.terms.iter().map(|t| t.factors.len()).max().unwrap_or(0)
     }

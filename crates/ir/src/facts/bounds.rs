@@ -66,29 +66,42 @@ impl<'a> Bounds<'a> {
 
     /// Whether no term can be negative.
     pub(super) fn obvious(&mut self, p: &Poly) -> bool {
-        p.terms().iter().all(|term| {
-            term.coefficient >= 0 && {
-                // A square is not negative even where its atom may be.
-                let mut odd = Vec::new();
-                for &factor in &term.factors {
-                    if odd.last() == Some(&factor) {
-                        odd.pop();
-                    } else {
-                        odd.push(factor)
-                    }
-                }
-                odd.into_iter().all(|atom| self.not_negative(atom))
+        p.terms().iter().all(|term| self.term_is_not_negative(&term.factors, term.coefficient))
+    }
+
+    fn term_is_not_negative(&mut self, factors: &[AtomId], coefficient: i64) -> bool {
+        if coefficient <= 0 {
+            return coefficient == 0;
+        }
+        // A square is not negative even where its atom may be.
+        let mut at = 0;
+        while at < factors.len() {
+            if factors.get(at + 1) == Some(&factors[at]) {
+                at += 2;
+            } else if self.not_negative(factors[at]) {
+                at += 1;
+            } else {
+                return false;
             }
-        })
+        }
+        true
     }
 
     /// Whether `p >= 0` is obvious, or is once something known is taken off.
     fn follows(&mut self, p: &Poly) -> bool {
-        if self.obvious(p) {
-            return true;
-        }
         let known = self.known;
-        known.iter().any(|k| p.plus(k, -1).is_some_and(|rest| self.obvious(&rest)))
+        self.obvious(p) || known.iter().any(|k| self.obvious_difference(p, k))
+    }
+
+    /// [`Bounds::obvious`] of `p - k`.
+    fn obvious_difference(&mut self, p: &Poly, k: &Poly) -> bool {
+        // Most of what is known has nothing to say about a negative term.
+        let hopeless = |x: i64, y: Option<i64>| x < 0 && y.is_none_or(|y| y > x);
+        let negative = p.terms().iter().find(|term| term.coefficient < 0);
+        if negative.is_some_and(|t| hopeless(t.coefficient, k.coefficient(&t.factors))) {
+            return false;
+        }
+        p.plus(k, -1).is_some_and(|rest| self.obvious(&rest))
     }
 
     /// Whether an atom is at least 0, by what it is.

@@ -5,7 +5,7 @@
 //! them all; `m + 1 <= g` must never be proved. That `m <= g` is proved often
 //! enough shows that the test tests something.
 
-use crate::int::{Atom, IntId};
+use crate::int::{Atom, IntId, Ints};
 use crate::testing::{Random, Scope};
 
 /// Sizes A and B, variables under random ranges, and maybe any integer `x`.
@@ -149,6 +149,7 @@ fn simplified_divisions_and_ranges_are_true() {
         let divides = known.divides(ints, d, a);
         let range = known.range(ints, a);
         let contradictory = known.contradictory(ints);
+        let bounds = bounds(ints);
         ranges += usize::from(range.is_some());
         let what = format!("case {case}: {facts:?}, {text} by {divisor}");
         assert!(!contradictory || points.is_empty(), "{what}");
@@ -158,12 +159,23 @@ fn simplified_divisions_and_ranges_are_true() {
             assert_eq!(of(quotient), Some(x.div_euclid(by)), "{what} at {point:?}");
             assert_eq!(of(rest), Some(x.rem_euclid(by)), "{what} at {point:?}");
             assert!(!divides || x.rem_euclid(by) == 0, "{what} at {point:?}");
+            for &(atom, bound) in &bounds {
+                let Some((atom, bound)) = of(atom).zip(of(bound)) else { continue };
+                assert!((0..bound).contains(&atom), "bounds in {what} at {point:?}");
+            }
             if let Some(range) = range {
                 assert!((0..of(range).unwrap()).contains(&x), "range of {what} at {point:?}");
             }
         }
     }
     assert!(ranges * 5 > cases(4_000), "only {ranges} ranges");
+}
+
+/// Every bounded atom with its bound.
+fn bounds(ints: &mut Ints) -> Vec<(IntId, IntId)> {
+    let bounded = ints.atoms().filter_map(|(id, atom)| Some((atom.clone(), ints.bound(id)?)));
+    let bounded: Vec<_> = bounded.collect();
+    bounded.into_iter().map(|(atom, bound)| (ints.of_atom(atom, None), bound)).collect()
 }
 
 /// `TILEC_FUZZ` multiplies how many cases are tried.

@@ -17,8 +17,8 @@ impl Facts {
     /// Whether `d` stands in `a` as a factor once equations are put in.
     fn is_multiple(&self, ints: &Ints, d: IntId, a: IntId) -> bool {
         let (mut a, mut d) = (Poly::of(ints, a), Poly::of(ints, d));
-        let mut equations: Vec<_> =
-            self.known.iter().filter(|k| k.equal).map(|k| k.poly.clone()).collect();
+        let atoms = a.atoms().into_iter().chain(d.atoms()).collect();
+        let mut equations = Relevant::of(ints, atoms, &self.known).equations().to_vec();
         substitute_equations(&mut equations, [&mut a, &mut d]).is_some()
             && a.exact_quotient(&d).is_some()
     }

@@ -38,11 +38,21 @@ impl Relevant {
         while !reached.is_empty() && relevant.statements.len() < MAX_STATEMENTS {
             relevant.describe(ints, reached, &mut seen);
             reached = Vec::new();
-            for (fact, used) in known.iter().zip(&mut used) {
-                if !*used && fact.atoms.iter().any(|atom| seen.contains(atom)) {
-                    *used = true;
-                    reached.extend(fact.poly.atoms());
-                    relevant.assume(fact);
+            // Facts about what is at hand come before those that lead further,
+            // and those of the innermost scope first.
+            for leads_on in [false, true] {
+                for (fact, used) in known.iter().zip(&mut used).rev() {
+                    let is_seen = |atom: &AtomId| seen.contains(atom);
+                    let near = if leads_on {
+                        fact.atoms.iter().any(is_seen)
+                    } else {
+                        fact.atoms.iter().all(is_seen)
+                    };
+                    if near && !*used && relevant.statements.len() < MAX_STATEMENTS {
+                        *used = true;
+                        reached.extend(fact.poly.atoms());
+                        relevant.assume(fact);
+                    }
                 }
             }
         }
@@ -74,6 +84,11 @@ impl Relevant {
 
     pub(super) fn statements(&self) -> &[Poly] {
         &self.statements
+    }
+
+    /// Polynomials that are 0.
+    pub(super) fn equations(&self) -> &[Poly] {
+        &self.equations
     }
 
     /// Whether the statements, with `extra >= 0`, contradict each other.
