@@ -1,0 +1,98 @@
+//! LLVM as a library: which machine, which passes, which output.
+
+use std::sync::Once;
+
+use inkwell::OptimizationLevel;
+use inkwell::context::Context;
+use inkwell::memory_buffer::MemoryBuffer;
+use inkwell::module::Module;
+use inkwell::passes::PassBuilderOptions;
+use inkwell::targets::{
+    CodeModel, FileType, InitializationConfig, RelocMode, Target, TargetMachine,
+};
+
+use crate::emit::Machine;
+
+/// What code is made for.
+#[derive(Clone, Debug)]
+pub(crate) struct Platform {
+    cpu: String,
+    features: String,
+    pub(crate) machine: Machine,
+}
+
+/// The oldest x86-64 that object files run on: any with AVX2 and FMA.
+const PORTABLE: &str = "x86-64-v3";
+
+impl Platform {
+    /// The machine that this process runs on.
+    pub(crate) fn host() -> Self {
+        let cpu = TargetMachine::get_host_cpu_name().to_string();
+        let features = TargetMachine::get_host_cpu_features().to_string();
+        let machine = Machine::of(&features);
+        Self { cpu, features, machine }
+    }
+
+    /// Any machine with AVX2 and FMA.
+    pub(crate) fn portable() -> Self {
+        Self { cpu: PORTABLE.to_owned(), features: String::new(), machine: Machine::AVX2 }
+    }
+
+    /// As attributes of functions.
+    pub(crate) fn attributes(&self) -> String {
+        let Self { cpu, features, machine } = self;
+        let bits = machine.lanes * 32;
+        let features =
+            if features.is_empty() { String::new() } else { format!("\"target-features\"=\"{features}\" ") };
+        format!("\"target-cpu\"=\"{cpu}\" {features}\"prefer-vector-width\"=\"{bits}\"")
+    }
+
+    fn target_machine(&self) -> Result<TargetMachine, String> {
+        initialize();
+        let triple = TargetMachine::get_default_triple();
+        let target = Target::from_triple(&triple).map_err(|e| e.to_string())?;
+        let level = OptimizationLevel::Default;
+        let Self { cpu, features, .. } = self;
+        target
+            .create_target_machine(&triple, cpu, features, level, RelocMode::PIC, CodeModel::Default)
+            .ok_or_else(|| format!("LLVM has no target machine for `{cpu}`"))
+    }
+
+    /// Parses, verifies and optimizes a module.
+    pub(crate) fn optimize<'c>(&self, context: &'c Context, text: &str) -> Result<Module<'c>, String> {
+        let machine = self.target_machine()?;
+        let module = parse(context, text);
+        module.set_triple(&machine.get_triple());
+        module.set_data_layout(&machine.get_target_data().get_data_layout());
+        let options = PassBuilderOptions::create();
+        module.run_passes("default<O3>", &machine, options).map_err(|e| e.to_string())?;
+        Ok(module)
+    }
+
+    /// An object file.
+    pub(crate) fn object(&self, text: &str) -> Result<Vec<u8>, String> {
+        let context = Context::create();
+        let module = self.optimize(&context, text)?;
+        let machine = self.target_machine()?;
+        let object = machine.write_to_memory_buffer(&module, FileType::Object);
+        Ok(object.map_err(|e| e.to_string())?.as_slice().to_vec())
+    }
+}
+
+/// Text that LLVM rejects is a mistake of the emitter.
+fn parse<'c>(context: &'c Context, text: &str) -> Module<'c> {
+    let buffer = MemoryBuffer::create_from_memory_range_copy(text.as_bytes(), "kernel");
+    let module = match context.create_module_from_ir(buffer) {
+        Ok(module) => module,
+        Err(error) => panic!("{error}\n{text}"),
+    };
+    if let Err(error) = module.verify() {
+        panic!("{error}\n{text}");
+    }
+    module
+}
+
+fn initialize() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| Target::initialize_x86(&InitializationConfig::default()));
+}

@@ -1,0 +1,124 @@
+//! Compiled kernels and their launches on arrays.
+
+use tilec_ir::tensor::{Kernel, Role};
+use tilec_ir::{Array, Data, Diagnostic, Element, Kind, Launch};
+
+use crate::emit::{self, Words};
+use crate::jit::{self, Jit, Workspace};
+use crate::llvm::Platform;
+use crate::plan::plan;
+
+/// A kernel as code for this machine; it serves all sizes.
+#[derive(Debug)]
+pub struct Compiled {
+    kernel: Kernel,
+    jit: Jit,
+    text: String,
+}
+
+/// Deep expressions are followed by recursion, here and in LLVM.
+const STACK_BYTES: usize = 256 << 20;
+
+/// Compiles a kernel for this machine. The error is about the toolchain; a
+/// verified kernel always compiles.
+pub fn compile(kernel: &Kernel) -> Result<Compiled, String> {
+    with_stack(|| {
+        let platform = Platform::host();
+        let text = text(kernel, &platform);
+        let jit = Jit::new(&kernel.name, |context| platform.optimize(context, &text))?;
+        Ok(Compiled { kernel: kernel.clone(), jit, text })
+    })?
+}
+
+fn text(kernel: &Kernel, platform: &Platform) -> String {
+    emit::emit(kernel, &plan(kernel), platform.machine, &platform.attributes())
+}
+
+fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let thread = thread.map_err(|e| format!("no thread to compile in: {e}"))?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+impl Compiled {
+    /// Runs the kernel; `inputs` in the order of the kernel's inputs and of the
+    /// shapes in `launch`. Returns the outputs in order.
+    pub fn run(&self, launch: &Launch, inputs: &[Array]) -> Result<Vec<Array>, Diagnostic> {
+        self.check_inputs(launch, inputs);
+        let mut outputs = Vec::new();
+        for id in self.kernel.tensors_of(Role::Output) {
+            let element = Element::of(self.kernel.tensors[id].element);
+            let array = Array::zeros(element, &launch.shapes[id.index()]);
+            outputs.push(array.ok_or_else(out_of_memory)?);
+        }
+        let mut words: Vec<u64> = launch.sizes.iter().map(|&n| n.cast_unsigned()).collect();
+        words.extend(inputs.iter().map(|array| address(&array.data)));
+        words.extend(outputs.iter_mut().map(|array| address_mut(&mut array.data)));
+        let at = Words::of(&self.kernel);
+        words.resize(at.context() + 1, 0);
+        words[at.workers()] = jit::workers() as u64;
+        words[at.parallel_for()] = jit::parallel_for_address();
+        let workspace = self.workspace(launch, &words)?;
+        words[at.workspace()] = workspace.address();
+        assert!(self.jit.run(&words), "a launch is bound to sizes that fit the kernel");
+        Ok(outputs)
+    }
+
+    /// LLVM text, as it is before optimization.
+    #[must_use]
+    pub fn llvm_ir(&self) -> String {
+        self.text.clone()
+    }
+
+    fn workspace(&self, launch: &Launch, words: &[u64]) -> Result<Workspace, Diagnostic> {
+        let shapes = launch.shapes.iter();
+        let too_large = shapes.clone().any(|s| {
+            s.iter().try_fold(8usize, |n, &d| n.checked_mul(d)).is_none_or(|n| n >> 46 != 0)
+        });
+        if too_large {
+            return Err(out_of_memory());
+        }
+        let bytes = self.jit.workspace(words);
+        usize::try_from(bytes).ok().and_then(Workspace::new).ok_or_else(out_of_memory)
+    }
+
+    fn check_inputs(&self, launch: &Launch, inputs: &[Array]) {
+        let expected: Vec<_> = self.kernel.tensors_of(Role::Input).collect();
+        assert_eq!(inputs.len(), expected.len(), "one array for each input");
+        for (id, array) in expected.into_iter().zip(inputs) {
+            let tensor = &self.kernel.tensors[id];
+            let count = array.shape.iter().product::<usize>();
+            let fits = array.shape == launch.shapes[id.index()]
+                && array.element == Element::of(tensor.element)
+                && array.data.len() == count;
+            assert!(fits, "`{}` is not as the launch was bound", tensor.name);
+        }
+    }
+}
+
+fn out_of_memory() -> Diagnostic {
+    Diagnostic::global(Kind::OutOfMemory, "there is not enough memory for the tensors of this launch")
+        .help("use smaller sizes, or a machine with more memory")
+}
+
+fn address(data: &Data) -> u64 {
+    let address = match data {
+        Data::F32(x) => x.as_ptr().expose_provenance(),
+        Data::I32(x) => x.as_ptr().expose_provenance(),
+        Data::B16(x) => x.as_ptr().expose_provenance(),
+        Data::B8(x) => x.as_ptr().expose_provenance(),
+    };
+    address as u64
+}
+
+fn address_mut(data: &mut Data) -> u64 {
+    let address = match data {
+        Data::F32(x) => x.as_mut_ptr().expose_provenance(),
+        Data::I32(x) => x.as_mut_ptr().expose_provenance(),
+        Data::B16(x) => x.as_mut_ptr().expose_provenance(),
+        Data::B8(x) => x.as_mut_ptr().expose_provenance(),
+    };
+    address as u64
+}
