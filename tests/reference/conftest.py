@@ -1,0 +1,18 @@
+"""One test for each kernel and point of the tables."""
+
+import gemm
+import integers
+import moe
+import pointwise
+import rowwise
+import sampling
+import selection
+
+TABLES = [gemm, moe, rowwise, pointwise, selection, integers, sampling]
+
+
+def pytest_generate_tests(metafunc) -> None:
+    if "kernel" in metafunc.fixturenames:
+        cases = [(kernel, point) for table in TABLES for kernel in table.KERNELS for point in kernel.points]
+        names = ["-".join([kernel.name, "x".join(map(str, point))]).rstrip("-") for kernel, point in cases]
+        metafunc.parametrize("kernel, point", cases, ids=names)
