@@ -15,6 +15,8 @@ pub(crate) struct Poly {
 impl Poly {
     /// The most terms that a proof carries along.
     const MAX_TERMS: usize = 128;
+    /// The most products of terms that one multiplication may take.
+    const MAX_PRODUCTS: usize = 512;
 
     pub(crate) fn of(ints: &Ints, id: IntId) -> Self {
         Self { terms: ints.get(id).terms().to_vec() }
@@ -76,6 +78,9 @@ impl Poly {
     }
 
     pub(crate) fn times(&self, other: &Self) -> Option<Self> {
+        if self.terms.len() * other.terms.len() > Self::MAX_PRODUCTS {
+            return None;
+        }
         let mut sum = Self::default();
         for x in &other.terms {
             sum = sum.plus(&self.times_term(x)?, 1)?;
@@ -152,6 +157,10 @@ impl Poly {
         atoms.sort_unstable();
         atoms.dedup();
         atoms
+    }
+
+    pub(crate) fn holds(&self, atom: AtomId) -> bool {
+        self.terms.iter().any(|term| term.factors.contains(&atom))
     }
 
     /// Every `atom` replaced by `value`.

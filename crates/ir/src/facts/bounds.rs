@@ -129,11 +129,11 @@ impl<'a> Bounds<'a> {
 
     /// A polynomial that is at most `p`, with one occurrence of an atom replaced.
     fn step(&mut self, p: &Poly, prefer: Prefer, depth: usize) -> Option<Poly> {
-        self.fuel = self.fuel.checked_sub(1)?;
         for atom in p.atoms().into_iter().rev() {
             if matches!(self.ints.atom(atom), Atom::Size(_)) {
                 continue;
             }
+            self.fuel = self.fuel.checked_sub(1)?;
             if let Some(next) = self.replace(p, atom, prefer, depth) {
                 return Some(next);
             }

@@ -5,6 +5,8 @@
 //! them all; `m + 1 <= g` must never be proved. That `m <= g` is proved often
 //! enough shows that the test tests something.
 
+use std::time::{Duration, Instant};
+
 use crate::int::{Atom, IntId, Ints};
 use crate::testing::{Random, Scope};
 
@@ -182,4 +184,36 @@ fn bounds(ints: &mut Ints) -> Vec<(IntId, IntId)> {
 fn cases(usual: usize) -> usize {
     let factor = std::env::var("TILEC_FUZZ").ok().and_then(|text| text.parse().ok());
     usual * factor.unwrap_or(1)
+}
+
+/// 600 facts, many of them 60 terms long, and goals of every kind.
+#[test]
+fn stays_quick_under_many_long_facts() {
+    const COUNT: usize = 60;
+    let sum = |term: &dyn Fn(usize) -> String| (0..COUNT).map(term).collect::<Vec<_>>().join(" + ");
+    let mut scope = Scope::default();
+    scope.declare(&(0..COUNT).map(|i| format!("v{i} < N{i}")).collect::<Vec<_>>().join(","));
+    for k in 0..200 {
+        let [a, b, c] = [k % COUNT, (k + 3) % COUNT, k * 7 % COUNT];
+        let weighted = sum(&|i| format!("N{i} * {}", i * k % 7 + 1));
+        let products = sum(&|i| format!("N{i} * N{}", (i + k) % COUNT));
+        scope.assume(&format!("{weighted} <= {products} + {k}"));
+        scope.assume(&format!("N{a} * {} == N{b} + N{c}", k % 5));
+        scope.assume(&format!("N{a} <= N{b} + v{b} * v{c}"));
+    }
+    let start = Instant::now();
+    for goal in [
+        sum(&|i| format!("v{i}")) + " < 5",
+        sum(&|i| format!("v{i} * N{}", (i + 1) % COUNT)) + " < N1 * N2",
+        "v1 * N3 + v3 + 1 < N1 * N3".to_owned(),
+    ] {
+        assert!(!scope.proves(&goal), "{goal}");
+        let (a, _, b) = scope.comparison(&goal);
+        scope.facts.missing(&mut scope.ints, a, b);
+        scope.facts.missing_exact(&mut scope.ints, a, b);
+        scope.facts.range(&mut scope.ints, a);
+    }
+    assert!(scope.proves("v1 * N3 + v3 < N1 * N3"));
+    // About 0.05 s; what it guards against is minutes.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }

@@ -8,6 +8,9 @@
 
 use crate::poly::gcd;
 
+/// The most numbers in a tableau.
+const MAX_ENTRIES: usize = 100_000;
+
 /// A statement `constant + sum of coefficient * unknown >= 0`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Column {
@@ -17,7 +20,7 @@ pub(super) struct Column {
 }
 
 /// Steps on single numbers that one answer may take: a few milliseconds.
-const WORK: usize = 500_000;
+pub(super) const WORK: usize = 800_000;
 
 /// Whether the statements contradict each other (for sure). `work` counts the
 /// steps of all that is asked for one answer.
@@ -28,6 +31,10 @@ pub(super) fn contradiction(mut columns: Vec<Column>, unknowns: usize, work: &mu
     }
     // Without a negative constant no combination of weights has one.
     if columns.iter().all(|c| c.constant >= 0) {
+        return false;
+    }
+    let unknowns = renumber(&mut columns);
+    if unknowns * columns.len() > MAX_ENTRIES {
         return false;
     }
     Tableau::new(&columns, unknowns, work)
@@ -57,6 +64,17 @@ fn prune(columns: &mut Vec<Column>, unknowns: usize) {
             return;
         }
     }
+}
+
+/// Numbers the unknowns that are left without gaps; says how many there are.
+fn renumber(columns: &mut [Column]) -> usize {
+    let mut left: Vec<_> = columns.iter().flat_map(|c| &c.coefficients).map(|&(u, _)| u).collect();
+    left.sort_unstable();
+    left.dedup();
+    for (unknown, _) in columns.iter_mut().flat_map(|c| &mut c.coefficients) {
+        *unknown = left.partition_point(|u| u < unknown);
+    }
+    left.len()
 }
 
 /// Equations `row * weights = 0`, one per unknown, each solved for the weight

@@ -19,7 +19,7 @@ impl Facts {
         let (mut a, mut d) = (Poly::of(ints, a), Poly::of(ints, d));
         let atoms = a.atoms().into_iter().chain(d.atoms()).collect();
         let mut equations = Relevant::of(ints, atoms, &self.known).equations().to_vec();
-        substitute_equations(&mut equations, [&mut a, &mut d]).is_some()
+        substitute_equations(&mut equations, [&mut a, &mut d], &mut 0).is_some()
             && a.exact_quotient(&d).is_some()
     }
 

@@ -17,6 +17,10 @@ use crate::poly::Poly;
 
 /// The most statements that are multiplied with each other.
 const MAX_FACTORS: usize = 36;
+/// The most terms of a polynomial that is multiplied or substituted.
+const MAX_FACTOR_TERMS: usize = 10;
+/// What a term of a product costs, in steps of [`linear`].
+const WORK_PER_TERM: usize = 20;
 /// The most statements in one question.
 const MAX_STATEMENTS: usize = 90;
 
@@ -99,14 +103,14 @@ impl Relevant {
     fn try_refute(&self, extra: Option<&Poly>, work: &mut usize) -> Option<bool> {
         let mut statements: Vec<_> = extra.into_iter().chain(&self.statements).cloned().collect();
         let mut equations = self.equations.clone();
-        substitute_equations(&mut equations, statements.iter_mut())?;
+        substitute_equations(&mut equations, statements.iter_mut(), work)?;
         let mut statements: Vec<_> = statements.into_iter().map(Poly::tightened).collect();
         statements.retain(|p| p.as_constant().is_none_or(|value| value < 0));
         if contradictory(&statements, work) {
             return Some(true);
         }
         let degree = statements.iter().map(Poly::degree).max().unwrap_or(0).max(2);
-        let products = products(&statements, degree);
+        let products = products(&statements, degree, work);
         statements.extend(products);
         Some(contradictory(&statements, work))
     }
@@ -149,16 +153,24 @@ fn about(ints: &Ints, atom: AtomId) -> Vec<Poly> {
 }
 
 /// Solves each equation for an atom that stands alone in it, and replaces that
-/// atom everywhere.
+/// atom wherever the work left allows; both forms are true.
 pub(super) fn substitute_equations<'a>(
     equations: &mut Vec<Poly>,
     targets: impl IntoIterator<Item = &'a mut Poly>,
+    work: &mut usize,
 ) -> Option<()> {
     let mut targets: Vec<_> = targets.into_iter().collect();
     while let Some(equation) = equations.pop() {
         let Some((atom, value)) = solved(&equation) else { continue };
+        // A long one would make everything long; it is still a statement.
+        if value.terms().len() > MAX_FACTOR_TERMS {
+            continue;
+        }
         for p in equations.iter_mut().chain(targets.iter_mut().map(|p| &mut **p)) {
-            *p = p.substituted(atom, &value)?;
+            if p.holds(atom) && *work < linear::WORK / 2 {
+                *work += WORK_PER_TERM * p.terms().len();
+                *p = p.substituted(atom, &value)?;
+            }
         }
     }
     Some(())
@@ -178,12 +190,21 @@ pub(super) fn solved(equation: &Poly) -> Option<(AtomId, Poly)> {
     None
 }
 
-fn products(statements: &[Poly], degree: usize) -> Vec<Poly> {
+/// As many as the work left allows.
+fn products(statements: &[Poly], degree: usize, work: &mut usize) -> Vec<Poly> {
     let factors = &statements[..statements.len().min(MAX_FACTORS)];
     let mut products = Vec::new();
     for (at, x) in factors.iter().enumerate() {
         for y in &factors[at..] {
-            if x.degree() + y.degree() <= degree && x.degree() > 0 && y.degree() > 0 {
+            let short = x.terms().len().max(y.terms().len()) <= MAX_FACTOR_TERMS;
+            let in_time = *work < linear::WORK;
+            if in_time
+                && short
+                && x.degree() + y.degree() <= degree
+                && x.degree() > 0
+                && y.degree() > 0
+            {
+                *work += WORK_PER_TERM * x.terms().len() * y.terms().len();
                 products.extend(x.times(y).map(Poly::tightened));
             }
         }
