@@ -148,9 +148,12 @@ impl Format {
         match self {
             Self::F8E4M3 => Layout { mantissa: 3, bias: 7, largest: 448.0, saturates: true },
             Self::F8E5M2 => Layout { mantissa: 2, bias: 15, largest: 57344.0, saturates: true },
-            Self::Bf16 => {
-                Layout { mantissa: 7, bias: 127, largest: bf16::MAX.to_f32_const(), saturates: false }
-            }
+            Self::Bf16 => Layout {
+                mantissa: 7,
+                bias: 127,
+                largest: bf16::MAX.to_f32_const(),
+                saturates: false,
+            },
             Self::F16 => Layout { mantissa: 10, bias: 15, largest: 65504.0, saturates: false },
         }
     }
