@@ -1,6 +1,7 @@
 //! Text to checked equations: lexer, parser, formatter and checks.
 
 pub mod ast;
+pub mod check;
 pub mod format;
 pub mod lexer;
 pub mod parse;
@@ -8,3 +9,5 @@ pub mod report;
 
 pub use format::format;
 pub use parse::{LARGEST_SOURCE_BYTES, parse};
+
+pub use check::{Checked, check};

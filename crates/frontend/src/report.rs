@@ -43,6 +43,12 @@ impl Reports {
         self.found.is_empty()
     }
 
+    /// The main places of what was found.
+    #[must_use]
+    pub fn places(&self) -> Vec<Span> {
+        self.found.iter().filter_map(|report| Some(report.labels.first()?.span)).collect()
+    }
+
     /// All mistakes in the order of the source.
     #[must_use]
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
