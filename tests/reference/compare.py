@@ -77,7 +77,9 @@ def check_exact(name, got, value) -> None:
     if not np.all(same):
         at = tuple(int(i[0]) for i in np.nonzero(~np.atleast_1d(same)))
         at = at[: got.ndim]
-        raise AssertionError(f"{name}{list(at)} is {got[at]!r}, not {value[at]!r}; {np.sum(~same)} of {same.size} differ")
+        raise AssertionError(
+            f"{name}{list(at)} is {got[at]!r}, not {value[at]!r}; {np.sum(~same)} of {same.size} differ"
+        )
 
 
 def check_close(name, got, expected) -> None:

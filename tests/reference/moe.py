@@ -20,8 +20,8 @@ def make_fused_moe(rng, t, d, f, e, s):
 
 
 def silu(x):
-    with np.errstate(over="ignore"):
-        return x / (1 + np.exp(-x))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.isposinf(x), x, x / (1 + np.exp(-x)))
 
 
 def fused_moe(x, router, w_gate, w_up, w_down, S):

@@ -50,28 +50,33 @@ def builtin(x):
 
 
 def prelude(x):
-    v = wide(x)
-    v = v[np.isfinite(v)]
-    raise_erf = np.vectorize(math.erf, otypes=[float])
-    near_one = 8 * UNIT * np.abs(v)  # what is left of 1 + erf or 1 + tanh where they are near -1
-    inner = math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)
-    return {
-        "sigmoid_x": within(silu(v) / np.where(v == 0, 1, v) + 0.5 * (v == 0), 8 * UNIT),
-        "silu_x": within(silu(v), relative=64 * UNIT),
-        "gelu_x": within(0.5 * v * (1 + raise_erf(v / math.sqrt(2))), near_one),
-        "gelu_tanh_x": within(0.5 * v * (1 + np.tanh(inner)), near_one * (1 + 4 * np.minimum(np.abs(v), 8))),
-        "relu_x": Exact(np.maximum(v, 0).astype(np.float32)),
-        "softplus_x": within(np.logaddexp(0, v), 4 * UNIT),
-    }
+    v = np.maximum(wide(x), -1000.0)  # below, all of these are their limits in f32
+    erf = np.vectorize(math.erf, otypes=[float])
+    near_one = 8 * UNIT * np.minimum(np.abs(v), 100)  # what is left of 1 + erf or 1 + tanh near -1
+    with np.errstate(over="ignore", invalid="ignore"):
+        inner = math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)
+        return {
+            "sigmoid_x": within(1 / (1 + np.exp(-v)), 8 * UNIT),
+            "silu_x": within(silu(v), relative=64 * UNIT),
+            "gelu_x": within(0.5 * v * (1 + erf(v / math.sqrt(2))), near_one),
+            "gelu_tanh_x": within(0.5 * v * (1 + np.tanh(inner)), near_one * (1 + 4 * np.minimum(np.abs(v), 8))),
+            "relu_x": Exact(np.maximum(x, np.float32(0))),
+            "softplus_x": within(np.logaddexp(0, v), 4 * UNIT),
+        }
 
 
 def make_moderate(rng, n):
-    return {"x": np.where(rng.random(n) < 0.9, rng.uniform(-15, 15, n), 0.0).astype(np.float32)}
+    x = np.where(rng.random(n) < 0.9, rng.uniform(-15, 15, n), 0.0).astype(np.float32)
+    special = [np.inf, -np.inf, np.nan, 88.8, -88.8, 100.0, -100.0, 1e30, -1e30, 1e-30]
+    x[: min(n, len(special))] = special[:n]
+    return {"x": x}
 
 
 def own(x):
     v = wide(x)
-    return {"y": within(v * np.clip(v / 6 + 0.5, 0, 1), 8 * UNIT * np.abs(v))}
+    with np.errstate(invalid="ignore"):
+        y = v * np.clip(v / 6 + 0.5, 0, 1)  # an infinity times zero is NaN
+        return {"y": within(y, np.nan_to_num(8 * UNIT * np.abs(v), posinf=0))}
 
 
 def guards(x):

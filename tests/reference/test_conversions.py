@@ -22,11 +22,12 @@ def interesting(dtype) -> np.ndarray:
     values = np.append(values, past_the_end)
     points = np.concatenate([values, (values[:-1] + values[1:]) / 2]).astype(np.float32)
     with np.errstate(over="ignore"):
-        points = np.concatenate([points, np.nextafter(points, np.float32(np.inf)), np.nextafter(points, np.float32(-1))])
+        after, before = (np.nextafter(points, np.float32(end)) for end in (np.inf, -1))
+    points = np.concatenate([points, after, before])
     return np.concatenate([points, -points])
 
 
-SPECIAL = np.array([np.inf, -np.inf, np.nan, -np.nan, 3.4e38, -3.4e38, 1e-45, -1e-45, 1e-38, -0.0, 1e5, 1e6], np.float32)
+SPECIAL = np.float32([np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1e-45, -1e-45, 1e-38, -0.0, 1e5, 1e6])
 SETS = {name: interesting(dtype) for name, dtype in NARROW.items()}
 SETS["special"] = SPECIAL
 
