@@ -8,6 +8,8 @@
 
 mod check;
 mod interval;
+mod messages;
+mod overflow;
 mod solve;
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,6 @@ pub fn bind(
     let sizes = solve::sizes(kernel, inputs, set)?;
     check::facts(kernel, &sizes)?;
     let shapes = check::shapes(kernel, &sizes)?;
-    interval::check(kernel, &sizes)?;
+    overflow::check(kernel, &sizes)?;
     Ok(Launch { sizes, shapes })
 }

@@ -146,7 +146,8 @@ impl<'a> Bounds<'a> {
         if let Some(next) = self.replace_division(&c, &r, atom, prefer, depth) {
             return Some(next);
         }
-        if !self.not_negative(atom) {
+        // Dropping a rounded size would lose what facts say of it.
+        if !self.not_negative(atom) || over_sizes(self.ints, &Poly::atom(atom)) {
             return None;
         }
         // c * atom >= 0 where c >= 0.

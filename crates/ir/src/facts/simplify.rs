@@ -3,7 +3,7 @@
 use super::bounds::{Bounds, over_sizes};
 use super::system::{Relevant, substitute_equations};
 use super::{Effort, Facts};
-use crate::int::{Atom, IntId, Ints, TooComplex};
+use crate::int::{Atom, AtomId, IntId, Ints, TooComplex};
 use crate::poly::Poly;
 
 impl Facts {
@@ -80,6 +80,13 @@ impl Facts {
         let needed = Bounds::new(ints, relevant.statements()).least(&goal)?;
         let needed = without_common_factor(&needed).tightened();
         needed.as_constant().is_none().then_some(())?;
+        // Rounding is in the way: better `K % 128 <= 0` than `ceil(K / 128) <= K / 128`.
+        let rounds = |atom: &AtomId| matches!(ints.atom(*atom), Atom::Div(..));
+        if needed.atoms().iter().any(rounds)
+            && let Some((x, d)) = self.missing_exact(ints, a, b)
+        {
+            return Some((ints.rem(x, d).ok()?, ints.constant(0)));
+        }
         let (x, y) = needed.sides()?;
         let (x, y) = (x.intern(ints)?, y.intern(ints)?);
         let mut facts = self.clone();

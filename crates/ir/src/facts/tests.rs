@@ -150,6 +150,7 @@ fn tells_the_missing_fact() {
         ("x", "", "x < N", "none"),
         ("i < N", "", "i < N - 1", "none"),
         ("", "", "2 * J <= 2 * K", "J <= K"),
+        ("k < K", "", "k / 128 < K / 128", "K % 128 <= 0"),
     ] {
         let mut scope = Scope::new(variables, facts);
         let (a, relation, b) = scope.comparison(goal);
