@@ -59,7 +59,8 @@ impl<'a> Checker<'a> {
     pub(super) fn unbind(&mut self) {
         let group = self.open.pop().expect("every group is closed once");
         for name in &group.names {
-            self.scope.get_mut(name).and_then(Vec::pop);
+            let bound = self.scope.get_mut(name).and_then(Vec::pop);
+            self.past.extend(bound.map(|bound| (*name, bound.span)));
         }
         self.facts.reset(group.mark);
         self.closed.push(group);

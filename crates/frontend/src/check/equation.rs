@@ -10,6 +10,10 @@ impl<'a> Checker<'a> {
     /// Checks an equation whose needs have been checked.
     pub(super) fn check_equation(&mut self, equation: &'a ast::Equation) {
         let Some(id) = self.tensor(&equation.name.text) else { return };
+        if matches!(self.source.file.exprs[equation.value].kind, ast::ExprKind::Error) {
+            self.failed = true;
+            return;
+        }
         self.uses = self.find_uses(equation);
         self.bind(None, &equation.binders);
         let vars = self.open.last().and_then(super::binders::Group::all);
@@ -22,6 +26,7 @@ impl<'a> Checker<'a> {
             self.unbind();
         }
         self.closed.clear();
+        self.past.clear();
     }
 
     fn fill(

@@ -2,7 +2,8 @@
 //! it states about inputs is passed on.
 
 use super::kernel::Checker;
-use crate::ast::{self, Name, Relation};
+use super::sizes::operands_first;
+use crate::ast::{self, Arithmetic, ExprKind, Name, Relation};
 use tilec_ir::facts::Mark;
 use tilec_ir::tensor::{Fact, FactKind, Role, Tensor};
 use tilec_ir::{Diagnostic, Id, IntId, Kind, Span};
@@ -11,7 +12,10 @@ impl Checker<'_> {
     /// Facts about sizes, each checked with the ones before it.
     pub(super) fn state_facts(&mut self) {
         let mut marks = Vec::new();
-        for fact in &self.tree.facts {
+        // A division needs facts of its own, wherever these stand.
+        let mut facts: Vec<&ast::Fact> = self.tree.facts.iter().collect();
+        facts.sort_by_key(|fact| self.divides(fact));
+        for fact in &facts {
             if let ast::FactKind::Compare(a, relation, b) = fact.kind
                 && let (Some(a), Some(b)) = (self.size(a), self.size(b))
             {
@@ -20,8 +24,22 @@ impl Checker<'_> {
             marks.push(self.facts.mark());
         }
         if self.facts.contradictory(&mut self.kernel.ints) {
-            self.report_contradiction(&marks);
+            self.report_contradiction(&facts, &marks);
         }
+    }
+
+    /// Whether a division stands in a fact.
+    fn divides(&self, fact: &ast::Fact) -> bool {
+        let ast::FactKind::Compare(a, _, b) = fact.kind else { return false };
+        let file = self.source.file;
+        let mut parts = [a, b].into_iter().flat_map(|side| operands_first(file, side));
+        parts.any(|id| {
+            match &file.exprs[id].kind {
+                ExprKind::Ceil(..) => true,
+                ExprKind::Arithmetic(operator, ..) => matches!(operator, Arithmetic::Div | Arithmetic::Rem),
+                _ => false,
+            }
+        })
     }
 
     fn compare_sizes(&mut self, fact: &ast::Fact, a: IntId, relation: Relation, b: IntId) {
@@ -56,7 +74,7 @@ impl Checker<'_> {
     }
 
     /// Names the first fact that contradicts those before it.
-    fn report_contradiction(&mut self, marks: &[Mark]) {
+    fn report_contradiction(&mut self, stated: &[&ast::Fact], marks: &[Mark]) {
         let facts = &self.facts;
         let ints = &mut self.kernel.ints;
         let first = marks.partition_point(|&mark| {
@@ -64,18 +82,18 @@ impl Checker<'_> {
             before.reset(mark);
             !before.contradictory(ints)
         });
-        let at = first.min(self.tree.facts.len().saturating_sub(1));
-        let Some(fact) = self.tree.facts.get(at) else { return };
+        let at = first.min(stated.len().saturating_sub(1));
+        let Some(fact) = stated.get(at) else { return };
         let mut report = Diagnostic::new(Kind::Contradiction, fact.span, "no sizes satisfy all of these facts")
             .here("this contradicts what is stated before")
             .help("a kernel with facts that exclude each other can never be launched: drop or change one");
-        for earlier in self.tree.facts[..at].iter().rev().take(3) {
+        for earlier in stated[..at].iter().rev().take(3) {
             report = report.with(earlier.span, "stated here");
         }
         self.report(report);
     }
 
-    /// Facts about inputs.
+    /// Facts about inputs; puts all facts in the order of the source.
     pub(super) fn state_properties(&mut self) {
         for fact in &self.tree.facts {
             let kind = match &fact.kind {
@@ -87,6 +105,7 @@ impl Checker<'_> {
                 self.push_fact(kind, fact.span);
             }
         }
+        self.kernel.facts.sort_by_key(|fact| fact.span);
     }
 
     fn property(&mut self, name: &Name, property: &str) -> Option<Id<Tensor>> {

@@ -50,6 +50,8 @@ pub(super) struct Checker<'a> {
     pub(super) closed: Vec<Group<'a>>,
     /// Where to return to when a branch ends.
     pub(super) marks: Vec<Mark>,
+    /// Variables of this equation that have gone out of scope.
+    pub(super) past: HashMap<&'a str, Span>,
     /// How many steps are left.
     pub(super) budget: usize,
 }
@@ -74,7 +76,9 @@ pub(super) fn check<'a>(
         }
         checker.check_equation(&tree.equations[at]);
     }
-    checker.check_sizes_are_told();
+    if !damaged {
+        checker.check_sizes_are_told();
+    }
     if !checker.failed && !damaged {
         checker.warn_of_unused(&dependencies);
     }
@@ -117,6 +121,7 @@ impl<'a> Checker<'a> {
             open: Vec::new(),
             closed: Vec::new(),
             marks: Vec::new(),
+            past: HashMap::new(),
             budget: MOST_STEPS,
         }
     }

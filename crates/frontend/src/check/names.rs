@@ -130,9 +130,14 @@ impl<'a> Checker<'a> {
     /// A name that stands for nothing, with the nearest one that does.
     pub(super) fn unknown_name(&self, name: &Name, what: &str) -> Diagnostic {
         let report = self.mistake(Kind::UnknownName, name.span, format!("no {what} is called `{}`", name.text), "unknown");
+        if let (Some(&past), true) = (self.past.get(name.text.as_str()), self.frames.is_empty()) {
+            return report
+                .with(past, "an index variable of this name is known only in the parentheses after it")
+                .help("move the use inside, or give the reduction an equation of its own");
+        }
         match self.nearest_name(&name.text) {
             Some(near) => report.help(format!("did you mean `{near}`?")),
-            None => report.help(self.candidates()),
+            None => report.help(candidates(what)),
         }
     }
 
@@ -146,10 +151,14 @@ impl<'a> Checker<'a> {
         let variables = self.open.iter().flat_map(|group| group.names.iter().copied());
         nearest(name, variables.chain(tensors).chain(sizes)).map(str::to_owned)
     }
+}
 
-    fn candidates(&self) -> String {
-        "an index variable is known on the left of its equation, or inside the reduction that binds it; \
-         sizes are listed after the kernel's name"
-            .into()
+/// Where names of a sort come from.
+fn candidates(what: &str) -> &'static str {
+    match what {
+        "size" => "sizes are listed after the kernel's name: `kernel name[M, N]`",
+        "input" => "inputs are listed in the parentheses after the sizes",
+        "tensor" => "a tensor is an input, or has an equation in this kernel",
+        _ => "index variables are bound on the left of the equation, as in `y[i] = ..`, or by a reduction, as in `sum[i](..)`",
     }
 }

@@ -1,9 +1,10 @@
 //! Which equation needs which, and what nobody needs.
 
 use super::kernel::Checker;
+use super::names::Named;
 use super::order::{Order, order};
 use super::sizes::operands_first;
-use crate::ast::{Equation, ExprKind};
+use crate::ast::{Equation, ExprKind, Param};
 use std::collections::HashMap;
 use tilec_ir::tensor::{Role, Tensor};
 use tilec_ir::{Atom, Diagnostic, Id, Kind, Scalar, Span};
@@ -26,8 +27,12 @@ impl<'a> Checker<'a> {
         let mut taken = Vec::new();
         for (at, equation) in tree.equations.iter().enumerate() {
             let Some(id) = self.tensor(&equation.name.text) else { continue };
+            let is_output = |param: &Param| param.name.text == equation.name.text;
             if self.kernel.tensors[id].role == Role::Input {
-                self.report_equation_for_input(equation, id);
+                // An output of the same name has been reported.
+                if !tree.outputs.iter().any(is_output) {
+                    self.report_equation_for_input(equation, id);
+                }
             } else if let Some(&first) = definitions.get(&id) {
                 self.report_second_equation(equation, &tree.equations[first]);
             } else {
@@ -88,6 +93,9 @@ impl<'a> Checker<'a> {
         let outputs: Vec<_> = self.kernel.tensors_of(Role::Output).collect();
         for id in outputs.into_iter().filter(|id| !definitions.contains_key(id)) {
             let tensor = &self.kernel.tensors[id];
+            if self.tensor(&tensor.name) != Some(id) {
+                continue;
+            }
             let message = format!("the output `{}` has no equation", tensor.name);
             let report = Diagnostic::new(Kind::MissingEquation, tensor.span, message)
                 .here("declared here")
@@ -159,8 +167,11 @@ impl<'a> Checker<'a> {
             }
         }
         let all_known = self.kernel.tensors.iter().all(|(id, t)| t.role == Role::Local || self.known[id.index()]);
-        let untold: Vec<_> = self.kernel.sizes.iter().filter(|(id, size)| !told[id.index()] && size.default.is_none()).collect();
-        let reports: Vec<_> = untold.into_iter().map(|(_, size)| untold_size(&size.name, size.span)).collect();
+        let untold = self.kernel.sizes.iter().filter(|(id, size)| {
+            let defined = matches!(self.names.get(size.name.as_str()), Some(Named::Size(first)) if first == id);
+            defined && !told[id.index()] && size.default.is_none()
+        });
+        let reports: Vec<_> = untold.map(|(_, size)| untold_size(&size.name, size.span)).collect();
         if all_known {
             reports.into_iter().for_each(|report| self.report(report));
         }

@@ -15,7 +15,12 @@ use tilec_ir::{Diagnostic, Id, IntId, Kind, Span};
 pub(super) type BinderAt = (Option<Id<ast::Expr>>, usize);
 
 /// The bare uses of each binder of an equation.
-pub(super) type Uses = HashMap<BinderAt, Vec<Use>>;
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    by_binder: HashMap<BinderAt, Vec<Use>>,
+    /// Part of the equation could not be read, so that uses may be missing.
+    damaged: bool,
+}
 
 /// A dimension that a variable indexes.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +39,7 @@ enum Walk<'a> {
 impl<'a> Checker<'a> {
     /// All bare uses, in the order of the source.
     pub(super) fn find_uses(&self, equation: &'a Equation) -> Uses {
-        let mut uses = Uses::new();
+        let mut uses = Uses::default();
         let mut scope: HashMap<&str, Vec<BinderAt>> = HashMap::new();
         self.declared_uses(equation, &mut uses);
         for (at, binder) in equation.binders.iter().enumerate() {
@@ -71,7 +76,7 @@ impl<'a> Checker<'a> {
         let shape = self.kernel_shape(&equation.name.text).filter(|shape| shape.len() == equation.binders.len());
         for (at, binder) in equation.binders.iter().enumerate() {
             let dimension = shape.map(|shape| shape[at]);
-            uses.entry((None, at)).or_default().push(Use { dimension, span: binder.name.span });
+            uses.by_binder.entry((None, at)).or_default().push(Use { dimension, span: binder.name.span });
         }
     }
 
@@ -83,6 +88,7 @@ impl<'a> Checker<'a> {
 
     fn note_uses(&self, id: Id<ast::Expr>, scope: &HashMap<&str, Vec<BinderAt>>, uses: &mut Uses) {
         let file = self.source.file;
+        uses.damaged |= matches!(file.exprs[id].kind, ExprKind::Error);
         let ExprKind::Read(tensor, index) = &file.exprs[id].kind else { return };
         let shape = self.kernel_shape(&tensor.text);
         for (at, &index) in index.iter().enumerate() {
@@ -90,7 +96,7 @@ impl<'a> Checker<'a> {
                 && let Some(&binder) = scope.get(name.text.as_str()).and_then(|list| list.last())
             {
                 let dimension = shape.and_then(|shape| shape.get(at).copied());
-                uses.entry(binder).or_default().push(Use { dimension, span: name.span });
+                uses.by_binder.entry(binder).or_default().push(Use { dimension, span: name.span });
             }
         }
     }
@@ -115,10 +121,10 @@ impl<'a> Checker<'a> {
 
     /// The range that the uses of a binder tell.
     pub(super) fn inferred_range(&mut self, at: BinderAt, binder: &Binder) -> Option<IntId> {
-        let uses = self.uses.remove(&at).unwrap_or_default();
+        let uses = self.uses.by_binder.remove(&at).unwrap_or_default();
         let mut known = uses.iter().filter_map(|u| Some((u.dimension?, u.span)));
         let Some((first, place)) = known.next() else {
-            if uses.is_empty() {
+            if uses.is_empty() && !self.uses.damaged {
                 self.report_unknown_range(binder);
             }
             return None;
