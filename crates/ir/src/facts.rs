@@ -133,16 +133,14 @@ impl Facts {
 
     /// Whether the facts contradict each other.
     pub fn contradictory(&self, ints: &mut Ints) -> bool {
-        let atoms = self.known.iter().flat_map(|known| known.poly.atoms()).collect();
-        self.known.iter().any(|k| k.poly.as_constant().is_some_and(|v| v < 0 || k.equal))
-            || Relevant::of(ints, atoms, &self.known).refutes(None, &mut 0)
+        self.contradictory_in_scope(ints)
     }
 
     /// Whether `goal >= 0` follows.
     fn holds(&self, ints: &Ints, goal: Option<Poly>, effort: Effort) -> bool {
         let Some(goal) = goal else { return false };
         if let Some(value) = goal.as_constant() {
-            return value >= 0 || effort == Effort::Thorough && self.refutes(ints, &goal);
+            return value >= 0 || effort == Effort::Thorough && self.contradictory_in_scope(ints);
         }
         if Bounds::new(ints, &[]).obvious(&goal) {
             return true;
@@ -165,12 +163,12 @@ impl Facts {
                 .any(|negation| relevant.refutes(Some(&negation), &mut work))
     }
 
-    /// Whether a false goal follows all the same, from facts that contradict
-    /// each other, as they do in a branch that is never taken.
-    fn refutes(&self, ints: &Ints, goal: &Poly) -> bool {
-        let _ = goal;
-        let atoms: Vec<AtomId> = self.known.iter().flat_map(|known| known.poly.atoms()).collect();
-        !atoms.is_empty() && Relevant::of(ints, atoms, &self.known).refutes(None, &mut 0)
+    /// Whether the facts contradict each other, as in a branch that is never taken.
+    fn contradictory_in_scope(&self, ints: &Ints) -> bool {
+        let atoms: Vec<_> = self.known.iter().flat_map(|known| known.poly.atoms()).collect();
+        let impossible = |k: &Known| k.poly.as_constant().is_some_and(|v| v < 0 || k.equal);
+        self.known.iter().any(impossible)
+            || !atoms.is_empty() && Relevant::of(ints, atoms, &self.known).refutes(None, &mut 0)
     }
 }
 

@@ -202,7 +202,9 @@ impl Ints {
                         }
                         p.div_euclid(d)
                     }
-                    other => atom(other)?,
+                    other @ (Atom::Size(_) | Atom::Var(_) | Atom::Read(..) | Atom::Value(_)) => {
+                        atom(other)?
+                    }
                 };
                 product = product.checked_mul(value)?;
             }

@@ -2,7 +2,7 @@
 //! comparable.
 
 use crate::arena::Id;
-use crate::int::{Atom, IntId, TooComplex};
+use crate::int::{Atom, IntId, Ints, TooComplex};
 use crate::testing::{Random, Scope};
 
 #[test]
@@ -51,74 +51,64 @@ fn different_integers_have_different_handles() {
 enum Tree {
     Atom(usize),
     Constant(i64),
-    Add(Box<Self>, Box<Self>),
-    Sub(Box<Self>, Box<Self>),
-    Mul(Box<Self>, Box<Self>),
-    /// By a tree that is squared and incremented, so at least 1.
-    Div(Box<Self>, Box<Self>),
-    Rem(Box<Self>, Box<Self>),
-    Ceil(Box<Self>, Box<Self>),
+    Apply(Op, Box<Self>, Box<Self>),
+}
+
+/// Divisors are squared and incremented, so at least 1.
+#[derive(Clone, Copy)]
+enum Op {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+    Ceil,
 }
 
 fn tree(random: &mut Random, depth: usize) -> Tree {
     if depth == 0 || random.below(6) == 0 {
         let constant = i64::try_from(random.below(9)).unwrap() - 4;
-        return if random.below(3) > 0 {
-            Tree::Atom(random.below(3))
-        } else {
-            Tree::Constant(constant)
-        };
+        let is_atom = random.below(3) > 0;
+        return if is_atom { Tree::Atom(random.below(3)) } else { Tree::Constant(constant) };
     }
+    let op = *random.pick(&[Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Rem, Op::Ceil]);
     let a = Box::new(tree(random, depth - 1));
     let below = if random.below(3) == 0 { depth - 1 } else { 0 };
-    let b = Box::new(tree(random, below));
-    match random.below(6) {
-        0 => Tree::Add(a, b),
-        1 => Tree::Sub(a, b),
-        2 => Tree::Mul(a, b),
-        3 => Tree::Div(a, b),
-        4 => Tree::Rem(a, b),
-        _ => Tree::Ceil(a, b),
-    }
+    Tree::Apply(op, a, Box::new(tree(random, below)))
 }
 
 fn plain(tree: &Tree, atoms: [i64; 3]) -> i64 {
-    let of = |tree: &Tree| plain(tree, atoms);
-    let positive = |tree: &Tree| of(tree) * of(tree) + 1;
-    match tree {
-        Tree::Atom(at) => atoms[*at],
-        Tree::Constant(value) => *value,
-        Tree::Add(a, b) => of(a) + of(b),
-        Tree::Sub(a, b) => of(a) - of(b),
-        Tree::Mul(a, b) => of(a) * of(b),
-        Tree::Div(a, b) => of(a).div_euclid(positive(b)),
-        Tree::Rem(a, b) => of(a).rem_euclid(positive(b)),
-        Tree::Ceil(a, b) => -(-of(a)).div_euclid(positive(b)),
+    let (op, a, b) = match tree {
+        Tree::Atom(at) => return atoms[*at],
+        Tree::Constant(value) => return *value,
+        Tree::Apply(op, a, b) => (op, plain(a, atoms), plain(b, atoms)),
+    };
+    let positive = b * b + 1;
+    match op {
+        Op::Add => a + b,
+        Op::Sub => a - b,
+        Op::Mul => a * b,
+        Op::Div => a.div_euclid(positive),
+        Op::Rem => a.rem_euclid(positive),
+        Op::Ceil => -(-a).div_euclid(positive),
     }
 }
 
-fn interned(scope: &mut Scope, tree: &Tree) -> Result<IntId, TooComplex> {
-    match tree {
-        Tree::Atom(at) => Ok(scope.ints.of_atom(Atom::Var(Id::new(*at)), None)),
-        Tree::Constant(value) => Ok(scope.ints.constant(*value)),
-        Tree::Add(a, b) | Tree::Sub(a, b) | Tree::Mul(a, b) => {
-            let (x, y) = (interned(scope, a)?, interned(scope, b)?);
-            match tree {
-                Tree::Add(..) => scope.ints.add(x, y),
-                Tree::Sub(..) => scope.ints.sub(x, y),
-                _ => scope.ints.mul(x, y),
-            }
-        }
-        Tree::Div(a, b) | Tree::Rem(a, b) | Tree::Ceil(a, b) => {
-            let (x, y) = (interned(scope, a)?, interned(scope, b)?);
-            let one = scope.ints.constant(1);
-            let y = scope.ints.mul(y, y).and_then(|y| scope.ints.add(y, one))?;
-            match tree {
-                Tree::Div(..) => scope.ints.div(x, y),
-                Tree::Rem(..) => scope.ints.rem(x, y),
-                _ => scope.ints.ceil_div(x, y),
-            }
-        }
+fn interned(ints: &mut Ints, tree: &Tree) -> Result<IntId, TooComplex> {
+    let (op, a, b) = match tree {
+        Tree::Atom(at) => return Ok(ints.of_atom(Atom::Var(Id::new(*at)), None)),
+        Tree::Constant(value) => return Ok(ints.constant(*value)),
+        Tree::Apply(op, a, b) => (op, interned(ints, a)?, interned(ints, b)?),
+    };
+    let one = ints.constant(1);
+    let positive = ints.mul(b, b).and_then(|square| ints.add(square, one))?;
+    match op {
+        Op::Add => ints.add(a, b),
+        Op::Sub => ints.sub(a, b),
+        Op::Mul => ints.mul(a, b),
+        Op::Div => ints.div(a, positive),
+        Op::Rem => ints.rem(a, positive),
+        Op::Ceil => ints.ceil_div(a, positive),
     }
 }
 
@@ -128,13 +118,13 @@ fn agrees_with_plain_arithmetic() {
     let mut compared = 0;
     for case in 0..20_000 {
         let tree = tree(&mut random, 4);
-        let mut scope = Scope::default();
-        let Ok(int) = interned(&mut scope, &tree) else { continue };
+        let mut ints = Ints::default();
+        let Ok(int) = interned(&mut ints, &tree) else { continue };
         for _ in 0..8 {
             let atoms = [0; 3].map(|_| i64::try_from(random.below(11)).unwrap() - 5);
-            let value = scope.ints.eval(int, &mut |atom| match atom {
+            let value = ints.eval(int, &mut |atom| match atom {
                 Atom::Var(var) => Some(atoms[var.index()]),
-                _ => None,
+                Atom::Size(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
             });
             assert_eq!(value, Some(plain(&tree, atoms)), "case {case} at {atoms:?}");
             compared += 1;

@@ -48,9 +48,10 @@ fn dimensions(count: usize) -> String {
 /// `bf16[M, N]`, or just `bf16`
 fn declared(kernel: &Kernel, tensor: Id<Tensor>) -> String {
     let tensor = &kernel.tensors[tensor];
-    let element = match tensor.element {
-        Scalar::Idx(bound) => format!("idx<{}>", show(kernel, bound)),
-        other => Element::of(other).name().to_owned(),
+    let element = if let Scalar::Idx(bound) = tensor.element {
+        format!("idx<{}>", show(kernel, bound))
+    } else {
+        Element::of(tensor.element).name().to_owned()
     };
     let dims: Vec<_> = tensor.shape.iter().map(|&dim| show(kernel, dim)).collect();
     if dims.is_empty() { element } else { format!("{element}[{}]", dims.join(", ")) }

@@ -55,9 +55,12 @@ pub(super) fn unknown_of(
     known: impl Fn(Id<Size>) -> bool,
 ) -> Option<Id<Size>> {
     let mut unknown = Vec::new();
-    kernel.ints.visit_atoms(dim, &mut |_, atom| match atom {
-        Atom::Size(size) if !known(*size) => unknown.push(*size),
-        _ => {}
+    kernel.ints.visit_atoms(dim, &mut |_, atom| {
+        if let Atom::Size(size) = atom
+            && !known(*size)
+        {
+            unknown.push(*size);
+        }
     });
     let &[size] = unknown.as_slice() else { return None };
     let is_it = |atom: &Atom| *atom == Atom::Size(size);
@@ -171,9 +174,8 @@ impl Bound<'_> {
     /// none, one that makes it nearly so: the comparison will tell.
     fn solve_one(&self, extent: &Extent, size: Id<Size>) -> Option<i64> {
         let at = |value: i64| {
-            self.kernel.ints.eval(extent.dim, &mut |atom| match atom {
-                Atom::Size(other) if *other == size => Some(value),
-                _ => self.value(atom),
+            self.kernel.ints.eval(extent.dim, &mut |atom| {
+                if *atom == Atom::Size(size) { Some(value) } else { self.value(atom) }
             })
         };
         let (zero, one) = (at(0)?, at(1)?);
