@@ -6,6 +6,7 @@
 
 pub mod arena;
 pub mod array;
+pub mod compare;
 pub mod diagnostic;
 mod expr_text;
 pub mod facts;

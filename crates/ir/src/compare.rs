@@ -1,0 +1,75 @@
+//! Compares what a target computed with what the interpreter says.
+//!
+//! Floats are compared by row (along the last dimension) and as a whole, within
+//! a [`Tolerance`] that follows from the formats and the lengths of the sums;
+//! integers and bools that no rounding can reach are compared exactly.
+//!
+//! A selection after float sums may differ where keys nearly tie. The picks of
+//! the target are then checked by their keys, and the rest is compared with
+//! what the interpreter says given these picks.
+
+mod measure;
+mod picks;
+mod tolerance;
+
+pub use measure::{Difference, compare};
+pub use picks::uncertain_picks;
+pub use tolerance::{Tolerance, tolerance};
+
+use crate::arena::Id;
+use crate::array::Array;
+use crate::diagnostic::Diagnostic;
+use crate::interpret::interpret_all;
+use crate::launch::Launch;
+use crate::tensor::{Kernel, Role, Tensor};
+use tolerance::errors;
+
+/// How one tensor of a target compares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Which tensor.
+    pub tensor: Id<Tensor>,
+    /// What was measured.
+    pub difference: Difference,
+    /// What is allowed.
+    pub tolerance: Tolerance,
+}
+
+impl Verdict {
+    /// Whether what was measured is allowed.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.difference.within(&self.tolerance)
+    }
+}
+
+/// Compares the outputs of a target, in the order of the kernel's outputs, with
+/// the interpreter's. `locals` are other tensors that the target computed; the
+/// picks among them (see [`uncertain_picks`]) make the comparison immune to
+/// near-ties, and get a verdict too.
+pub fn check(
+    kernel: &Kernel,
+    launch: &Launch,
+    inputs: &[Array],
+    outputs: &[Array],
+    locals: &[(Id<Tensor>, Array)],
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<Vec<Verdict>, Diagnostic> {
+    let mut actual: Vec<(Id<Tensor>, &Array)> =
+        kernel.tensors_of(Role::Output).zip(outputs).collect();
+    actual.extend(locals.iter().map(|(id, array)| (*id, array)));
+    let uncertain = uncertain_picks(kernel, launch);
+    let picks: Vec<_> = actual.iter().filter(|(id, _)| uncertain.contains(id)).collect();
+    let given: Vec<_> = picks.iter().map(|(id, array)| (*id, (*array).clone())).collect();
+    let expected = interpret_all(kernel, launch, inputs, &given, progress)?;
+    let errors = errors(kernel, launch);
+    let mut verdicts = Vec::new();
+    for (tensor, array) in actual {
+        let difference = match &expected[tensor.index()] {
+            Some(expected) => compare(expected, array, &errors[tensor.index()]),
+            None => picks::compare(kernel, launch, inputs, &given, &expected, tensor)?,
+        };
+        verdicts.push(Verdict { tensor, difference, tolerance: errors[tensor.index()] });
+    }
+    Ok(verdicts)
+}

@@ -1,0 +1,186 @@
+//! How far a right result may be from the interpreter's, from the formats and
+//! the lengths of the sums alone.
+//!
+//! The relative error of a tensor, in the norm of a row, is followed through
+//! the equations to first order. With u = 2^-24 and u' the unit roundoff of a
+//! narrow format:
+//!
+//! ```text
+//! a * b, a / b               error a + error b + u
+//! a + b, a - b, max, if      the larger error + u
+//! exp log tanh .. of a       8 * error a + 4 u      they steepen what they are given
+//! sum over n                 error + 4 sqrt(n) u    a random walk of roundings, four times over
+//! .. of products of FP8      + 2^-13                partial sums of up to 128 terms have 14 bits
+//! prod over n                n * (error + u)
+//! bf16(a), ..                error a + 2 u'         next to a tie, the other neighbor
+//! ```
+//!
+//! Sums that cancel to far less than the root of their length, and differences
+//! of nearly equal numbers, are worse than that; they are not modeled.
+
+use std::collections::HashMap;
+
+use crate::arena::Id;
+use crate::array::Element;
+use crate::formats::Format;
+use crate::launch::Launch;
+use crate::tensor::{Binary, Expr, ExprKind, Kernel, Reduction, Scalar, Tensor, Unary, Var};
+use crate::{Atom, IntId, walk};
+
+/// Half the distance from 1 to the next f32.
+const UNIT: f64 = 1.0 / (1 << 24) as f64;
+
+/// What is allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tolerance {
+    /// The largest error of a row, relative to its norm. Zero means exact.
+    pub row: f64,
+    /// The smallest distance between elements: of integers 1, of floats that of
+    /// their subnormals.
+    pub step: f64,
+}
+
+impl Tolerance {
+    /// Whether nothing that is rounded leads here.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.row == 0.0
+    }
+
+    /// The largest error of an element, relative to itself or to the root mean
+    /// square of its row, whichever is larger: eight deviations.
+    #[must_use]
+    pub fn element(&self) -> f64 {
+        8.0 * self.row
+    }
+
+    /// The largest `calc_diff` that errors of this size can make: the square of
+    /// the relative error over two, twice over for the root of the norms.
+    #[must_use]
+    pub fn calc_diff(&self) -> f64 {
+        (self.row * self.row).max(1e-14)
+    }
+}
+
+/// What is allowed of an output, or of any other tensor.
+#[must_use]
+pub fn tolerance(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>) -> Tolerance {
+    errors(kernel, launch)[tensor.index()]
+}
+
+/// What is allowed, by tensor.
+pub(super) fn errors(kernel: &Kernel, launch: &Launch) -> Vec<Tolerance> {
+    let mut tensors: Vec<_> = kernel.tensors.iter().map(|(_, t)| start(t)).collect();
+    for equation in &kernel.equations {
+        tensors[equation.tensor.index()].row = error_of(kernel, launch, &tensors, equation.value);
+    }
+    tensors
+}
+
+fn start(tensor: &Tensor) -> Tolerance {
+    let step = match Format::of(tensor.element) {
+        Some(format) => 2.0 * format.underflow(),
+        None if tensor.element.is_float() => f64::from(f32::MIN_POSITIVE),
+        None => 1.0,
+    };
+    Tolerance { row: 0.0, step }
+}
+
+/// The error of an expression, given those of the tensors that it reads.
+pub(super) fn error_of(
+    kernel: &Kernel,
+    launch: &Launch,
+    tensors: &[Tolerance],
+    root: Id<Expr>,
+) -> f64 {
+    let mut errors: HashMap<Id<Expr>, f64> = HashMap::new();
+    for id in walk::reachable(kernel, root) {
+        let read = walk::reads(kernel, id).into_iter().map(|t| tensors[t.index()].row);
+        let read = read.fold(0.0, f64::max);
+        let own = own_error(kernel, launch, id, &|x| errors[&x]);
+        errors.insert(id, own.max(read));
+    }
+    errors[&root]
+}
+
+fn own_error(
+    kernel: &Kernel,
+    launch: &Launch,
+    id: Id<Expr>,
+    error: &dyn Fn(Id<Expr>) -> f64,
+) -> f64 {
+    let Expr { kind, ty, .. } = &kernel.exprs[id];
+    let unit = if ty.is_float() { UNIT } else { 0.0 };
+    let largest = || walk::operands(kernel, id).into_iter().map(error).fold(0.0, f64::max);
+    match kind {
+        ExprKind::Float(_) | ExprKind::Random(_) => 0.0,
+        ExprKind::Unary(op, x) => of_unary(*op, error(*x)),
+        ExprKind::Binary(Binary::Mul | Binary::Div, a, b) => error(*a) + error(*b) + unit,
+        ExprKind::Binary(Binary::Add | Binary::Sub, ..) => largest() + unit,
+        ExprKind::Binary(..)
+        | ExprKind::Select(..)
+        | ExprKind::Int(_)
+        | ExprKind::Read(..)
+        | ExprKind::Rank { .. } => largest(),
+        ExprKind::Convert(_) => largest() + of_conversion(*ty, largest()),
+        ExprKind::RoundStochastic(..) => largest() + 2.0 * of_conversion(*ty, largest()),
+        ExprKind::Reduce(reduction, vars, body) => {
+            of_reduction(kernel, *reduction, terms(kernel, launch, vars), *body, error(*body))
+        }
+    }
+}
+
+fn of_unary(op: Unary, error: f64) -> f64 {
+    match op {
+        Unary::Neg | Unary::Not | Unary::Abs | Unary::Floor | Unary::Uniform => error,
+        Unary::Sqrt | Unary::Rsqrt => error + 2.0 * UNIT,
+        Unary::Exp | Unary::Log | Unary::Tanh | Unary::Erf => 8.0 * error + 4.0 * UNIT,
+    }
+}
+
+/// What is exact stays exact: every target rounds alike.
+fn of_conversion(ty: Scalar, error: f64) -> f64 {
+    match Format::of(ty) {
+        Some(format) if error > 0.0 => 2.0 * format.unit_roundoff(),
+        _ => 0.0,
+    }
+}
+
+fn of_reduction(
+    kernel: &Kernel,
+    reduction: Reduction,
+    terms: f64,
+    body: Id<Expr>,
+    error: f64,
+) -> f64 {
+    match reduction {
+        Reduction::Max | Reduction::Min => error,
+        _ if !kernel.exprs[body].ty.is_float() => error,
+        Reduction::Prod => terms * (error + UNIT),
+        Reduction::Sum => {
+            let tensor_core = if fp8_factors(kernel, body) { 0.5f64.powi(13) } else { 0.0 };
+            error + 4.0 * terms.sqrt() * UNIT + tensor_core
+        }
+    }
+}
+
+fn fp8_factors(kernel: &Kernel, body: Id<Expr>) -> bool {
+    let read = walk::reachable(kernel, body).into_iter().flat_map(|id| walk::reads(kernel, id));
+    let is_fp8 = |tensor: &Id<Tensor>| {
+        matches!(Element::of(kernel.tensors[*tensor].element), Element::F8E4M3 | Element::F8E5M2)
+    };
+    read.filter(is_fp8).count() > 1
+}
+
+fn terms(kernel: &Kernel, launch: &Launch, vars: &[Id<Var>]) -> f64 {
+    let range = |var: &Id<Var>| size(kernel, launch, kernel.vars[*var].range) as f64;
+    vars.iter().map(range).product()
+}
+
+pub(super) fn size(kernel: &Kernel, launch: &Launch, int: IntId) -> i64 {
+    let value = kernel.ints.eval(int, &mut |atom| match atom {
+        Atom::Size(size) => Some(launch.sizes[size.index()]),
+        Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
+    });
+    value.expect("a launch is refused where a size leaves 64 bits")
+}
