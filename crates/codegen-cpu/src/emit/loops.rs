@@ -10,12 +10,12 @@
 //! ```
 
 use tilec_ir::tensor::{Expr, ExprKind, Reduction, Var};
-use tilec_ir::{Atom, Id, IntId};
+use tilec_ir::{Atom, Id, IntId, Kernel};
 
 use super::context::Context;
 use super::function::{Branch, Value};
 use super::program::{Program, Task, Work};
-use super::value::{Class, identity};
+use super::value::identity;
 use crate::plan::{Plan, Step, below};
 
 /// Elements of the last variable that one unit computes.
@@ -210,22 +210,17 @@ fn reads_along_output(program: &Program<'_>, step: &Step, vars: &[Id<Var>], body
             _ => None,
         };
         let Some(last) = last else { continue };
-        along_output += usize::from(is_linear(program, last, output));
-        along_inner += usize::from(is_linear(program, last, inner));
+        along_output += usize::from(is_linear(program.kernel, last, output));
+        along_inner += usize::from(is_linear(program.kernel, last, inner));
     }
     along_output > along_inner
 }
 
 /// Whether an index grows by 1 with a variable.
-pub(crate) fn is_linear(program: &Program<'_>, int: IntId, var: Id<Var>) -> bool {
-    let ints = &program.kernel.ints;
+pub(crate) fn is_linear(kernel: &Kernel, int: IntId, var: Id<Var>) -> bool {
+    let ints = &kernel.ints;
     ints.get(int).terms().iter().any(|term| {
         term.coefficient == 1
             && matches!(term.factors.as_slice(), [one] if *ints.atom(*one) == Atom::Var(var))
     })
-}
-
-/// The type that a class is held in, for scratch memory.
-pub(crate) fn class_of(c: &Context<'_>, id: Id<Expr>) -> Class {
-    c.class(id)
 }

@@ -4,12 +4,14 @@
 //! the output with reductions inside, takes every step.
 
 mod context;
+mod contract;
 mod format;
 mod function;
 mod index;
 mod loops;
 mod program;
 mod random;
+mod select;
 mod value;
 mod vector;
 
@@ -28,10 +30,13 @@ pub(crate) fn emit(kernel: &Kernel, plan: &Plan, machine: Machine, attributes: &
         emit_step(&mut program, step);
     }
     let functions = program.finish();
-    let math = include_str!("math.ll");
-    format!("{math}\n{functions}attributes #0 = {{ nounwind {attributes} }}\n")
+    let helpers = concat!(include_str!("math.ll"), include_str!("select.ll"));
+    format!("{helpers}\n{functions}attributes #0 = {{ nounwind {attributes} }}\n")
 }
 
 fn emit_step(program: &mut Program<'_>, step: &Step) {
-    loops::emit(program, step);
+    let taken = select::emit(program, step) || contract::emit(program, step);
+    if !taken {
+        loops::emit(program, step);
+    }
 }

@@ -10,6 +10,7 @@
 //! the caller may run in parallel. Nothing is allocated: what is kept between
 //! phases and what a task needs for itself lies in the workspace.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use tilec_ir::tensor::{FactKind, Role};
@@ -18,7 +19,7 @@ use tilec_ir::{IntId, Kernel};
 use super::context::Context;
 use super::function::{Function, Value};
 use super::vector::Machine;
-use crate::plan::Plan;
+use crate::plan::{Buffer, Plan};
 
 /// How much work a phase is.
 #[derive(Debug)]
@@ -62,7 +63,10 @@ pub(crate) struct Program<'k> {
     pub(crate) plan: &'k Plan,
     pub(crate) machine: Machine,
     functions: String,
+    helpers: BTreeSet<String>,
     phases: usize,
+    /// By buffer: those of the plan, then what emitters asked for.
+    buffers: Vec<Bytes>,
     /// By phase: what each of its tasks needs.
     scratch: Vec<Vec<Bytes>>,
 }
@@ -108,8 +112,31 @@ impl Words {
 
 impl<'k> Program<'k> {
     pub(crate) fn new(kernel: &'k Kernel, plan: &'k Plan, machine: Machine) -> Self {
-        let (functions, phases, scratch) = (String::new(), 0, Vec::new());
-        Self { kernel, plan, machine, functions, phases, scratch }
+        let bytes = |b: &Buffer| Bytes { shape: b.shape.clone(), bytes: element_bytes(b.element) };
+        Self {
+            kernel,
+            plan,
+            machine,
+            functions: String::new(),
+            helpers: BTreeSet::new(),
+            phases: 0,
+            buffers: plan.buffers.iter().map(bytes).collect(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Adds a buffer that phases hand on; returns its number.
+    pub(crate) fn buffer(&mut self, bytes: Bytes) -> usize {
+        self.buffers.push(bytes);
+        self.buffers.len() - 1
+    }
+
+    /// Adds a function that phases may call, once.
+    pub(crate) fn helper(&mut self, name: &str, write: impl FnOnce(&str) -> String) {
+        if self.helpers.insert(name.to_owned()) {
+            let text = write(name);
+            self.functions += &text;
+        }
     }
 
     fn context(&self) -> Context<'k> {
@@ -189,8 +216,8 @@ impl<'k> Program<'k> {
         let args = Value::new("%args");
         let words = Words::of(self.kernel);
         let table = f.load("ptr", &args, &index(words.workspace()));
-        let scratch = f.load("ptr", &table, &index(self.plan.buffers.len()));
-        let bytes = f.load("i64", &table, &index(self.plan.buffers.len() + 1));
+        let scratch = f.load("ptr", &table, &index(0));
+        let bytes = f.load("i64", &table, &index(1));
         let offset = f.mul(&Value::new("%worker"), &bytes);
         let scratch = f.at("i8", &scratch, &offset);
         let mut call = format!("ptr %args, i64 {begin}, i64 {end}, ptr {scratch}");
@@ -200,7 +227,7 @@ impl<'k> Program<'k> {
         for &buffer in used {
             let pointer = match words.buffer(buffer) {
                 Some(word) => f.load("ptr", &args, &index(word)),
-                None => f.load("ptr", &table, &index(buffer)),
+                None => f.load("ptr", &table, &index(buffer + 2)),
             };
             write!(call, ", ptr {pointer}").expect("a string takes all text");
         }
@@ -218,21 +245,19 @@ impl<'k> Program<'k> {
         self.load_sizes(&mut c.f);
         let words = Words::of(self.kernel);
         let (base, table) = (Value::new("%base"), Value::new("%table"));
-        let count = self.plan.buffers.len();
-        let table_bytes = i64::try_from((count + 2) * 8).expect("a table is small");
+        let table_bytes = i64::try_from((self.buffers.len() + 2) * 8).expect("a table is small");
         let mut offset = aligned(&mut c.f, &table_bytes.into());
-        for (n, buffer) in self.plan.buffers.iter().enumerate() {
+        for (n, buffer) in self.buffers.iter().enumerate() {
             if words.buffer(n).is_some() {
                 continue;
             }
             let at = c.f.def(format_args!("getelementptr i8, ptr {base}, i64 {offset}"));
-            c.f.store("ptr", &at, &table, &index(n));
-            let bytes = element_bytes(buffer.element);
-            let size = bytes_of(&mut c, &Bytes { shape: buffer.shape.clone(), bytes });
+            c.f.store("ptr", &at, &table, &index(n + 2));
+            let size = bytes_of(&mut c, buffer);
             offset = c.f.add(&offset, &size);
         }
         let at = c.f.def(format_args!("getelementptr i8, ptr {base}, i64 {offset}"));
-        c.f.store("ptr", &at, &table, &index(count));
+        c.f.store("ptr", &at, &table, &index(0));
         let mut scratch = Value::from(0);
         for phase in std::mem::take(&mut self.scratch) {
             let mut sum = Value::from(0);
@@ -242,7 +267,7 @@ impl<'k> Program<'k> {
             }
             scratch = c.f.max(&scratch, &sum);
         }
-        c.f.store("i64", &scratch, &table, &index(count + 1));
+        c.f.store("i64", &scratch, &table, &index(1));
         let workers = c.f.load("i64", &Value::new("%args"), &index(words.workers()));
         let workers = c.f.max(&workers, &1.into());
         let all = c.f.mul(&scratch, &workers);
@@ -262,7 +287,7 @@ impl<'k> Program<'k> {
     }
 
     fn write_workspace(&mut self) {
-        let words = self.plan.buffers.len() + 2;
+        let words = self.buffers.len() + 2;
         let mut f = Function::default();
         f.run(format_args!("%table = alloca [{words} x i64]"));
         let total = f.def("call i64 @tile.layout(ptr %args, ptr %table, ptr %table)");

@@ -1,0 +1,220 @@
+//! Which sums of products are contractions.
+//!
+//! The factors of the product fall into two groups: those that vary with the
+//! rows of the result and those that vary with its columns. A group may have
+//! any number of factors; all of them are multiplied while it is packed.
+//!
+//! ```text
+//! sum[k](a[m, k] * sa[m, k / 128] * b[n, k])     left {a, sa}, right {b}
+//! sum[k](x[t, k] * w[expert[t, s], n, k])        rows t, s; right by expert
+//! ```
+
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Var};
+use tilec_ir::{Atom, AtomId, Id, IntId, Kernel};
+
+use crate::plan::{Plan, Step};
+
+/// A sum of products whose factors fall into two groups.
+#[derive(Debug)]
+pub(super) struct Contraction {
+    /// Variables of both groups that are not summed over.
+    pub(super) batch: Vec<Id<Var>>,
+    pub(super) rows: Vec<Id<Var>>,
+    pub(super) columns: Vec<Id<Var>>,
+    pub(super) summed: Vec<Id<Var>>,
+    pub(super) left: Vec<Id<Expr>>,
+    pub(super) right: Vec<Id<Expr>>,
+    /// Factors of rows and columns that are not summed over.
+    pub(super) after: Vec<Id<Expr>>,
+    /// An index of the right group that depends on the row only through this
+    /// integer: the atom and its exclusive bound.
+    pub(super) bucket: Option<(AtomId, IntId)>,
+}
+
+type Vars = Vec<Id<Var>>;
+
+/// A factor with the variables that it depends on.
+struct Factor {
+    expr: Id<Expr>,
+    summed: bool,
+    /// Without those summed over.
+    vars: Vars,
+}
+
+pub(super) fn matches(kernel: &Kernel, plan: &Plan, step: &Step) -> Option<Contraction> {
+    let (summed, exprs) = sum_of_products(kernel, plan, step.value)?;
+    let factors: Vec<Factor> = exprs.iter().map(|&e| factor(&plan.free[e.index()], e, &summed)).collect();
+    let found = plain(step, &factors).or_else(|| bucketed(kernel, plan, step, &factors, &summed));
+    let mut contraction = found?;
+    contraction.summed = summed;
+    let by_row = |v: &Id<Var>| contraction.batch.contains(v) || contraction.rows.contains(v);
+    let guards_by_row = step.guards.iter().all(|g| plan.free[g.test.index()].iter().all(by_row));
+    guards_by_row.then_some(contraction)
+}
+
+fn factor(free: &[Id<Var>], expr: Id<Expr>, summed: &[Id<Var>]) -> Factor {
+    let vars: Vars = free.iter().copied().filter(|v| !summed.contains(v)).collect();
+    Factor { expr, summed: vars.len() < free.len(), vars }
+}
+
+/// The variables and factors of a sum, nested sums merged.
+fn sum_of_products(kernel: &Kernel, plan: &Plan, root: Id<Expr>) -> Option<(Vars, Vec<Id<Expr>>)> {
+    let ExprKind::Reduce(Reduction::Sum, vars, body) = &kernel.exprs[root].kind else {
+        return None;
+    };
+    let (mut summed, mut factors, mut open) = (vars.clone(), Vec::new(), vec![*body]);
+    while let Some(id) = open.pop() {
+        let is_inside = !plan.hoisted.contains_key(&id);
+        match &kernel.exprs[id].kind {
+            ExprKind::Binary(Binary::Mul, a, b) if is_inside => open.extend([*b, *a]),
+            // Once only: a variable has one value at a time.
+            ExprKind::Reduce(Reduction::Sum, vars, body)
+                if is_inside && !vars.iter().any(|v| summed.contains(v)) =>
+            {
+                summed.extend(vars);
+                open.push(*body);
+            }
+            _ => factors.push(id),
+        }
+    }
+    Some((summed, factors))
+}
+
+fn contains_all(outer: &[Id<Var>], inner: &[Id<Var>]) -> bool {
+    inner.iter().all(|v| outer.contains(v))
+}
+
+/// Two factors that are summed over and each have variables of their own.
+fn plain(step: &Step, factors: &[Factor]) -> Option<Contraction> {
+    let summed = || factors.iter().filter(|f| f.summed);
+    let first = summed().max_by_key(|f| f.vars.len())?;
+    let other = |f: &&Factor| !contains_all(&first.vars, &f.vars);
+    let second = summed().filter(other).max_by_key(|f| f.vars.len())?;
+    if contains_all(&second.vars, &first.vars) {
+        return None;
+    }
+    // Columns hold the last variable, so that results are written in order.
+    let last = step.vars.last()?;
+    let (left, right) = if first.vars.contains(last) { (second, first) } else { (first, second) };
+    split(step, factors, &left.vars, &right.vars, None)
+}
+
+fn split(
+    step: &Step,
+    factors: &[Factor],
+    left: &[Id<Var>],
+    right: &[Id<Var>],
+    bucket: Option<(AtomId, IntId)>,
+) -> Option<Contraction> {
+    let pick = |keep: &dyn Fn(&Id<Var>) -> bool| -> Vars {
+        step.vars.iter().copied().filter(|v| keep(v)).collect()
+    };
+    let mut found = Contraction {
+        batch: pick(&|v| left.contains(v) && right.contains(v)),
+        rows: pick(&|v| left.contains(v) && !right.contains(v)),
+        columns: pick(&|v| !left.contains(v) && right.contains(v)),
+        summed: Vec::new(),
+        left: Vec::new(),
+        right: Vec::new(),
+        after: Vec::new(),
+        bucket,
+    };
+    for factor in factors {
+        if contains_all(left, &factor.vars) {
+            found.left.push(factor.expr);
+        } else if contains_all(right, &factor.vars) {
+            found.right.push(factor.expr);
+        } else if !factor.summed {
+            found.after.push(factor.expr);
+        } else {
+            return None;
+        }
+    }
+    let covered = found.batch.len() + found.rows.len() + found.columns.len() == step.vars.len();
+    let sided = !found.rows.is_empty() && !found.columns.is_empty();
+    (covered && sided && !found.right.is_empty() && !found.left.is_empty()).then_some(found)
+}
+
+/// A factor that would be free of the row but for one integer read by it.
+fn bucketed(
+    kernel: &Kernel,
+    plan: &Plan,
+    step: &Step,
+    factors: &[Factor],
+    summed: &[Id<Var>],
+) -> Option<Contraction> {
+    for right in factors.iter().filter(|f| f.summed) {
+        for (atom, bound) in gathers(kernel, right.expr) {
+            let vars = opaque_vars(kernel, plan, right.expr, atom)?;
+            let vars: Vars = vars.into_iter().filter(|v| !summed.contains(v)).collect();
+            let others = factors.iter().filter(|f| f.expr != right.expr && f.summed);
+            let Some(left) = others.max_by_key(|f| f.vars.len()) else { continue };
+            let gathered = variables(kernel, atom);
+            let mut rows = left.vars.clone();
+            rows.extend(gathered.iter().filter(|v| !left.vars.contains(v)));
+            // What depends on the bucket stays in the group of the bucket.
+            let mut factors: Vec<Factor> = factors.iter().map(Factor::copy).collect();
+            let own = factors.iter_mut().find(|f| f.expr == right.expr)?;
+            own.vars.clone_from(&vars);
+            let is_apart = vars.iter().any(|v| !rows.contains(v))
+                && !gathered.iter().any(|v| summed.contains(v) || vars.contains(v))
+                && plan.hoisted.keys().all(|h| *h != right.expr);
+            if is_apart && let Some(found) = split(step, &factors, &rows, &vars, Some((atom, bound))) {
+                return Some(found);
+            }
+        }
+    }
+    None
+}
+
+impl Factor {
+    fn copy(&self) -> Self {
+        Self { expr: self.expr, summed: self.summed, vars: self.vars.clone() }
+    }
+}
+
+/// The bounded integers read inside the indices of a plain read.
+fn gathers(kernel: &Kernel, expr: Id<Expr>) -> Vec<(AtomId, IntId)> {
+    let mut found = Vec::new();
+    if let ExprKind::Read(_, index) = &kernel.exprs[expr].kind {
+        for &int in index {
+            kernel.ints.visit_atoms(int, &mut |id, atom| {
+                if let (Atom::Read(..), Some(bound)) = (atom, kernel.ints.bound(id)) {
+                    found.push((id, bound));
+                }
+            });
+        }
+    }
+    found
+}
+
+/// The variables in the indices of the element that an atom reads.
+fn variables(kernel: &Kernel, atom: AtomId) -> Vars {
+    let mut vars = Vec::new();
+    if let Atom::Read(_, index) = kernel.ints.atom(atom) {
+        for &int in index {
+            vars.extend(tilec_ir::walk::vars_of_int(&kernel.ints, int));
+        }
+    }
+    vars
+}
+
+/// The variables of a read that do not only stand inside `atom`; `None` if an
+/// index holds the value of an expression.
+fn opaque_vars(kernel: &Kernel, _plan: &Plan, expr: Id<Expr>, atom: AtomId) -> Option<Vars> {
+    let ExprKind::Read(_, index) = &kernel.exprs[expr].kind else { return None };
+    let (mut vars, mut open, mut good) = (Vec::new(), index.clone(), true);
+    while let Some(int) = open.pop() {
+        for &factor in kernel.ints.get(int).terms().iter().flat_map(|t| &t.factors) {
+            match kernel.ints.atom(factor) {
+                _ if factor == atom => {}
+                Atom::Size(_) => {}
+                Atom::Var(v) => vars.push(*v),
+                Atom::Div(p, d) => open.extend([*p, *d]),
+                Atom::Read(_, index) => open.extend(index),
+                Atom::Value(_) => good = false,
+            }
+        }
+    }
+    good.then_some(vars)
+}

@@ -1,0 +1,247 @@
+//! Compiled kernels against the reference interpreter, on drawn inputs.
+//!
+//! A case is a kernel and the sizes that it runs at. Integers, truth values
+//! and formats agree bit for bit; floats within a bound relative to the largest
+//! value of the output, since sums may be taken in any order.
+#![cfg(feature = "llvm")]
+
+mod support;
+
+use support::{check, check_within};
+
+#[test]
+fn pointwise() {
+    check(
+        "kernel f[M, N](x: f32[M, N], b: bf16[N], h: f16[M], q: f8e4m3[M, N], r: f8e5m2[N])
+         -> (y: f32[M, N], z: bf16[M, N], v: f8e4m3[M, N], w: f8e5m2[M, N], u: f16[M, N])
+         {
+             y[m, n] = x[m, n] * b[n] + h[m] / (1.5 + abs(q[m, n])) - r[n]
+             z[m, n] = bf16(y[m, n] * 3.0)
+             v[m, n] = f8e4m3(y[m, n] * 100.0)
+             w[m, n] = f8e5m2(y[m, n])
+             u[m, n] = f16(y[m, n])
+         }",
+        &[&[0, 3], &[3, 0], &[1, 1], &[7, 129], &[65, 63]],
+    );
+}
+
+#[test]
+fn integers() {
+    check(
+        "kernel f[N](a: i32[N], b: i8[N], c: u8[N], k: idx<N>[N]) -> (y: i32[N], z: i32[N], t: bool[N], g: i32[N], i: i8[N], j: u8[N], e: i32[N])
+         {
+             y[n] = a[n] * b[n] - c[n]
+             z[n] = a[n] / 7 + a[n] % 7 + b[n] / (0 - 3) + b[n] % (0 - 3)
+             t[n] = a[n] < b[n] and not (c[n] == 3 or b[n] >= 0)
+             g[n] = a[k[n]] + k[k[n]]
+             i[n] = i8(a[n])
+             j[n] = u8(a[n])
+             e[n] = n / 3 * 5 + n % 7 - N
+         }",
+        &[&[0], &[1], &[63], &[129], &[5000]],
+    );
+}
+
+#[test]
+fn functions() {
+    check_within(
+        2e-6,
+        "kernel f[N](x: f32[N]) -> (a: f32[N], b: f32[N], c: f32[N], d: f32[N], e: f32[N], f: f32[N], g: i32[N], h: f32[N], i: f32[N])
+         {
+             a[n] = exp(x[n] * 0.3)
+             b[n] = log(abs(x[n]) + 0.01)
+             c[n] = tanh(x[n])
+             d[n] = erf(x[n])
+             e[n] = sqrt(abs(x[n])) + rsqrt(abs(x[n]) + 1.0)
+             f[n] = floor(x[n] * 3.0)
+             g[n] = i32(x[n] * 1e9)
+             h[n] = max(min(x[n], 0.5), -0.5)
+             i[n] = silu(x[n]) + gelu(x[n]) + softplus(x[n])
+         }",
+        &[&[1], &[129], &[5000]],
+    );
+}
+
+#[test]
+fn random_bits() {
+    check(
+        "kernel f[N](x: f32[N], seed: i32) -> (a: i32[N], b: f32[N], c: f8e4m3[N], d: f8e5m2[N], e: bf16[N], g: f16[N])
+         {
+             a[n] = random(seed, n, n * 2)
+             b[n] = uniform(seed, n)
+             c[n] = round_stochastic<f8e4m3>(x[n], random(seed, n))
+             d[n] = round_stochastic<f8e5m2>(x[n], random(seed, n))
+             e[n] = round_stochastic<bf16>(x[n], random(seed, n))
+             g[n] = round_stochastic<f16>(x[n], random(seed, n))
+         }",
+        &[&[1], &[129], &[5000]],
+    );
+}
+
+#[test]
+fn guards() {
+    check(
+        "kernel f[N, M](x: f32[N], c: i32[N], v: f32[M]) -> (y: f32[N], z: f32[N], w: f32[N])
+         {
+             y[i] = x[i] - (if 1 <= i then x[i - 1] else 0.0)
+             z[i] = if 1 <= i and x[i - 1] < x[i] then 1.0 else 2.0
+             w[i] = if 0 <= c[i] and c[i] < M then v[c[i]] else -1.0
+         }",
+        &[&[0, 2], &[1, 0], &[63, 5], &[129, 64]],
+    );
+}
+
+#[test]
+fn reductions() {
+    check_within(
+        1e-5,
+        "kernel f[M, N](x: f32[M, N], k: i32[M, N])
+         -> (a: f32[M], b: f32[N], c: f32[M], d: f32[M], e: i32[M], f: i32[N], g: f32, h: f32[M], p: f32[N])
+         {
+             a[m] = sum[n](x[m, n])
+             b[n] = sum[m](x[m, n])
+             c[m] = max[n](x[m, n])
+             d[m] = min[n](abs(x[m, n]))
+             e[m] = sum[n](k[m, n])
+             f[n] = max[m](k[m, n])
+             g = sum[m, n](x[m, n])
+             h[m] = sum[n](exp(x[m, n] - c[m]))
+             p[n] = prod[m](1.0 + 0.01 * x[m, n])
+         }",
+        &[&[0, 3], &[3, 0], &[1, 1], &[65, 129], &[7, 1000], &[300, 5]],
+    );
+}
+
+#[test]
+fn selections() {
+    check(
+        "kernel f[M, N, S](x: f32[M, N], k: i8[M, N])
+         -> (a: idx<N>[M, S], b: idx<N>[M, S], c: idx<N>[M, S], d: f32[M], e: idx<N>[S, M])
+         where S <= N, 1 <= N
+         {
+             a[m, s] = argsort[n desc](x[m, n])[s]
+             b[m, s] = argsort[n asc](x[m, n])[s]
+             c[m, s] = argsort[n desc](k[m, n])[s]
+             d[m] = x[m, argmax[n](x[m, n])]
+             e[s, m] = argsort[n asc](k[m, n])[S - 1 - s]
+         }",
+        &[&[0, 3, 1], &[2, 1, 1], &[3, 5, 0], &[4, 63, 63], &[3, 1000, 8], &[65, 129, 32]],
+    );
+}
+
+#[test]
+fn contractions() {
+    let sizes: &[&[i64]] =
+        &[&[0, 3, 4], &[3, 0, 4], &[3, 4, 0], &[1, 1, 1], &[63, 65, 77], &[129, 127, 300], &[400, 33, 129]];
+    check_within(
+        1e-5,
+        "kernel f[M, N, K](a: f32[M, K], b: f32[N, K], w: f32[K, N], s: f32[M, N], i: i8[M, K], j: i8[N, K], z: i32[M])
+         -> (y: f32[M, N], t: f32[N, M], u: f32[M, N], v: i32[M, N])
+         {
+             y[m, n] = sum[k](a[m, k] * b[n, k])
+             t[n, m] = sum[k](w[k, n] * a[m, k]) + 1.0
+             u[m, n] = sum[k](a[m, k] * s[m, n] * w[k, n])
+             v[m, n] = sum[k]((i32(i[m, k]) - z[m]) * i32(j[n, k]))
+         }",
+        sizes,
+    );
+    check_within(
+        1e-2,
+        "kernel gemm[M, N, K](a: f8e4m3[M, K], b: f8e4m3[N, K], sa: f32[M, ceil(K / 128)], sb: f32[ceil(N / 128), ceil(K / 128)])
+         -> (c: bf16[M, N])
+         {
+             acc[m, n] = sum[k](a[m, k] * sa[m, k / 128] * b[n, k] * sb[n / 128, k / 128])
+             c[m, n] = bf16(acc[m, n])
+         }",
+        sizes,
+    );
+    check_within(
+        1e-5,
+        "kernel f[B, M, N, K, L](a: f32[B, M, K, L], b: f32[B, N, K, L]) -> (y: f32[B, M, N])
+         {
+             y[b_, m, n] = sum[k, l](a[b_, m, k, l] * b[b_, n, k, l])
+         }",
+        &[&[0, 1, 1, 1, 1], &[3, 5, 7, 2, 9], &[2, 65, 33, 17, 20]],
+    );
+}
+
+#[test]
+fn grouped_contractions() {
+    check_within(
+        1e-5,
+        "kernel f[R, E, N, K](x: f32[R, K], w: f32[E, N, K], group: idx<E>[R]) -> (y: f32[R, N])
+         {
+             y[r, n] = sum[k](x[r, k] * w[group[r], n, k])
+         }",
+        &[&[0, 3, 4, 5], &[5, 1, 4, 0], &[65, 4, 63, 77], &[500, 3, 40, 129]],
+    );
+    check_within(
+        1e-5,
+        "kernel f[G, R, N, K](x: f32[G, R, K], w: f32[G, N, K], count: i32[G]) -> (y: f32[G, R, N])
+         {
+             y[g, r, n] = if r < count[g] then sum[k](x[g, r, k] * w[g, n, k]) else 0.0
+         }",
+        &[&[0, 3, 4, 5], &[5, 1, 4, 0], &[3, 130, 63, 77]],
+    );
+}
+
+#[test]
+fn softmax_and_friends() {
+    check_within(
+        1e-5,
+        "kernel f[M, N](x: f32[M, N]) -> (y: f32[M, N], z: f32[M, N])
+         {
+             y[m, n] = exp(x[m, n] - max[k](x[m, k])) / sum[k](exp(x[m, k] - max[j](x[m, j])))
+             z[m, n] = x[m, n] * rsqrt(sum[k](x[m, k] * x[m, k]) / f32(N) + 1e-6)
+         }",
+        &[&[0, 3], &[3, 0], &[65, 129], &[7, 1000]],
+    );
+}
+
+#[test]
+fn scans_and_histograms() {
+    check_within(
+        1e-4,
+        "kernel f[M, N](p: f32[M, N]) -> (a: f32[M, N], b: f32[M, N], c: f32[M, N], d: f32[M, N])
+         {
+             a[m, j] = sum[i](if i <= j then p[m, i] else 0.0)
+             b[m, j] = sum[i](if i < j then p[m, i] else 0.0)
+             c[m, j] = sum[i](if i >= j then p[m, i] else 0.0)
+             d[m, j] = sum[i](if j < i then p[m, i] * p[m, i] else 0.0)
+         }",
+        &[&[0, 3], &[3, 0], &[3, 1], &[5, 129], &[3, 3000]],
+    );
+    check(
+        "kernel f[T, S, E](expert: idx<E>[T, S], w: i32[T, S]) -> (count: i32[E], weighed: i32[E], pos: i32[T, S])
+         where 1 <= E
+         {
+             count[e] = sum[t, s](if expert[t, s] == e then 1 else 0)
+             weighed[e] = sum[t, s](if expert[t, s] == e and 0 < w[t, s] then w[t, s] else 0)
+             pos[t, s] = sum[u, r](if expert[u, r] == expert[t, s] and u * S + r < t * S + s then 1 else 0)
+         }",
+        &[&[0, 3, 2], &[3, 0, 1], &[1, 1, 1], &[65, 4, 16]],
+    );
+}
+
+#[test]
+fn routing() {
+    check_within(
+        1e-2,
+        "kernel fused_moe[T, D, F, E, S = 2](x: bf16[T, D], router: bf16[E, D], w_gate: bf16[E, F, D], w_up: bf16[E, F, D], w_down: bf16[E, D, F])
+         -> (out: bf16[T, D])
+         where S <= E
+         {
+             logit[t, e]      = sum[d](x[t, d] * router[e, d])
+             expert[t, s < S] = argsort[e desc](logit[t, e])[s]
+             best[t]          = max[s](logit[t, expert[t, s]])
+             z[t, s]          = exp(logit[t, expert[t, s]] - best[t])
+             weight[t, s]     = z[t, s] / sum[r](z[t, r])
+             gate[t, s, f] = sum[d](x[t, d] * w_gate[expert[t, s], f, d])
+             up[t, s, f]   = sum[d](x[t, d] * w_up[expert[t, s], f, d])
+             h[t, s, f]    = bf16(silu(gate[t, s, f]) * up[t, s, f])
+             y[t, s, d]    = sum[f](h[t, s, f] * w_down[expert[t, s], d, f])
+             out[t, d] = bf16(sum[s](weight[t, s] * y[t, s, d]))
+         }",
+        &[&[0, 3, 2, 2, 1], &[5, 16, 24, 4, 2], &[33, 40, 65, 8, 3]],
+    );
+}

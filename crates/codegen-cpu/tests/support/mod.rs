@@ -1,0 +1,117 @@
+//! One `check`: a kernel's text, at several sizes, compiled and interpreted.
+
+use tilec_codegen_cpu::compile;
+use tilec_ir::interpret::interpret;
+use tilec_ir::tensor::Role;
+use tilec_ir::{Array, Data, Element, Kernel, formats::Format, launch, philox};
+
+/// Equal up to rounding of single operations.
+pub fn check(text: &str, sizes: &[&[i64]]) {
+    check_within(2e-7, text, sizes);
+}
+
+/// Equal within `bound` times the largest value of each output.
+pub fn check_within(bound: f32, text: &str, sizes: &[&[i64]]) {
+    let checked = tilec_frontend::check(text);
+    assert!(!checked.module.kernels.is_empty(), "{:#?}", checked.diagnostics);
+    let kernel = &checked.module.kernels[0];
+    let compiled = compile(kernel).unwrap();
+    for sizes in sizes {
+        let names = kernel.sizes.iter().map(|(_, size)| size.name.clone());
+        let set: Vec<_> = names.zip(sizes.iter().copied()).collect();
+        let none = vec![None; kernel.tensors_of(Role::Input).count()];
+        let launch = launch::bind(kernel, &none, &set).unwrap();
+        let inputs: Vec<_> = kernel
+            .tensors_of(Role::Input)
+            .map(|id| draw(kernel, id.index(), &launch.shapes[id.index()], &launch.sizes))
+            .collect();
+        let expected = interpret(kernel, &launch, &inputs, &|_| ()).unwrap();
+        let actual = compiled.run(&launch, &inputs).unwrap();
+        let again = compiled.run(&launch, &inputs).unwrap();
+        for ((id, expected), (actual, again)) in
+            kernel.tensors_of(Role::Output).zip(&expected).zip(actual.iter().zip(&again))
+        {
+            let name = format!("{} at {sizes:?}", kernel.tensors[id].name);
+            assert_eq!(bits(actual), bits(again), "{name}: two runs differ");
+            compare(&name, bound, expected, actual);
+        }
+    }
+}
+
+fn compare(name: &str, bound: f32, expected: &Array, actual: &Array) {
+    assert_eq!(expected.shape, actual.shape, "{name}");
+    let (x, y) = (values(expected), values(actual));
+    let largest = x.iter().filter(|x| x.is_finite()).fold(0f32, |m, x| m.max(x.abs()));
+    let exact = !matches!(expected.element, Element::F32 | Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2);
+    let bound = match expected.element {
+        _ if exact => 0.0,
+        Element::F8E4M3 => bound.max(0.07),
+        Element::F8E5M2 => bound.max(0.13),
+        Element::Bf16 => bound.max(0.005),
+        Element::F16 => bound.max(0.0006),
+        _ => bound,
+    };
+    for (at, (x, y)) in x.iter().zip(&y).enumerate() {
+        let same = x == y || x.is_nan() && y.is_nan();
+        assert!(same || (x - y).abs() <= bound * largest, "{name}: element {at} is {y}, not {x}");
+    }
+}
+
+fn bits(array: &Array) -> Vec<u32> {
+    values(array).iter().map(|x| x.to_bits()).collect()
+}
+
+/// All elements as f32; those of i32 tensors here are small or compared as rounded.
+fn values(array: &Array) -> Vec<f32> {
+    match (&array.data, array.element) {
+        (Data::F32(x), _) => x.clone(),
+        (Data::I32(x), _) => x.iter().map(|&x| x as f32).collect(),
+        (Data::B16(x), element) => {
+            let format = Format::of_element(element).unwrap();
+            x.iter().map(|&x| format.decode(x)).collect()
+        }
+        (Data::B8(x), element) => match Format::of_element(element) {
+            Some(format) => x.iter().map(|&x| format.decode(u16::from(x))).collect(),
+            None => x.iter().map(|&x| f32::from(x)).collect(),
+        },
+    }
+}
+
+/// Values of about 1, integers of a few bits with some large ones, indices in range.
+fn draw(kernel: &Kernel, tensor: usize, shape: &[usize], sizes: &[i64]) -> Array {
+    let id = tilec_ir::Id::new(tensor);
+    let element = Element::of(kernel.tensors[id].element);
+    let bound = match kernel.tensors[id].element {
+        tilec_ir::Scalar::Idx(range) => kernel
+            .ints
+            .eval(range, &mut |atom| match atom {
+                tilec_ir::Atom::Size(size) => Some(sizes[size.index()]),
+                _ => None,
+            })
+            .unwrap()
+            .max(1),
+        _ => i64::MAX,
+    };
+    let word = |i: usize| philox::random(tensor as i32, &[i as i32]).cast_unsigned();
+    let float = |i: usize| (word(i) >> 8) as f32 / (1 << 23) as f32 - 1.0;
+    let count = shape.iter().product();
+    let data = match element {
+        Element::F32 => Data::F32((0..count).map(float).collect()),
+        Element::I32 => Data::I32(
+            (0..count)
+                .map(|i| if bound == i64::MAX { (word(i) % 101) as i32 - 20 } else { (i64::from(word(i)) % bound) as i32 })
+                .collect(),
+        ),
+        Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2 => {
+            let format = Format::of_element(element).unwrap();
+            let codes = (0..count).map(|i| format.encode(float(i)));
+            match element.bytes() {
+                2 => Data::B16(codes.collect()),
+                _ => Data::B8(codes.map(|c| c as u8).collect()),
+            }
+        }
+        Element::I8 | Element::U8 => Data::B8((0..count).map(|i| (word(i) % 251) as u8).collect()),
+        Element::Bool => Data::B8((0..count).map(|i| (word(i) % 2) as u8).collect()),
+    };
+    Array { element, shape: shape.to_vec(), data }
+}
