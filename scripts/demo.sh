@@ -10,7 +10,12 @@ main() {
     example gemm_fp8 gemm_fp8
     example fusedmoe fused_moe
     example topk topk
-    printf '\nAll three agree with the interpreter. The files are under %s.\n' "$data"
+    if [[ "${LLVM:-yes}" == no ]]; then
+        printf '\nThis tilec has no LLVM: the interpreter itself ran all three.'
+    else
+        printf '\nAll three agree with the interpreter.'
+    fi
+    printf ' The files are under %s.\n' "$data"
     printf 'This was the CPU. Emulating Tensix, and running on GPUs, comes in later versions.\n'
 }
 

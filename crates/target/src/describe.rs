@@ -7,6 +7,9 @@ use std::fmt::Write;
 use crate::chip::{Chip, Hopper, Machine, chips};
 use crate::setting::{Scope, settings};
 
+/// The targets that chips belong to.
+const TARGETS: [&str; 2] = ["cuda", "tt"];
+
 /// One line per target and chip: what `tilec targets` prints.
 #[must_use]
 pub fn describe_all() -> String {
@@ -14,6 +17,11 @@ pub fn describe_all() -> String {
     text += &line("cpu", "-", "this machine");
     for chip in chips() {
         text += &line(chip.family().target(), &chip.name, &chip.title);
+    }
+    for target in TARGETS {
+        if !chips().iter().any(|chip| chip.family().target() == target) {
+            text += &line(target, "-", "no chip has a table yet");
+        }
     }
     text
 }
@@ -77,7 +85,7 @@ fn settings_of(chip: &Chip, scope: Scope) -> String {
     for setting in settings(chip.family()).filter(|setting| setting.scope == scope) {
         let mark = if setting.license { "*" } else { " " };
         let (name, accepted) = (&setting.name, setting.accepted());
-        writeln!(text, "{mark} {name:<10} {accepted:<30} {}", setting.meaning)
+        writeln!(text, "{mark} {name:<10} {accepted:<32} {}", setting.meaning)
             .expect("a String takes all text");
     }
     text
@@ -97,6 +105,9 @@ mod tests {
         for setting in settings(chip.family()) {
             assert!(text.contains(&setting.meaning), "no {} in\n{text}", setting.name);
         }
-        assert_eq!(describe_all().lines().count(), 2 + chips().len());
+        let all = describe_all();
+        for target in ["cpu", "cuda", "tt"] {
+            assert!(all.lines().any(|line| line.starts_with(target)), "no {target} in\n{all}");
+        }
     }
 }
