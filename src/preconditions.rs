@@ -9,7 +9,8 @@ use tilec_ir::{Array, Atom, Data, Diagnostic, Id, Kernel, Kind, Launch, Scalar};
 #[must_use]
 pub fn check(kernel: &Kernel, launch: &Launch, inputs: &[Array]) -> Vec<Diagnostic> {
     let arrays: Vec<_> = kernel.tensors_of(Role::Input).zip(inputs).collect();
-    let of = |tensor: Id<Tensor>| arrays.iter().find(|(id, _)| *id == tensor).map(|(_, array)| *array);
+    let of =
+        |tensor: Id<Tensor>| arrays.iter().find(|(id, _)| *id == tensor).map(|(_, array)| *array);
     let facts = kernel.facts.iter().filter_map(|fact| {
         let (tensor, offender) = match fact.kind {
             FactKind::Sorted(tensor) => (tensor, of(tensor).and_then(first_unsorted)),
@@ -18,9 +19,14 @@ pub fn check(kernel: &Kernel, launch: &Launch, inputs: &[Array]) -> Vec<Diagnost
         };
         let at = place(&kernel.tensors[tensor], of(tensor)?, offender?);
         let message = format!("`{}` does not hold: {at}", fact.text);
-        Some(Diagnostic::new(Kind::BadData, fact.span, message).help("give data that fits, or drop the fact"))
+        Some(
+            Diagnostic::new(Kind::BadData, fact.span, message)
+                .help("give data that fits, or drop the fact"),
+        )
     });
-    facts.chain(arrays.iter().filter_map(|&(id, array)| out_of_range(kernel, launch, id, array))).collect()
+    facts
+        .chain(arrays.iter().filter_map(|&(id, array)| out_of_range(kernel, launch, id, array)))
+        .collect()
 }
 
 fn first_unsorted(array: &Array) -> Option<usize> {
@@ -29,19 +35,29 @@ fn first_unsorted(array: &Array) -> Option<usize> {
         i % row != 0
             && match &array.data {
                 Data::I32(x) => x[i - 1] > x[i],
-                Data::F32(_) | Data::B16(_) | Data::B8(_) => !(array.f32_at(i - 1) <= array.f32_at(i)),
+                // Also where one of the two is NaN.
+                Data::F32(_) | Data::B16(_) | Data::B8(_) => {
+                    !(array.get_f32(i - 1) <= array.get_f32(i))
+                }
             }
     };
     (1..array.data.len()).find(descends)
 }
 
 fn first_infinite(array: &Array) -> Option<usize> {
-    (0..array.data.len()).find(|&i| !array.f32_at(i).is_finite())
+    (0..array.data.len()).find(|&i| !array.get_f32(i).is_finite())
 }
 
-fn out_of_range(kernel: &Kernel, launch: &Launch, id: Id<Tensor>, array: &Array) -> Option<Diagnostic> {
+fn out_of_range(
+    kernel: &Kernel,
+    launch: &Launch,
+    id: Id<Tensor>,
+    array: &Array,
+) -> Option<Diagnostic> {
     let tensor = &kernel.tensors[id];
-    let (Scalar::Idx(bound), Data::I32(values)) = (tensor.element, &array.data) else { return None };
+    let (Scalar::Idx(bound), Data::I32(values)) = (tensor.element, &array.data) else {
+        return None;
+    };
     let bound = kernel.ints.eval(bound, &mut |atom| match atom {
         Atom::Size(size) => Some(launch.sizes[size.index()]),
         Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
@@ -64,7 +80,7 @@ fn place(tensor: &Tensor, array: &Array, offender: usize) -> String {
     index.reverse();
     let value = match &array.data {
         Data::I32(x) => x[offender].to_string(),
-        Data::F32(_) | Data::B16(_) | Data::B8(_) => array.f32_at(offender).to_string(),
+        Data::F32(_) | Data::B16(_) | Data::B8(_) => array.get_f32(offender).to_string(),
     };
     if index.is_empty() {
         format!("{} = {value}", tensor.name)

@@ -40,13 +40,13 @@ impl Program {
         match (name, kernels.as_slice()) {
             (None, [kernel]) => Ok(kernel),
             (None, []) => Err("the file has no kernel".to_owned()),
-            (None, _) => {
-                Err(format!("the file has several kernels; choose one with --kernel: {}", names.join(", ")))
-            }
-            (Some(name), _) => kernels
-                .iter()
-                .find(|kernel| kernel.name == name)
-                .ok_or_else(|| format!("the file has no kernel `{name}`, only {}", names.join(", "))),
+            (None, _) => Err(format!(
+                "the file has several kernels; choose one with --kernel: {}",
+                names.join(", ")
+            )),
+            (Some(name), _) => kernels.iter().find(|kernel| kernel.name == name).ok_or_else(|| {
+                format!("the file has no kernel `{name}`, only {}", names.join(", "))
+            }),
         }
     }
 }

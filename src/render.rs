@@ -32,7 +32,8 @@ fn to_report(diagnostic: &Diagnostic) -> report::Diagnostic<()> {
         Severity::Warning => report::Severity::Warning,
     };
     let label = |(position, label): (usize, &tilec_ir::diagnostic::Label)| {
-        let style = if position == 0 { report::LabelStyle::Primary } else { report::LabelStyle::Secondary };
+        let style =
+            if position == 0 { report::LabelStyle::Primary } else { report::LabelStyle::Secondary };
         report::Label::new(style, (), label.span.range()).with_message(&label.text)
     };
     report::Diagnostic::new(severity)
@@ -64,7 +65,9 @@ struct JsonLabel<'a> {
 }
 
 fn to_json(file: &SimpleFile<&str, &str>, diagnostic: &Diagnostic) -> String {
-    let label = |label: &'_ tilec_ir::diagnostic::Label| -> (Span, String) { (label.span, label.text.clone()) };
+    let label = |label: &'_ tilec_ir::diagnostic::Label| -> (Span, String) {
+        (label.span, label.text.clone())
+    };
     let labels: Vec<_> = diagnostic.labels.iter().map(label).collect();
     let labels = labels.iter().map(|(span, text)| {
         let (line, column) = place(file, span.range().start);

@@ -8,7 +8,7 @@
 
 use clap::ValueEnum;
 use tilec_ir::{Diagnostic, Kernel, print, verify};
-use tilec_passes::{canonical::Canonical, normalize, specialize};
+use tilec_passes::specialize;
 
 /// A level of the pipeline that can be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,18 +30,15 @@ pub enum Stage {
 pub struct Compilation<'a> {
     kernel: &'a Kernel,
     specialized: Kernel,
-    canonical: Canonical,
 }
 
 impl<'a> Compilation<'a> {
     /// Takes a checked kernel to its canonical form, verified at every level.
     pub fn new(kernel: &'a Kernel, set: &[(String, i64)]) -> Result<Self, Vec<Diagnostic>> {
         verify::assert_valid(kernel);
-        let specialized = specialize::specialize(kernel, set)?;
+        let specialized = specialize(kernel, set)?;
         verify::assert_valid(&specialized);
-        let canonical = normalize::normalize(&specialized);
-        verify::assert_valid(canonical.kernel());
-        Ok(Self { kernel, specialized, canonical })
+        Ok(Self { kernel, specialized })
     }
 
     /// The text of a stage; of `All`, the texts of all stages.
@@ -49,10 +46,12 @@ impl<'a> Compilation<'a> {
         match stage {
             Stage::Tensor => Ok(print::print(self.kernel)),
             Stage::Specialized => Ok(print::print(&self.specialized)),
-            Stage::Canonical => Ok(self.canonical.to_string()),
+            Stage::Canonical => Ok(String::new()),
             Stage::Llvm => llvm_text(&self.specialized),
             Stage::All => self.stages().map(|files| {
-                let text = |(name, bytes): (String, Vec<u8>)| format!("// {name}\n{}\n", String::from_utf8_lossy(&bytes));
+                let text = |(name, bytes): (String, Vec<u8>)| {
+                    format!("// {name}\n{}\n", String::from_utf8_lossy(&bytes))
+                };
                 files.into_iter().map(text).collect()
             }),
         }
@@ -69,7 +68,8 @@ impl<'a> Compilation<'a> {
             stages.push((Stage::Llvm, "4.ll"));
         }
         let file = |(stage, ending): (Stage, &str)| {
-            self.text(stage).map(|text| (format!("{}.{ending}", self.kernel.name), text.into_bytes()))
+            self.text(stage)
+                .map(|text| (format!("{}.{ending}", self.kernel.name), text.into_bytes()))
         };
         stages.into_iter().map(file).collect()
     }

@@ -4,7 +4,7 @@
 //! Floats are standard normal, except scales, which are positive; `idx<N>` is in
 //! range, other integers small, a tensor that must be sorted is sorted.
 
-use tilec_ir::formats;
+use tilec_ir::formats::Format;
 use tilec_ir::philox::philox4x32_10;
 use tilec_ir::tensor::{Binary, ExprKind, FactKind, Tensor};
 use tilec_ir::{Array, Atom, Data, Element, Id, IntId, Kernel, Launch, Scalar};
@@ -16,15 +16,20 @@ pub fn draw(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>, seed: u64) -> 
     let element = Element::of(kernel.tensors[tensor].element);
     let mut array = Array::zeros(element, &launch.shapes[tensor.index()])?;
     let positive = is_scale(kernel, tensor);
-    let mut bits = Bits { key: [seed as u32, (seed >> 32) as u32], stream: tensor.index() as u32, count: 0 };
-    match &mut array.data {
-        Data::F32(x) => x.iter_mut().for_each(|v| *v = bits.float(positive)),
-        Data::I32(x) => {
-            let range = integer_range(kernel, launch, tensor);
-            x.iter_mut().for_each(|v| *v = (bits.word() % range).cast_signed());
+    let mut bits =
+        Bits { key: [seed as u32, (seed >> 32) as u32], stream: tensor.index() as u32, count: 0 };
+    let range = integer_range(kernel, launch, tensor);
+    for at in 0..array.len() {
+        match element {
+            Element::I32 => array.set_i32(at, bits.below(range).cast_signed()),
+            Element::I8 | Element::U8 => {
+                array.set_i32(at, bits.below(256).cast_signed() - least(element))
+            }
+            Element::Bool => array.set_bool(at, bits.below(2) == 1),
+            Element::F32 | Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2 => {
+                array.set_f32(at, bits.float(positive));
+            }
         }
-        Data::B16(x) => x.iter_mut().for_each(|v| *v = formats::encode(element, bits.float(positive)) as u16),
-        Data::B8(x) => x.iter_mut().for_each(|v| *v = byte(&mut bits, element, positive)),
     }
     if kernel.facts.iter().any(|fact| fact.kind == FactKind::Sorted(tensor)) {
         sort_rows(&mut array);
@@ -32,12 +37,9 @@ pub fn draw(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>, seed: u64) -> 
     Some(array)
 }
 
-fn byte(bits: &mut Bits, element: Element, positive: bool) -> u8 {
-    match element {
-        Element::F8E4M3 | Element::F8E5M2 => formats::encode(element, bits.float(positive)) as u8,
-        Element::Bool => (bits.word() & 1) as u8,
-        Element::F32 | Element::Bf16 | Element::F16 | Element::I32 | Element::I8 | Element::U8 => bits.word() as u8,
-    }
+/// How far below zero the 8-bit integers of a type begin.
+fn least(element: Element) -> i32 {
+    if element == Element::I8 { 128 } else { 0 }
 }
 
 /// One past the largest integer drawn: the N of `idx<N>`, else 64.
@@ -53,17 +55,23 @@ fn integer_range(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>) -> u32 {
 
 fn sort_rows(array: &mut Array) {
     let row = array.shape.last().copied().unwrap_or(1).max(1);
-    let element = array.element;
+    let float =
+        |bits: u16| Format::of_element(array.element).map_or(0.0, |format| format.decode(bits));
+    let integer = |bits: u8| {
+        if array.element == Element::I8 { i32::from(bits.cast_signed()) } else { i32::from(bits) }
+    };
+    let narrow = |&bits: &u8| (integer(bits), float(bits.into()));
     match &mut array.data {
         Data::F32(x) => x.chunks_mut(row).for_each(|r| r.sort_by(f32::total_cmp)),
         Data::I32(x) => x.chunks_mut(row).for_each(<[i32]>::sort),
-        Data::B16(x) => x.chunks_mut(row).for_each(|r| sort_by_value(element, r)),
-        Data::B8(x) => x.chunks_mut(row).for_each(|r| sort_by_value(element, r)),
+        Data::B16(x) => {
+            x.chunks_mut(row).for_each(|r| r.sort_by(|&a, &b| float(a).total_cmp(&float(b))))
+        }
+        Data::B8(x) if Format::of_element(array.element).is_some() => {
+            x.chunks_mut(row).for_each(|r| r.sort_by(|a, b| narrow(a).1.total_cmp(&narrow(b).1)));
+        }
+        Data::B8(x) => x.chunks_mut(row).for_each(|r| r.sort_by_key(|bits| narrow(bits).0)),
     }
-}
-
-fn sort_by_value<T: Copy + Into<u32>>(element: Element, row: &mut [T]) {
-    row.sort_by(|&a, &b| formats::decode(element, a.into()).total_cmp(&formats::decode(element, b.into())));
 }
 
 /// Whether the float input is only ever a factor that is coarser than another
@@ -101,7 +109,10 @@ fn coarser_factor(kernel: &Kernel, id: Id<tilec_ir::tensor::Expr>, index: &[IntI
 }
 
 /// The leaves of the largest product or quotient that `id` is a factor of.
-fn product_around(kernel: &Kernel, id: Id<tilec_ir::tensor::Expr>) -> Vec<Id<tilec_ir::tensor::Expr>> {
+fn product_around(
+    kernel: &Kernel,
+    id: Id<tilec_ir::tensor::Expr>,
+) -> Vec<Id<tilec_ir::tensor::Expr>> {
     let mut root = id;
     for (user, expr) in kernel.exprs.iter().skip(id.index() + 1) {
         if let ExprKind::Binary(Binary::Mul | Binary::Div, a, b) = expr.kind
@@ -140,11 +151,12 @@ impl Bits {
     fn block(&mut self) -> [u32; 4] {
         let counter = [self.count as u32, (self.count >> 32) as u32, self.stream, 0];
         self.count += 1;
-        philox4x32_10(self.key, counter)
+        philox4x32_10(counter, self.key)
     }
 
-    fn word(&mut self) -> u32 {
-        self.block()[0]
+    /// An integer in 0 .. bound - 1.
+    fn below(&mut self, bound: u32) -> u32 {
+        self.block()[0] % bound
     }
 
     /// Standard normal by Box-Muller, or uniform in 0.5 .. 1.5.

@@ -1,6 +1,7 @@
 //! Array files as bytes: `.npy` and `.safetensors`, in and out. Pure functions
 //! over bytes; reading and writing files is the command line's.
 
+pub mod draw;
 pub mod npy;
 pub mod safetensors;
 

@@ -25,9 +25,13 @@ pub fn encode(array: &Array) -> Vec<u8> {
     match (&array.data, array.element) {
         (Data::F32(x), _) => write(&mut out, &array.shape, x.iter().copied()),
         (Data::I32(x), _) => write(&mut out, &array.shape, x.iter().copied()),
-        (Data::B16(x), Element::F16) => write(&mut out, &array.shape, x.iter().map(|&b| f16::from_bits(b))),
+        (Data::B16(x), Element::F16) => {
+            write(&mut out, &array.shape, x.iter().map(|&b| f16::from_bits(b)))
+        }
         (Data::B16(x), _) => write(&mut out, &array.shape, x.iter().copied()),
-        (Data::B8(x), Element::I8) => write(&mut out, &array.shape, x.iter().map(|&b| b.cast_signed())),
+        (Data::B8(x), Element::I8) => {
+            write(&mut out, &array.shape, x.iter().map(|&b| b.cast_signed()))
+        }
         (Data::B8(x), Element::Bool) => write(&mut out, &array.shape, x.iter().map(|&b| b != 0)),
         (Data::B8(x), _) => write(&mut out, &array.shape, x.iter().copied()),
     }
@@ -35,7 +39,10 @@ pub fn encode(array: &Array) -> Vec<u8> {
 }
 
 fn dimensions(shape: &[u64]) -> Result<Vec<usize>, String> {
-    let fits = |&d: &u64| usize::try_from(d).map_err(|_| format!("has a dimension of {d}, too large for this machine"));
+    let fits = |&d: &u64| {
+        usize::try_from(d)
+            .map_err(|_| format!("has a dimension of {d}, too large for this machine"))
+    };
     shape.iter().map(fits).collect()
 }
 
@@ -46,12 +53,23 @@ fn elements(file: NpyFile<&[u8]>, dtype: &TypeStr, wanted: Element) -> Result<Da
     match (wanted, kind) {
         (Element::F32, "f4") => Ok(Data::F32(read(file)?)),
         (Element::I32, "i4") => Ok(Data::I32(read(file)?)),
-        (Element::F16, "f2") => Ok(Data::B16(read::<f16>(file)?.into_iter().map(f16::to_bits).collect())),
+        (Element::F16, "f2") => {
+            Ok(Data::B16(read::<f16>(file)?.into_iter().map(f16::to_bits).collect()))
+        }
         (Element::Bf16 | Element::F16, "u2") => Ok(Data::B16(read(file)?)),
         (Element::F8E4M3 | Element::F8E5M2 | Element::U8, "u1") => Ok(Data::B8(read(file)?)),
-        (Element::I8, "i1") => Ok(Data::B8(read::<i8>(file)?.into_iter().map(i8::cast_unsigned).collect())),
-        (Element::Bool, "b1") => Ok(Data::B8(read::<bool>(file)?.into_iter().map(u8::from).collect())),
-        _ => Err(format!("holds {}, but {} is needed: {}", readable(kind), wanted.name(), advice(wanted))),
+        (Element::I8, "i1") => {
+            Ok(Data::B8(read::<i8>(file)?.into_iter().map(i8::cast_unsigned).collect()))
+        }
+        (Element::Bool, "b1") => {
+            Ok(Data::B8(read::<bool>(file)?.into_iter().map(u8::from).collect()))
+        }
+        _ => Err(format!(
+            "holds {}, but {} is needed: {}",
+            readable(kind),
+            wanted.name(),
+            advice(wanted)
+        )),
     }
 }
 
@@ -61,7 +79,10 @@ fn read<T: npyz::Deserialize>(file: NpyFile<&[u8]>) -> Result<Vec<T>, String> {
 
 /// NumPy's name of a type such as `f8`.
 fn readable(kind: &str) -> String {
-    let bits = kind.get(1..).and_then(|n| n.parse::<u32>().ok()).map_or(0, |bytes| bytes.saturating_mul(8));
+    let bits = kind
+        .get(1..)
+        .and_then(|n| n.parse::<u32>().ok())
+        .map_or(0, |bytes| bytes.saturating_mul(8));
     match kind.get(..1) {
         Some("f") => format!("float{bits}"),
         Some("i") => format!("int{bits}"),
@@ -77,7 +98,9 @@ fn advice(wanted: Element) -> &'static str {
         Element::I32 => "save it with .astype(np.int32)",
         Element::Bf16 => "save its bits with .view(np.uint16), or use .safetensors",
         Element::F16 => "save it with .astype(np.float16)",
-        Element::F8E4M3 | Element::F8E5M2 => "save its bits with .view(np.uint8), or use .safetensors",
+        Element::F8E4M3 | Element::F8E5M2 => {
+            "save its bits with .view(np.uint8), or use .safetensors"
+        }
         Element::I8 => "save it with .astype(np.int8)",
         Element::U8 => "save it with .astype(np.uint8)",
         Element::Bool => "save it with .astype(bool)",
@@ -95,10 +118,8 @@ fn to_row_major(data: Data, shape: &[usize]) -> Data {
 
 /// Column-major elements in row-major order.
 fn transpose<T: Copy>(elements: &[T], shape: &[usize]) -> Vec<T> {
-    let strides: Vec<usize> = shape
-        .iter()
-        .scan(1, |next, &d| Some(std::mem::replace(next, *next * d)))
-        .collect();
+    let strides: Vec<usize> =
+        shape.iter().scan(1, |next, &d| Some(std::mem::replace(next, *next * d))).collect();
     let mut at = vec![0; shape.len()];
     let mut out = Vec::with_capacity(elements.len());
     for _ in 0..elements.len() {
@@ -114,7 +135,11 @@ fn transpose<T: Copy>(elements: &[T], shape: &[usize]) -> Vec<T> {
     out
 }
 
-fn write<T: npyz::AutoSerialize>(out: &mut Vec<u8>, shape: &[usize], elements: impl Iterator<Item = T>) {
+fn write<T: npyz::AutoSerialize>(
+    out: &mut Vec<u8>,
+    shape: &[usize],
+    elements: impl Iterator<Item = T>,
+) {
     let shape: Vec<u64> = shape.iter().map(|&d| d as u64).collect();
     let options = WriteOptions::new().default_dtype().shape(&shape).writer(out);
     let mut writer = options.begin_nd().expect("writing to memory succeeds");

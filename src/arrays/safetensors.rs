@@ -8,7 +8,8 @@ use super::{from_bytes, to_bytes};
 /// Reads the array `name`, or the only one of the file, as elements of type
 /// `wanted`; bit patterns in U8 and U16 are taken for FP8, bf16 and f16.
 pub fn decode(bytes: &[u8], name: &str, wanted: Element) -> Result<Array, String> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| format!("is not a .safetensors file: {e}"))?;
+    let file =
+        SafeTensors::deserialize(bytes).map_err(|e| format!("is not a .safetensors file: {e}"))?;
     let view = match (file.tensor(name), file.tensors().as_slice()) {
         (Ok(view), _) => view,
         (Err(_), [_]) => file.tensors().remove(0).1,
@@ -23,9 +24,18 @@ pub fn decode(bytes: &[u8], name: &str, wanted: Element) -> Result<Array, String
         Element::F32 | Element::I32 | Element::I8 | Element::U8 | Element::Bool => None,
     };
     if view.dtype() != dtype(wanted) && Some(view.dtype()) != bits {
-        return Err(format!("holds {:?}, but {} ({:?}) is needed", view.dtype(), wanted.name(), dtype(wanted)));
+        return Err(format!(
+            "holds {:?}, but {} ({:?}) is needed",
+            view.dtype(),
+            wanted.name(),
+            dtype(wanted)
+        ));
     }
-    Ok(Array { element: wanted, shape: view.shape().to_vec(), data: from_bytes(wanted, view.data()) })
+    Ok(Array {
+        element: wanted,
+        shape: view.shape().to_vec(),
+        data: from_bytes(wanted, view.data()),
+    })
 }
 
 /// Writes named arrays.

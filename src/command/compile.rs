@@ -43,7 +43,9 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
 }
 
 fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<(), Stop> {
-    let failed = |path: &Path, e: &std::io::Error| Stop::Usage(format!("`{}` cannot be written: {e}", path.display()));
+    let failed = |path: &Path, e: &std::io::Error| {
+        Stop::Usage(format!("`{}` cannot be written: {e}", path.display()))
+    };
     std::fs::create_dir_all(folder).map_err(|e| failed(folder, &e))?;
     for (name, bytes) in files {
         let path = folder.join(name);

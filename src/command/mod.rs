@@ -3,7 +3,6 @@
 
 pub(crate) mod check;
 pub(crate) mod compile;
-pub(crate) mod explain;
 pub(crate) mod fmt;
 mod memory;
 mod progress;
@@ -145,7 +144,10 @@ pub(crate) fn check_chip(target: Option<Target>, chip: Option<&str>) -> Result<(
     let Some(name) = chip else { return Ok(()) };
     let Some(chip) = tilec_target::chip(name) else {
         let known: Vec<_> = tilec_target::chips().iter().map(|chip| chip.name.as_str()).collect();
-        return Err(Stop::Usage(format!("no chip is called `{name}`; the known chips are {}", known.join(", "))));
+        return Err(Stop::Usage(format!(
+            "no chip is called `{name}`; the known chips are {}",
+            known.join(", ")
+        )));
     };
     match target {
         Some(target) if chip.family().target() != target.name() => Err(Stop::Usage(format!(

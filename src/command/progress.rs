@@ -11,7 +11,10 @@ const PARTS: u64 = 1000;
 
 /// Does `work`, which tells the share that is done in 0 ..= 1; work that never
 /// tells shows as a spinner.
-pub(crate) fn with_progress<T>(what: &'static str, work: impl FnOnce(&(dyn Fn(f64) + Sync)) -> T) -> T {
+pub(crate) fn with_progress<T>(
+    what: &'static str,
+    work: impl FnOnce(&(dyn Fn(f64) + Sync)) -> T,
+) -> T {
     let done = AtomicU64::new(0);
     std::thread::scope(|scope| {
         let (finished, wait) = mpsc::channel::<()>();

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tilec::cpu::Executable;
 use tilec::preconditions;
-use tilec_ir::compare::{self, Verdict};
 use tilec_ir::interpret::interpret;
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Diagnostic, Kernel, Kind, Launch, launch};
@@ -55,7 +54,12 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     }
     let outputs = execute(kernel, &launch, &inputs, &report)?;
     print(&summary(kernel, arguments, &inputs, &outputs.arrays));
-    print(&format!("compiled in {:.1?}, ran in {:.3?} ({})\n", outputs.compiled, outputs.ran, Executable::ENGINE));
+    print(&format!(
+        "compiled in {:.1?}, ran in {:.3?} ({})\n",
+        outputs.compiled,
+        outputs.ran,
+        Executable::ENGINE
+    ));
     tensors::write(kernel, &outputs.arrays, &arguments.output)?;
     if arguments.check { check(kernel, &launch, &inputs, &outputs.arrays, &report) } else { Ok(()) }
 }
@@ -111,7 +115,8 @@ fn check(
     outputs: &[Array],
     report: &dyn Fn(&[Diagnostic]) -> Stop,
 ) -> Result<(), Stop> {
-    let expected = with_progress("checking", |progress| interpret(kernel, launch, inputs, progress));
+    let expected =
+        with_progress("checking", |progress| interpret(kernel, launch, inputs, progress));
     let expected = expected.map_err(|diagnostic| report(&[diagnostic]))?;
     let _ = (expected, outputs);
     Ok(())

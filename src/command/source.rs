@@ -14,9 +14,17 @@ use super::{Reporter, Stop};
 pub(crate) fn read(path: &Path, reporter: &Reporter) -> Result<String, Stop> {
     let bytes = read_limited(path)?;
     let problem = if bytes.len() > LARGEST_SOURCE_BYTES {
-        Some((Kind::SourceTooLarge, format!("the source is larger than {LARGEST_SOURCE_BYTES} bytes"), "split it into several files"))
+        Some((
+            Kind::SourceTooLarge,
+            format!("the source is larger than {LARGEST_SOURCE_BYTES} bytes"),
+            "split it into several files",
+        ))
     } else if bytes.contains(&0) {
-        Some((Kind::UnknownCharacter, "this is a binary file, not a .tile program".to_owned(), "give the text of a program"))
+        Some((
+            Kind::UnknownCharacter,
+            "this is a binary file, not a .tile program".to_owned(),
+            "give the text of a program",
+        ))
     } else {
         None
     };
@@ -38,8 +46,12 @@ fn read_limited(path: &Path) -> Result<Vec<u8>, Stop> {
     let shown = path.display();
     let explain = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Stop::Usage(format!("there is no file `{shown}`")),
-        ErrorKind::PermissionDenied => Stop::Usage(format!("`{shown}` may not be read: permission denied")),
-        ErrorKind::IsADirectory => Stop::Usage(format!("`{shown}` is a directory; name a .tile file")),
+        ErrorKind::PermissionDenied => {
+            Stop::Usage(format!("`{shown}` may not be read: permission denied"))
+        }
+        ErrorKind::IsADirectory => {
+            Stop::Usage(format!("`{shown}` is a directory; name a .tile file"))
+        }
         _ => Stop::Usage(format!("`{shown}` cannot be read: {error}")),
     };
     if path.is_dir() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use comfy_table::{Table, presets};
 use tilec::arrays::{self, Format, draw, npy, safetensors};
 use tilec_ir::tensor::{Role, Tensor};
-use tilec_ir::{Array, Element, Id, Kernel, Launch};
+use tilec_ir::{Array, Element, Kernel, Launch};
 
 use super::Stop;
 
@@ -15,7 +15,9 @@ pub(crate) type Named = (String, PathBuf);
 /// Parses `NAME=PATH`.
 pub(crate) fn named(text: &str) -> Result<Named, String> {
     match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok((name.to_owned(), path.into()))
+        }
         _ => Err("write it as NAME=PATH, for example `x=x.npy`".to_owned()),
     }
 }
@@ -32,7 +34,12 @@ pub(crate) fn read(kernel: &Kernel, given: &[Named]) -> Result<Vec<Option<Array>
 }
 
 /// Every name is a tensor of that role, and none is given twice.
-pub(crate) fn check_names(kernel: &Kernel, role: Role, what: &str, given: &[Named]) -> Result<(), Stop> {
+pub(crate) fn check_names(
+    kernel: &Kernel,
+    role: Role,
+    what: &str,
+    given: &[Named],
+) -> Result<(), Stop> {
     let names: Vec<_> = kernel.tensors_of(role).map(|t| kernel.tensors[t].name.as_str()).collect();
     for (position, (name, _)) in given.iter().enumerate() {
         if !names.contains(&name.as_str()) {
@@ -55,8 +62,9 @@ fn read_one(tensor: &Tensor, path: &Path) -> Result<Array, Stop> {
     if path.is_dir() {
         return Err(Stop::Usage(format!("`{shown}`, given for `{}`, is a directory", tensor.name)));
     }
-    let bytes = std::fs::read(path)
-        .map_err(|e| Stop::Usage(format!("`{shown}`, given for `{}`, cannot be read: {e}", tensor.name)))?;
+    let bytes = std::fs::read(path).map_err(|e| {
+        Stop::Usage(format!("`{shown}`, given for `{}`, cannot be read: {e}", tensor.name))
+    })?;
     arrays::decode(format, &bytes, &tensor.name, Element::of(tensor.element))
         .map_err(|reason| Stop::Usage(format!("`{shown}`, given for `{}`, {reason}", tensor.name)))
 }
@@ -72,7 +80,10 @@ pub(crate) fn complete(
     let complete = tensors.zip(inputs).map(|(tensor, input)| match input {
         Some(array) => Ok(array),
         None => draw::draw(kernel, launch, tensor, seed).ok_or_else(|| {
-            Stop::Target(format!("not enough memory for the input `{}`", kernel.tensors[tensor].name))
+            Stop::Target(format!(
+                "not enough memory for the input `{}`",
+                kernel.tensors[tensor].name
+            ))
         }),
     });
     complete.collect()
@@ -88,10 +99,16 @@ pub(crate) fn write(kernel: &Kernel, outputs: &[Array], wanted: &[Named]) -> Res
     for (position, (name, path)) in wanted.iter().enumerate() {
         let bytes = match Format::of(path).map_err(Stop::Usage)? {
             Format::Npy => npy::encode(output(name)),
-            Format::Safetensors if wanted[..position].iter().any(|(_, earlier)| earlier == path) => continue,
+            Format::Safetensors
+                if wanted[..position].iter().any(|(_, earlier)| earlier == path) =>
+            {
+                continue;
+            }
             Format::Safetensors => {
                 let together = wanted.iter().filter(|(_, other)| other == path);
-                safetensors::encode(&together.map(|(n, _)| (n.as_str(), output(n))).collect::<Vec<_>>())
+                safetensors::encode(
+                    &together.map(|(n, _)| (n.as_str(), output(n))).collect::<Vec<_>>(),
+                )
             }
         };
         std::fs::write(path, bytes)
@@ -114,17 +131,12 @@ pub(crate) fn table<'a>(rows: impl Iterator<Item = (&'a Tensor, &'a Array, Strin
 /// An empty table in the one style that the command line uses.
 pub(crate) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
     table
 }
 
 /// The Euclidean norm of the finite elements.
 fn norm(array: &Array) -> f64 {
-    let values = (0..array.data.len()).map(|i| f64::from(array.f32_at(i)));
+    let values = (0..array.data.len()).map(|i| f64::from(array.get_f32(i)));
     values.filter(|v| v.is_finite()).map(|v| v * v).sum::<f64>().sqrt()
-}
-
-/// The tensor's element type as written in the language, `idx<N>` included.
-pub(crate) fn inputs_of(kernel: &Kernel) -> Vec<Id<Tensor>> {
-    kernel.tensors_of(Role::Input).collect()
 }
