@@ -13,6 +13,7 @@ mod binders;
 mod bounds;
 mod calls;
 mod convert;
+mod depth;
 mod equation;
 mod expression;
 mod facts;
@@ -80,12 +81,19 @@ impl Source<'_> {
         names::check_kernel_names(self.file, reports);
         let functions = Functions::of(self.file, reports);
         let mut module = Module::default();
+        let mut warnings = Vec::new();
         for item in &self.file.items {
             if let Item::Kernel(kernel) = item {
-                module.kernels.extend(kernel::check(self, &functions, kernel, reports));
+                module.kernels.extend(kernel::check(self, &functions, kernel, reports, &mut warnings));
             }
         }
         module.tilings = tilings::check(self.file, &module.kernels, reports);
+        // Warnings never take the place of a mistake, and are never too many.
+        for warning in warnings {
+            if !reports.is_full() {
+                reports.push(warning);
+            }
+        }
         module
     }
 

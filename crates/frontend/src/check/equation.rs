@@ -1,6 +1,7 @@
 //! One equation: its variables, its value, and the tensor that it fills.
 
 use super::bounds::plural;
+use super::depth::too_deep;
 use super::kernel::Checker;
 use crate::ast;
 use tilec_ir::tensor::{Equation, Role, Tensor, Var};
@@ -13,6 +14,9 @@ impl<'a> Checker<'a> {
         if matches!(self.source.file.exprs[equation.value].kind, ast::ExprKind::Error) {
             self.failed = true;
             return;
+        }
+        if let Some(report) = too_deep(self.source.file, equation, self.functions) {
+            return self.report(report);
         }
         self.uses = self.find_uses(equation);
         self.bind(None, &equation.binders);

@@ -6,6 +6,7 @@
 //! where it is called.
 
 use super::calls::{BUILTINS, Builtin, argument_count, suggestion};
+use super::depth::depth;
 use super::names::duplicate;
 use super::order::{Order, order};
 use super::sizes::operands_first;
@@ -29,6 +30,8 @@ pub(super) struct Callee<'a> {
     pub(super) parameters: HashMap<&'a str, usize>,
     /// Whether it has a mistake, which has been reported.
     pub(super) broken: bool,
+    /// How deep it is once expanded.
+    pub(super) depth: u32,
 }
 
 /// All functions.
@@ -91,7 +94,7 @@ impl<'a> Functions<'a> {
             }
             let parameters = tree.params.iter().enumerate().map(|(at, name)| (name.text.as_str(), at)).collect();
             self.by_name.insert(&tree.name.text, self.callees.len());
-            self.callees.push(Callee { tree, file, own, parameters, broken: false });
+            self.callees.push(Callee { tree, file, own, parameters, broken: false, depth: 1 });
         }
     }
 
@@ -170,7 +173,8 @@ impl<'a> Functions<'a> {
         Some(Diagnostic::new(kind, name.span, message).here(here).help("add or remove arguments"))
     }
 
-    /// Reports functions that call themselves, and all that depend on these.
+    /// Reports functions that call themselves; all that depend on these are
+    /// broken, all others get their depths.
     fn check_rings(&mut self, reports: &mut Reports) {
         let calls: Vec<Vec<(usize, Span)>> = self.callees.iter().map(|callee| self.calls_of(callee)).collect();
         let needs: Vec<Vec<usize>> = calls.iter().map(|list| list.iter().map(|&(at, _)| at).collect()).collect();
@@ -179,7 +183,10 @@ impl<'a> Functions<'a> {
             reports.push(self.ring(ring, &calls));
         }
         let mut fine = vec![false; self.callees.len()];
-        order.into_iter().for_each(|at| fine[at] = true);
+        for at in order {
+            fine[at] = true;
+            self.callees[at].depth = depth(self.callees[at].file, self.callees[at].tree.body, self);
+        }
         self.callees.iter_mut().zip(fine).for_each(|(callee, fine)| callee.broken |= !fine);
     }
 

@@ -15,7 +15,7 @@ use crate::report::Reports;
 use std::collections::HashMap;
 use tilec_ir::facts::Mark;
 use tilec_ir::tensor::{Expr, ExprKind};
-use tilec_ir::{Facts, Id, IntId, Ints, Kernel, Scalar, Span};
+use tilec_ir::{Diagnostic, Facts, Id, IntId, Ints, Kernel, Scalar, Span};
 
 /// How many steps the expressions of a kernel may take, functions expanded.
 const MOST_STEPS: usize = 2_000_000;
@@ -27,6 +27,7 @@ pub(super) struct Checker<'a> {
     pub(super) functions: &'a Functions<'a>,
     pub(super) tree: &'a ast::Kernel,
     pub(super) reports: &'a mut Reports,
+    pub(super) warnings: &'a mut Vec<Diagnostic>,
     /// Whether the kernel has a mistake.
     pub(super) failed: bool,
     pub(super) kernel: Kernel,
@@ -62,8 +63,9 @@ pub(super) fn check<'a>(
     functions: &'a Functions<'a>,
     tree: &'a ast::Kernel,
     reports: &'a mut Reports,
+    warnings: &'a mut Vec<Diagnostic>,
 ) -> Option<Kernel> {
-    let mut checker = Checker::new(source, functions, tree, reports);
+    let mut checker = Checker::new(source, functions, tree, reports, warnings);
     let damaged = source.is_damaged(tree);
     checker.declare_sizes();
     checker.state_facts();
@@ -91,6 +93,7 @@ impl<'a> Checker<'a> {
         functions: &'a Functions<'a>,
         tree: &'a ast::Kernel,
         reports: &'a mut Reports,
+        warnings: &'a mut Vec<Diagnostic>,
     ) -> Self {
         let kernel = Kernel {
             name: tree.name.text.clone(),
@@ -108,6 +111,7 @@ impl<'a> Checker<'a> {
             functions,
             tree,
             reports,
+            warnings,
             failed: false,
             kernel,
             facts: Facts::default(),

@@ -12,8 +12,13 @@ const LONGEST_QUOTE: usize = 60;
 impl Checker<'_> {
     /// Adds a report.
     pub(super) fn report(&mut self, report: Diagnostic) {
-        self.failed |= report.severity() == Severity::Error;
-        self.reports.push(report);
+        match report.severity() {
+            Severity::Error => {
+                self.failed = true;
+                self.reports.push(report);
+            }
+            Severity::Warning => self.warnings.push(report),
+        }
     }
 
     /// A mistake at a place of the current tree, and what is the matter there.

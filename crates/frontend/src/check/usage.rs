@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use tilec_ir::tensor::{Role, Tensor};
 use tilec_ir::{Atom, Diagnostic, Id, Kind, Scalar, Span};
 
+/// How much of a ring is shown.
+const SHOWN_OF_RING: usize = 8;
+
 /// What the equations of a kernel need.
 #[derive(Debug)]
 pub(super) struct Dependencies {
@@ -110,10 +113,16 @@ impl<'a> Checker<'a> {
         let first = name(ring[0]);
         let message = match ring {
             [_] => format!("the equation of `{}` needs its own result", first.text),
-            _ => format!("the equations of {} need each other", ring.iter().map(|&at| format!("`{}`", name(at).text)).collect::<Vec<_>>().join(", ")),
+            _ => {
+                let mut names: Vec<_> = ring.iter().take(SHOWN_OF_RING).map(|&at| format!("`{}`", name(at).text)).collect();
+                if ring.len() > SHOWN_OF_RING {
+                    names.push(format!("and {} more", ring.len() - SHOWN_OF_RING));
+                }
+                format!("the equations of {} need each other", names.join(", "))
+            }
         };
         let mut report = Diagnostic::new(Kind::Cycle, first.span, message).here("defined here");
-        for (step, &at) in ring.iter().enumerate().take(8) {
+        for (step, &at) in ring.iter().enumerate().take(SHOWN_OF_RING) {
             let next = name(ring[(step + 1) % ring.len()]);
             let read = reads[at].iter().find(|(id, _)| self.kernel.tensors[*id].name == next.text);
             if let Some(&(_, span)) = read {
