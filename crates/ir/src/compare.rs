@@ -10,6 +10,8 @@
 
 mod measure;
 mod picks;
+#[cfg(test)]
+mod tests;
 mod tolerance;
 
 pub use measure::{Difference, compare};

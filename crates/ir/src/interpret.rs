@@ -25,7 +25,7 @@ mod read;
 mod reduce;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::arena::Id;
 use crate::array::{Array, Element};

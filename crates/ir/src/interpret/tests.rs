@@ -1,6 +1,6 @@
 //! Kernels built by hand against plain loops.
 
-mod build;
+pub(crate) mod build;
 
 use build::{Build, E, array};
 

@@ -9,13 +9,13 @@ use crate::tensor::{
 };
 use crate::{Arena, Atom, Id, IntId, Ints, Launch, Span};
 
-pub(super) type E = Id<Expr>;
-pub(super) type V = Id<Var>;
+pub(crate) type E = Id<Expr>;
+pub(crate) type V = Id<Var>;
 
-pub(super) struct Build(pub(super) Kernel);
+pub(crate) struct Build(pub(crate) Kernel);
 
 impl Build {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Kernel {
             name: "test".into(),
             span: Span::default(),
@@ -29,13 +29,13 @@ impl Build {
         })
     }
 
-    pub(super) fn size(&mut self, name: &str) -> IntId {
+    pub(crate) fn size(&mut self, name: &str) -> IntId {
         let size = Size { name: name.into(), default: None, span: Span::default() };
         let id = self.0.sizes.push(size);
         self.0.ints.of_atom(Atom::Size(id), None)
     }
 
-    pub(super) fn tensor(
+    pub(crate) fn tensor(
         &mut self,
         role: Role,
         name: &str,
@@ -46,29 +46,29 @@ impl Build {
         self.0.tensors.push(Tensor { name, element, shape: shape.to_vec(), role, span })
     }
 
-    pub(super) fn var(&mut self, range: IntId) -> (V, IntId) {
+    pub(crate) fn var(&mut self, range: IntId) -> (V, IntId) {
         let var = Var { name: "v".into(), range, span: Span::default() };
         let id = self.0.vars.push(var);
         (id, self.0.ints.of_atom(Atom::Var(id), Some(range)))
     }
 
-    pub(super) fn number(&mut self, value: i64) -> IntId {
+    pub(crate) fn number(&mut self, value: i64) -> IntId {
         self.0.ints.constant(value)
     }
 
-    pub(super) fn expr(&mut self, kind: ExprKind, ty: Scalar) -> E {
+    pub(crate) fn expr(&mut self, kind: ExprKind, ty: Scalar) -> E {
         self.0.exprs.push(Expr { kind, ty, span: Span::default() })
     }
 
-    pub(super) fn float(&mut self, x: f32) -> E {
+    pub(crate) fn float(&mut self, x: f32) -> E {
         self.expr(ExprKind::Float(x), Scalar::F32)
     }
 
-    pub(super) fn int(&mut self, x: IntId) -> E {
+    pub(crate) fn int(&mut self, x: IntId) -> E {
         self.expr(ExprKind::Int(x), Scalar::I32)
     }
 
-    pub(super) fn read(&mut self, tensor: Id<Tensor>, index: &[IntId]) -> E {
+    pub(crate) fn read(&mut self, tensor: Id<Tensor>, index: &[IntId]) -> E {
         let ty = match self.0.tensors[tensor].element {
             ty if ty.is_float() => Scalar::F32,
             ty if ty.is_integer() => Scalar::I32,
@@ -77,11 +77,11 @@ impl Build {
         self.expr(ExprKind::Read(tensor, index.to_vec()), ty)
     }
 
-    pub(super) fn gathered(&mut self, tensor: Id<Tensor>, index: &[IntId], bound: IntId) -> IntId {
+    pub(crate) fn gathered(&mut self, tensor: Id<Tensor>, index: &[IntId], bound: IntId) -> IntId {
         self.0.ints.of_atom(Atom::Read(tensor, index.to_vec()), Some(bound))
     }
 
-    pub(super) fn unary(&mut self, op: Unary, x: E) -> E {
+    pub(crate) fn unary(&mut self, op: Unary, x: E) -> E {
         let ty = match op {
             Unary::Uniform => Scalar::F32,
             _ => self.0.exprs[x].ty,
@@ -89,7 +89,7 @@ impl Build {
         self.expr(ExprKind::Unary(op, x), ty)
     }
 
-    pub(super) fn binary(&mut self, op: Binary, a: E, b: E) -> E {
+    pub(crate) fn binary(&mut self, op: Binary, a: E, b: E) -> E {
         let ty = match op {
             Binary::Add
             | Binary::Sub
@@ -103,31 +103,31 @@ impl Build {
         self.expr(ExprKind::Binary(op, a, b), ty)
     }
 
-    pub(super) fn select(&mut self, test: E, yes: E, no: E) -> E {
+    pub(crate) fn select(&mut self, test: E, yes: E, no: E) -> E {
         let ty = self.0.exprs[yes].ty;
         self.expr(ExprKind::Select(test, yes, no), ty)
     }
 
-    pub(super) fn convert(&mut self, x: E, ty: Scalar) -> E {
+    pub(crate) fn convert(&mut self, x: E, ty: Scalar) -> E {
         self.expr(ExprKind::Convert(x), ty)
     }
 
-    pub(super) fn reduce(&mut self, reduction: Reduction, vars: &[V], body: E) -> E {
+    pub(crate) fn reduce(&mut self, reduction: Reduction, vars: &[V], body: E) -> E {
         let ty = self.0.exprs[body].ty;
         self.expr(ExprKind::Reduce(reduction, vars.to_vec(), body), ty)
     }
 
-    pub(super) fn rank(&mut self, var: V, order: Order, key: E, place: IntId) -> E {
+    pub(crate) fn rank(&mut self, var: V, order: Order, key: E, place: IntId) -> E {
         let ty = Scalar::Idx(self.0.vars[var].range);
         self.expr(ExprKind::Rank { var, order, key, place }, ty)
     }
 
-    pub(super) fn equation(&mut self, tensor: Id<Tensor>, vars: &[V], value: E) {
+    pub(crate) fn equation(&mut self, tensor: Id<Tensor>, vars: &[V], value: E) {
         let (vars, span) = (vars.to_vec(), Span::default());
         self.0.equations.push(Equation { tensor, vars, value, span });
     }
 
-    pub(super) fn launch(&self, sizes: &[i64]) -> Launch {
+    pub(crate) fn launch(&self, sizes: &[i64]) -> Launch {
         let size = |int| {
             let value = self.0.ints.eval(int, &mut |atom| match atom {
                 Atom::Size(size) => Some(sizes[size.index()]),
@@ -140,7 +140,7 @@ impl Build {
     }
 
     /// The only output, as f32.
-    pub(super) fn run(&self, sizes: &[i64], inputs: &[Array]) -> Vec<f32> {
+    pub(crate) fn run(&self, sizes: &[i64], inputs: &[Array]) -> Vec<f32> {
         crate::verify::assert_valid(&self.0);
         let outputs = interpret(&self.0, &self.launch(sizes), inputs, &|_| ()).unwrap();
         (0..outputs[0].len()).map(|at| outputs[0].get_f32(at)).collect()
@@ -148,7 +148,7 @@ impl Build {
 }
 
 /// An array of a type, its elements converted.
-pub(super) fn array(element: Element, shape: &[usize], x: impl Fn(usize) -> f32) -> Array {
+pub(crate) fn array(element: Element, shape: &[usize], x: impl Fn(usize) -> f32) -> Array {
     let mut array = Array::zeros(element, shape).unwrap();
     (0..array.len()).for_each(|at| array.set_f32(at, x(at)));
     array
