@@ -117,15 +117,14 @@ def make_reduction(rng, m, n):
 
 def extreme(x, largest):
     """NaN if there is any; -0 is below +0; of nothing the infinity that loses."""
-    sign = -1 if largest else 1
-    out = np.full(len(x), sign * np.inf, np.float32)
+    out = np.full(len(x), -np.inf if largest else np.inf, np.float32)
     for i, row in enumerate(x):
         if np.any(np.isnan(row)):
             out[i] = np.nan
         elif row.size:
             best = np.max(row) if largest else np.min(row)
-            ties = row[row == best]
-            out[i] = ties[np.argmin(np.signbit(ties) == (sign > 0))] if best == 0 else best
+            negative = np.signbit(row[row == best])
+            out[i] = np.copysign(best, -1.0 if (np.all(negative) if largest else np.any(negative)) else 1.0)
     return out
 
 

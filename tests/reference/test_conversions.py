@@ -20,8 +20,8 @@ def interesting(dtype) -> np.ndarray:
     values = sampling.grid(dtype)
     past_the_end = values[-1] + (values[-1] - values[-2])
     values = np.append(values, past_the_end)
-    points = np.concatenate([values, (values[:-1] + values[1:]) / 2]).astype(np.float32)
     with np.errstate(over="ignore"):
+        points = np.concatenate([values, (values[:-1] + values[1:]) / 2]).astype(np.float32)
         after, before = (np.nextafter(points, np.float32(end)) for end in (np.inf, -1))
     points = np.concatenate([points, after, before])
     return np.concatenate([points, -points])

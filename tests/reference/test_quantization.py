@@ -17,11 +17,11 @@ def test_blocks_keep_what_outliers_would_drown():
     by_block = error(h, wide(block["q"]) * np.repeat(wide(block["scale"]), 128, axis=1))
     by_tensor = error(h, wide(whole["q"]) * float(whole["scale"]))
     print(f"error of the ordinary values: {by_block:.4f} by block, {by_tensor:.4f} by tensor")
-    assert 0.01 < by_block < 0.1
-    assert by_tensor > 3 * by_block
+    assert 0.01 < by_block < 0.03, "2.2 % is what three digits after the point leave"
+    assert by_tensor > 5 * by_block
 
 
 def error(h, restored) -> float:
-    """The median error of the values that are no outliers, relative to each."""
-    ordinary = (np.abs(h) < 0.001 * FACTOR) & (np.abs(h) > 0.01)
-    return float(np.median(np.abs(restored - h)[ordinary] / np.abs(h)[ordinary]))
+    """The mean error of the values that are no outliers, relative to each."""
+    ordinary = np.abs(h) < 0.001 * FACTOR
+    return float(np.mean(np.abs(restored - h)[ordinary] / np.abs(h)[ordinary]))
