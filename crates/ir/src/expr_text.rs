@@ -38,9 +38,9 @@ impl Text {
         Self { text, binding: Binding::Atom }
     }
 
-    /// Whether it is as good as a name.
+    /// Whether it says more than a name, in hardly more room.
     pub(crate) fn is_short(&self) -> bool {
-        self.binding == Binding::Atom && self.text.len() <= 24
+        self.text.len() <= 24
     }
 
     fn within(&self, outer: Binding) -> String {

@@ -127,3 +127,20 @@ pub fn bound(kind: &ExprKind) -> &[Id<Var>] {
         | ExprKind::Random(_) => &[],
     }
 }
+
+/// Everything that `root` computes with, itself last, each after its operands
+/// and those in the order in which they are written.
+#[must_use]
+pub fn postorder(kernel: &Kernel, root: Id<Expr>) -> Vec<Id<Expr>> {
+    let (mut order, mut reached) = (Vec::new(), BTreeSet::new());
+    let mut open = vec![(root, false)];
+    while let Some((expr, done)) = open.pop() {
+        if done {
+            order.push(expr);
+        } else if reached.insert(expr) {
+            open.push((expr, true));
+            open.extend(operands(kernel, expr).into_iter().rev().map(|operand| (operand, false)));
+        }
+    }
+    order
+}
