@@ -84,7 +84,13 @@ impl Source<'_> {
         let mut warnings = Vec::new();
         for item in &self.file.items {
             if let Item::Kernel(kernel) = item {
-                module.kernels.extend(kernel::check(self, &functions, kernel, reports, &mut warnings));
+                module.kernels.extend(kernel::check(
+                    self,
+                    &functions,
+                    kernel,
+                    reports,
+                    &mut warnings,
+                ));
             }
         }
         module.tilings = tilings::check(self.file, &module.kernels, reports);
@@ -99,7 +105,8 @@ impl Source<'_> {
 
     /// Whether some part of a kernel could not be read.
     fn is_damaged(&self, kernel: &ast::Kernel) -> bool {
-        let inside = |place: &Span| kernel.span.start <= place.start && place.start <= kernel.span.end;
+        let inside =
+            |place: &Span| kernel.span.start <= place.start && place.start <= kernel.span.end;
         self.syntax.iter().any(inside)
     }
 }

@@ -12,11 +12,24 @@ use tilec_ir::tensor::{Binary, Expr, ExprKind, Unary};
 use tilec_ir::{Id, IntId, Kind, Scalar, Span};
 
 impl Checker<'_> {
-    pub(super) fn unary(&mut self, operation: Unary, a: Id<Expr>, ty: Scalar, span: Span) -> Id<Expr> {
+    pub(super) fn unary(
+        &mut self,
+        operation: Unary,
+        a: Id<Expr>,
+        ty: Scalar,
+        span: Span,
+    ) -> Id<Expr> {
         self.add(ExprKind::Unary(operation, a), ty, span)
     }
 
-    fn binary(&mut self, operation: Binary, a: Id<Expr>, b: Id<Expr>, ty: Scalar, span: Span) -> Id<Expr> {
+    fn binary(
+        &mut self,
+        operation: Binary,
+        a: Id<Expr>,
+        b: Id<Expr>,
+        ty: Scalar,
+        span: Span,
+    ) -> Id<Expr> {
         self.add(ExprKind::Binary(operation, a, b), ty, span)
     }
 
@@ -25,9 +38,13 @@ impl Checker<'_> {
         let id = match a.value {
             Value::Unknown => return self.push(Value::Unknown, span),
             Value::Fraction(value) => return self.push(Value::Fraction(-value), span),
-            Value::Integer(value) => return self.push(value.checked_neg().map_or(Value::Unknown, Value::Integer), span),
-            Value::Typed(id) => id,
+            Value::Integer(value) => {
+                return self.push(value.checked_neg().map_or(Value::Unknown, Value::Integer), span);
+            }
+            Value::Choice(id) | Value::Typed(id) => id,
         };
+        // A negated choice has met something.
+        let a = Operand { value: Value::Typed(id), span: a.span };
         match self.class(a.value) {
             Some(Class::Bool) => {
                 let report = self
@@ -63,7 +80,13 @@ impl Checker<'_> {
     }
 
     /// Arithmetic of integer literals is one; it still takes any class.
-    fn fold(&mut self, operator: Arithmetic, a: (Operand, i64), b: (Operand, i64), span: Span) -> Value {
+    fn fold(
+        &mut self,
+        operator: Arithmetic,
+        a: (Operand, i64),
+        b: (Operand, i64),
+        span: Span,
+    ) -> Value {
         let ((left, x), (right, y)) = (a, b);
         let folded = match operator {
             Arithmetic::Add => x.checked_add(y),
@@ -82,7 +105,12 @@ impl Checker<'_> {
             Some(value) => Value::Integer(value),
             None => {
                 let report = self
-                    .mistake(Kind::BadNumber, span, "the result of this arithmetic is too large", "past 64 bits")
+                    .mistake(
+                        Kind::BadNumber,
+                        span,
+                        "the result of this arithmetic is too large",
+                        "past 64 bits",
+                    )
                     .help("write floats, such as `1e10`, if these are meant");
                 self.report(report);
                 Value::Unknown
@@ -90,17 +118,33 @@ impl Checker<'_> {
         }
     }
 
-    fn report_literal_division(&mut self, a: (Operand, i64), b: (Operand, i64), span: Span) -> Value {
+    fn report_literal_division(
+        &mut self,
+        a: (Operand, i64),
+        b: (Operand, i64),
+        span: Span,
+    ) -> Value {
         let (x, y) = (a.1, b.1);
         let floor = x.checked_div_euclid(y).map_or_else(|| "..".into(), |floor| floor.to_string());
         let report = self
-            .mistake(Kind::LiteralDivision, span, "which division of two integers is meant?", "two integer literals")
+            .mistake(
+                Kind::LiteralDivision,
+                span,
+                "which division of two integers is meant?",
+                "two integer literals",
+            )
             .help(format!("write `{x}.0 / {y}.0` for the fraction, or `{floor}` for its floor"));
         self.report(report);
         Value::Unknown
     }
 
-    fn arithmetic(&mut self, operator: Arithmetic, a: Operand, b: Operand, span: Span) -> Option<Id<Expr>> {
+    fn arithmetic(
+        &mut self,
+        operator: Arithmetic,
+        a: Operand,
+        b: Operand,
+        span: Span,
+    ) -> Option<Id<Expr>> {
         let (x, y, class) = self.meet(a, b)?;
         let operation = match operator {
             Arithmetic::Add => Binary::Add,
@@ -112,8 +156,15 @@ impl Checker<'_> {
         match class {
             Class::Bool => {
                 let report = self
-                    .mistake(Kind::TypeMismatch, span, "bools have no arithmetic", "both sides are bools")
-                    .help("combine them with `and` and `or`, or count them: `if test then 1 else 0`");
+                    .mistake(
+                        Kind::TypeMismatch,
+                        span,
+                        "bools have no arithmetic",
+                        "both sides are bools",
+                    )
+                    .help(
+                        "combine them with `and` and `or`, or count them: `if test then 1 else 0`",
+                    );
                 self.report(report);
                 None
             }
@@ -150,7 +201,14 @@ impl Checker<'_> {
         Some(self.binary(operation, x, y, Scalar::I32, span))
     }
 
-    fn exact_arithmetic(&mut self, operation: Binary, p: IntId, q: IntId, right: Span, span: Span) -> Option<IntId> {
+    fn exact_arithmetic(
+        &mut self,
+        operation: Binary,
+        p: IntId,
+        q: IntId,
+        right: Span,
+        span: Span,
+    ) -> Option<IntId> {
         let divides = matches!(operation, Binary::Div | Binary::Rem);
         if divides && !self.check_positive(q, right) {
             return None;
@@ -173,7 +231,12 @@ impl Checker<'_> {
         }
         let quote = self.quote(span);
         let report = self
-            .mistake(Kind::DivisorNotPositive, span, format!("the divisor `{quote}` is not proved to be other than 0"), "may be 0")
+            .mistake(
+                Kind::DivisorNotPositive,
+                span,
+                format!("the divisor `{quote}` is not proved to be other than 0"),
+                "may be 0",
+            )
             .help(format!("divide only where it is positive: `if 1 <= {quote} then .. else ..`"));
         self.report(report);
         false
@@ -226,6 +289,8 @@ impl Checker<'_> {
     pub(super) fn build_select(&mut self, span: Span) {
         let [test, a, b] = self.take_array();
         let test = self.as_test(test, Kind::NotATest);
+        let is_literal = |x: Operand| matches!(x.value, Value::Integer(_) | Value::Choice(_));
+        let literal = is_literal(a) && is_literal(b);
         let (a, b) = (self.like_narrow(a, b), self.like_narrow(b, a));
         let branches = self.meet(a, b);
         let expr = test.zip(branches).map(|(test, (x, y, class))| {
@@ -238,12 +303,15 @@ impl Checker<'_> {
             let ty = if ty == Scalar::I32 { self.select_range(test, x, y) } else { ty };
             self.add(ExprKind::Select(test, x, y), ty, span)
         });
-        self.push_expr(expr, span);
+        let value = if literal { Value::Choice } else { Value::Typed };
+        self.push(expr.map_or(Value::Unknown, value), span);
     }
 
     /// A literal beside a narrow float is one of that type.
     fn like_narrow(&mut self, literal: Operand, other: Operand) -> Operand {
-        let (Value::Integer(_) | Value::Fraction(_), Value::Typed(other)) = (literal.value, other.value) else {
+        let (Value::Integer(_) | Value::Fraction(_) | Value::Choice(_), Value::Typed(other)) =
+            (literal.value, other.value)
+        else {
             return literal;
         };
         let ty = self.kernel.exprs[other].ty;
@@ -256,11 +324,22 @@ impl Checker<'_> {
     }
 
     /// `min` and `max` of two.
-    pub(super) fn extreme(&mut self, operation: Binary, a: Operand, b: Operand, span: Span) -> Option<Id<Expr>> {
+    pub(super) fn extreme(
+        &mut self,
+        operation: Binary,
+        a: Operand,
+        b: Operand,
+        span: Span,
+    ) -> Option<Id<Expr>> {
         let (x, y, class) = self.meet(a, b)?;
         if class == Class::Bool {
             let report = self
-                .mistake(Kind::TypeMismatch, span, "bools have no order", "both arguments are bools")
+                .mistake(
+                    Kind::TypeMismatch,
+                    span,
+                    "bools have no order",
+                    "both arguments are bools",
+                )
                 .help("combine them with `and` and `or`");
             self.report(report);
             return None;

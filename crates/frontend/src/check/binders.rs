@@ -41,14 +41,19 @@ impl Group<'_> {
 impl<'a> Checker<'a> {
     /// Brings variables into scope.
     pub(super) fn bind(&mut self, owner: Option<Id<ast::Expr>>, binders: &'a [Binder]) {
-        let ranges: Vec<_> = binders.iter().enumerate().map(|(at, b)| self.range((owner, at), b)).collect();
+        let ranges: Vec<_> =
+            binders.iter().enumerate().map(|(at, b)| self.range((owner, at), b)).collect();
         let mut group = Group { names: Vec::new(), vars: Vec::new(), mark: self.facts.mark() };
         for (binder, range) in binders.iter().zip(ranges) {
             self.check_variable_name(binder);
             let var = range.map(|range| self.add_variable(binder, range));
             let int = var.map(|(_, int)| int);
             let name = binder.name.text.as_str();
-            self.scope.entry(name).or_default().push(Bound { int, span: binder.name.span, depth: self.open.len() });
+            self.scope.entry(name).or_default().push(Bound {
+                int,
+                span: binder.name.span,
+                depth: self.open.len(),
+            });
             group.names.push(name);
             group.vars.push(var.map(|(id, _)| id));
         }

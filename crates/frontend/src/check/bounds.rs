@@ -11,7 +11,12 @@ use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Scalar, Span};
 
 impl<'a> Checker<'a> {
     /// Schedules the indices of a read.
-    pub(super) fn visit_read(&mut self, id: Id<ast::Expr>, tensor: &'a Name, index: &'a [Id<ast::Expr>]) {
+    pub(super) fn visit_read(
+        &mut self,
+        id: Id<ast::Expr>,
+        tensor: &'a Name,
+        index: &'a [Id<ast::Expr>],
+    ) {
         let span = self.tree_of(id).span;
         if self.tensor(&tensor.text).is_some() {
             return self.visit_all(index, Step::Build(id));
@@ -52,7 +57,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Leaves an element of a tensor.
-    pub(super) fn read(&mut self, id: Id<Tensor>, index: &[(IntId, Span)], name: &Name, span: Span) {
+    pub(super) fn read(
+        &mut self,
+        id: Id<Tensor>,
+        index: &[(IntId, Span)],
+        name: &Name,
+        span: Span,
+    ) {
         if !self.known[id.index()] {
             return self.push(Value::Unknown, span);
         }
@@ -79,7 +90,11 @@ impl<'a> Checker<'a> {
         let Tensor { name, shape, span: declared, .. } = &self.kernel.tensors[id];
         let (name, declared, rank) = (name.clone(), *declared, shape.len());
         let shown: Vec<_> = shape.iter().map(|&size| self.show(size)).collect();
-        let message = format!("`{name}` has {}, but is given {}", plural(rank, "dimension", "dimensions"), plural(count, "index", "indices"));
+        let message = format!(
+            "`{name}` has {}, but is given {}",
+            plural(rank, "dimension", "dimensions"),
+            plural(count, "index", "indices")
+        );
         let help = match rank {
             0 => format!("it is a scalar: write `{name}`"),
             _ => format!("its shape is `[{}]`", shown.join(", ")),
@@ -98,7 +113,7 @@ impl<'a> Checker<'a> {
         } else {
             return;
         };
-        let shown = self.show(int);
+        let shown = self.index_text(int, span);
         let size = self.show(dimension);
         let message = match goal.0 == zero && goal.1 == int {
             true => format!("index `{shown}` of `{}` may be negative", name.text),
@@ -106,14 +121,26 @@ impl<'a> Checker<'a> {
         };
         let here = format!("dimension {} of `{}` has the size {size}", at + 1, name.text);
         let report = self.mistake(Kind::OutOfRange, span, message, here);
-        let report = self.help_for_range(report, goal, (int, dimension));
+        let report = self.help_for_range(report, goal, (int, dimension), &shown);
         self.report(report);
+    }
+
+    /// An index as it is written, or, if that is too long, as it is understood.
+    pub(super) fn index_text(&self, int: IntId, span: Span) -> String {
+        let quote = self.quote(span);
+        if quote == ".." { self.show(int) } else { quote }
     }
 
     /// The way out of an access that is not proved: a fact about sizes if one
     /// is missing, else a conversion or a test.
-    pub(super) fn help_for_range(&mut self, report: Diagnostic, goal: (IntId, IntId), access: (IntId, IntId)) -> Diagnostic {
-        let (index, dimension) = (self.show(access.0), self.show(access.1));
+    pub(super) fn help_for_range(
+        &mut self,
+        report: Diagnostic,
+        goal: (IntId, IntId),
+        access: (IntId, IntId),
+        index: &str,
+    ) -> Diagnostic {
+        let dimension = self.show(access.1);
         let below = goal.1 == access.0;
         let ints = &mut self.kernel.ints;
         let one = ints.constant(1);
@@ -121,18 +148,26 @@ impl<'a> Checker<'a> {
         if let Ok(from) = from
             && let Some((x, y)) = self.facts.missing(ints, from, goal.1)
         {
-            return report.help(format!("if it is in range, say so: `where {}`", self.at_most_text(x, y)));
+            return report
+                .help(format!("if it is in range, say so: `where {}`", self.at_most_text(x, y)));
         }
-        if self.kernel.ints.as_constant(access.0).is_some() && self.kernel.ints.as_constant(access.1).is_some() {
+        if self.kernel.ints.as_constant(access.0).is_some()
+            && self.kernel.ints.as_constant(access.1).is_some()
+        {
             return report.help(format!("indices go from 0 to {dimension} - 1"));
         }
         let bounded = |x: &Atom| matches!(x, Atom::Read(..) | Atom::Value(_));
         if self.kernel.ints.as_atom(access.0).is_some_and(bounded) {
-            return report.help(format!("clamp it into range: `idx<{dimension}>({index})`, or test it with `if`"));
+            return report.help(format!(
+                "clamp it into range: `idx<{dimension}>({index})`, or test it with `if`"
+            ));
         }
         match below {
-            true => report.help(format!("read it only where it exists: `if 0 <= {index} then .. else ..`")),
-            false => report.help(format!("read it only where it exists: `if {index} < {dimension} then .. else ..`")),
+            true => report
+                .help(format!("read it only where it exists: `if 0 <= {index} then .. else ..`")),
+            false => report.help(format!(
+                "read it only where it exists: `if {index} < {dimension} then .. else ..`"
+            )),
         }
     }
 }

@@ -61,7 +61,11 @@ impl Builtin {
 }
 
 /// A wrong number of arguments, if it is one.
-pub(super) fn argument_count(name: &str, (fewest, most): (usize, usize), given: usize) -> Option<(Kind, String, String)> {
+pub(super) fn argument_count(
+    name: &str,
+    (fewest, most): (usize, usize),
+    given: usize,
+) -> Option<(Kind, String, String)> {
     if (fewest..=most).contains(&given) {
         return None;
     }
@@ -70,14 +74,27 @@ pub(super) fn argument_count(name: &str, (fewest, most): (usize, usize), given: 
         false => format!("{fewest} to {most} arguments"),
     };
     let given = if given == 0 { "none".to_owned() } else { given.to_string() };
-    Some((Kind::ArgumentCount, format!("`{name}` takes {takes}, but is given {given}"), format!("takes {takes}")))
+    Some((
+        Kind::ArgumentCount,
+        format!("`{name}` takes {takes}, but is given {given}"),
+        format!("takes {takes}"),
+    ))
 }
 
 impl<'a> Checker<'a> {
     /// Schedules a call.
-    pub(super) fn visit_call(&mut self, id: Id<ast::Expr>, name: &'a Name, arguments: &'a [Id<ast::Expr>]) {
+    pub(super) fn visit_call(
+        &mut self,
+        id: Id<ast::Expr>,
+        name: &'a Name,
+        arguments: &'a [Id<ast::Expr>],
+    ) {
         let last = match (Builtin::of(&name.text), self.functions.get(&name.text)) {
-            (Some(builtin), _) if !self.report_count(name, builtin.arguments(), arguments.len()) => Step::Build(id),
+            (Some(builtin), _)
+                if !self.report_count(name, builtin.arguments(), arguments.len()) =>
+            {
+                Step::Build(id)
+            }
             (None, Some(callee)) if !callee.broken => {
                 let count = callee.tree.params.len();
                 match self.report_count(name, (count, count), arguments.len()) {
@@ -99,8 +116,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether a wrong number of arguments was reported.
-    pub(super) fn report_count(&mut self, name: &Name, takes: (usize, usize), given: usize) -> bool {
-        let Some((kind, message, here)) = argument_count(&name.text, takes, given) else { return false };
+    pub(super) fn report_count(
+        &mut self,
+        name: &Name,
+        takes: (usize, usize),
+        given: usize,
+    ) -> bool {
+        let Some((kind, message, here)) = argument_count(&name.text, takes, given) else {
+            return false;
+        };
         let mut report = self.mistake(kind, name.span, message, here);
         if let (Some(callee), None) = (self.functions.get(&name.text), self.frames.last())
             && callee.own
@@ -116,7 +140,12 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_function(&self, name: &Name) -> Diagnostic {
-        let mut report = self.mistake(Kind::UnknownFunction, name.span, format!("no function is called `{}`", name.text), "unknown");
+        let mut report = self.mistake(
+            Kind::UnknownFunction,
+            name.span,
+            format!("no function is called `{}`", name.text),
+            "unknown",
+        );
         if self.tensor(&name.text).is_some() {
             report = report.help(format!("`{0}` is a tensor: write `{0}[..]`", name.text));
         } else {
@@ -131,7 +160,8 @@ impl<'a> Checker<'a> {
             unreachable!("only calls are expanded")
         };
         let arguments = self.take(arguments.len());
-        let callee = self.functions.get(&name.text).expect("only calls of known functions are expanded");
+        let callee =
+            self.functions.get(&name.text).expect("only calls of known functions are expanded");
         if self.frames.len() >= DEEPEST_CALLS {
             let message = format!("calls are nested deeper than {DEEPEST_CALLS} functions");
             let report = self
@@ -150,7 +180,13 @@ impl<'a> Checker<'a> {
         let expr = match (builtin, arguments.as_slice()) {
             (Builtin::Float(operation), &[a]) => self.float_function(operation, a, span),
             (Builtin::Abs, &[a]) => self.abs(a, span),
-            (Builtin::Extreme(operation), &[a, b]) => self.extreme(operation, a, b, span),
+            (Builtin::Extreme(operation), &[a, b]) => {
+                if let (Value::Integer(x), Value::Integer(y)) = (a.value, b.value) {
+                    let value = if operation == Binary::Min { x.min(y) } else { x.max(y) };
+                    return self.push(Value::Integer(value), span);
+                }
+                self.extreme(operation, a, b, span)
+            }
             (Builtin::Random, all) => self.random(all, span),
             (Builtin::Uniform, all) => {
                 let bits = self.random(all, span);
@@ -169,7 +205,8 @@ impl<'a> Checker<'a> {
     }
 
     fn abs(&mut self, a: Operand, span: Span) -> Option<Id<Expr>> {
-        let class = self.class(a.value).filter(|&class| class != Class::Bool).unwrap_or(Class::Integer);
+        let class =
+            self.class(a.value).filter(|&class| class != Class::Bool).unwrap_or(Class::Integer);
         let a = self.with_class(a, class)?;
         Some(self.unary(Unary::Abs, a, class.scalar(), span))
     }
@@ -186,6 +223,8 @@ pub(super) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str>) -
     let built_in = BUILTINS.iter().map(|&(name, _)| name);
     match nearest(name, built_in.chain(known)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("define it: `fn {name}(x) = ..`; products and other patterns are written as sums: `sum[k](a[m, k] * b[k, n])`"),
+        None => format!(
+            "define it: `fn {name}(x) = ..`; products and other patterns are written as sums: `sum[k](a[m, k] * b[k, n])`"
+        ),
     }
 }

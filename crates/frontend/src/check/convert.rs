@@ -26,7 +26,12 @@ impl Checker<'_> {
     fn report_arguments(&mut self, what: &str, takes: usize, given: usize, span: Span) {
         let takes = plural(takes, "argument", "arguments");
         let report = self
-            .mistake(Kind::ArgumentCount, span, format!("{what} takes {takes}, but is given {given}"), format!("takes {takes}"))
+            .mistake(
+                Kind::ArgumentCount,
+                span,
+                format!("{what} takes {takes}, but is given {given}"),
+                format!("takes {takes}"),
+            )
             .help("add or remove arguments");
         self.report(report);
     }
@@ -39,7 +44,12 @@ impl Checker<'_> {
             Scalar::Bool => {
                 let quote = self.quote(operand.span);
                 let report = self
-                    .mistake(Kind::BadConversion, span, "nothing converts to bool", "this conversion does not exist")
+                    .mistake(
+                        Kind::BadConversion,
+                        span,
+                        "nothing converts to bool",
+                        "this conversion does not exist",
+                    )
                     .help(format!("write a comparison, such as `{quote} != 0`"));
                 self.report(report);
                 None
@@ -50,13 +60,15 @@ impl Checker<'_> {
                 let from = self.number(operand)?;
                 Some(self.convert(from, to, span))
             }
-            Scalar::F32 | Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => self.to_float(to, operand, span),
+            Scalar::F32 | Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => {
+                self.to_float(to, operand, span)
+            }
         }
     }
 
     fn to_float(&mut self, to: Scalar, operand: Operand, span: Span) -> Option<Id<Expr>> {
         let from = match operand.value {
-            Value::Integer(_) => self.with_class(operand, Class::Float)?,
+            Value::Integer(_) | Value::Choice(_) => self.with_class(operand, Class::Float)?,
             _ => self.number(operand)?,
         };
         Some(self.convert(from, to, span))
@@ -68,7 +80,9 @@ impl Checker<'_> {
         let narrow = matches!(self.kernel.exprs[from].ty, Scalar::I8 | Scalar::U8);
         match Class::of(self.kernel.exprs[from].ty) {
             Class::Integer if !narrow => Some(from),
-            Class::Integer | Class::Float | Class::Bool => Some(self.convert(from, Scalar::I32, span)),
+            Class::Integer | Class::Float | Class::Bool => {
+                Some(self.convert(from, Scalar::I32, span))
+            }
         }
     }
 
@@ -87,7 +101,7 @@ impl Checker<'_> {
     fn number(&mut self, operand: Operand) -> Option<Id<Expr>> {
         match operand.value {
             Value::Unknown => None,
-            Value::Typed(id) => Some(id),
+            Value::Typed(id) | Value::Choice(id) => Some(id),
             Value::Integer(_) => self.with_class(operand, Class::Integer),
             Value::Fraction(_) => self.with_class(operand, Class::Float),
         }
@@ -112,7 +126,12 @@ impl Checker<'_> {
         if !to.is_float() || to == Scalar::F32 {
             let shown = self.show_type(to);
             let report = self
-                .mistake(Kind::BadConversion, span, format!("`round_stochastic` rounds to a narrow float, not to {shown}"), "")
+                .mistake(
+                    Kind::BadConversion,
+                    span,
+                    format!("`round_stochastic` rounds to a narrow float, not to {shown}"),
+                    "",
+                )
                 .help("round to `bf16`, `f16`, `f8e4m3` or `f8e5m2`");
             self.report(report);
             return None;

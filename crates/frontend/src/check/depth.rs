@@ -27,11 +27,17 @@ pub(super) fn depth(file: &File, root: Id<ast::Expr>, functions: &Functions<'_>)
 }
 
 /// The mistake of an equation that is too deep, if it is.
-pub(super) fn too_deep(file: &File, equation: &ast::Equation, functions: &Functions<'_>) -> Option<Diagnostic> {
+pub(super) fn too_deep(
+    file: &File,
+    equation: &ast::Equation,
+    functions: &Functions<'_>,
+) -> Option<Diagnostic> {
     if depth(file, equation.value, functions) <= DEEPEST_TREE {
         return None;
     }
-    let message = format!("with its functions expanded, this expression is more than {DEEPEST_TREE} operations deep");
+    let message = format!(
+        "with its functions expanded, this expression is more than {DEEPEST_TREE} operations deep"
+    );
     let report = Diagnostic::new(Kind::NestedTooDeep, file.exprs[equation.value].span, message);
     Some(report.here("too deep").help("split it into several equations"))
 }

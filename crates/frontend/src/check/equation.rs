@@ -21,7 +21,8 @@ impl<'a> Checker<'a> {
         self.uses = self.find_uses(equation);
         self.bind(None, &equation.binders);
         let vars = self.open.last().and_then(super::binders::Group::all);
-        let shape = vars.as_ref().map(|vars| vars.iter().map(|&var| self.kernel.vars[var].range).collect());
+        let shape =
+            vars.as_ref().map(|vars| vars.iter().map(|&var| self.kernel.vars[var].range).collect());
         self.check_declared_shape(equation, id, shape.as_deref());
         let value = self.expression(equation.value);
         self.fill(equation, id, vars.zip(shape), value);
@@ -55,14 +56,24 @@ impl<'a> Checker<'a> {
         };
         match (space, value) {
             (Some((vars, _)), Some(value)) => {
-                self.kernel.equations.push(Equation { tensor: id, vars, value, span: equation.span });
+                self.kernel.equations.push(Equation {
+                    tensor: id,
+                    vars,
+                    value,
+                    span: equation.span,
+                });
             }
             (None, _) | (_, None) => self.failed = true,
         }
     }
 
     /// An output is filled exactly as declared.
-    fn check_declared_shape(&mut self, equation: &ast::Equation, id: Id<Tensor>, shape: Option<&[IntId]>) {
+    fn check_declared_shape(
+        &mut self,
+        equation: &ast::Equation,
+        id: Id<Tensor>,
+        shape: Option<&[IntId]>,
+    ) {
         let Tensor { role, shape: declared, span, .. } = &self.kernel.tensors[id];
         if *role != Role::Output || !self.known[id.index()] {
             return;
@@ -77,7 +88,10 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let (given, expected) = (self.show(given), self.show(expected));
-            let message = format!("`{}` ranges over {given}, but this dimension of `{}` is declared as {expected}", binder.name.text, equation.name.text);
+            let message = format!(
+                "`{}` ranges over {given}, but this dimension of `{}` is declared as {expected}",
+                binder.name.text, equation.name.text
+            );
             let report = self
                 .mistake(Kind::WrongDimension, binder.span, message, format!("here it ranges over {given}"))
                 .with(span, "declared here")
@@ -91,7 +105,12 @@ impl<'a> Checker<'a> {
         let dimensions = plural(rank, "dimension", "dimensions");
         let variables = plural(equation.binders.len(), "index variable", "index variables");
         let report = self
-            .mistake(Kind::IndexCount, name.span, format!("`{}` has {dimensions}, but its equation has {variables}", name.text), variables)
+            .mistake(
+                Kind::IndexCount,
+                name.span,
+                format!("`{}` has {dimensions}, but its equation has {variables}", name.text),
+                variables,
+            )
             .with(declared, format!("declared with {dimensions}"))
             .help("write one index variable for each dimension");
         self.report(report);

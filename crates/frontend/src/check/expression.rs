@@ -80,8 +80,15 @@ impl<'a> Checker<'a> {
             self.unbind();
         }
         let report = self
-            .mistake(Kind::TooLarge, at, "this kernel expands to too many operations", "given up here")
-            .help("functions are expanded at every call: give what they share equations of its own");
+            .mistake(
+                Kind::TooLarge,
+                at,
+                "this kernel expands to too many operations",
+                "given up here",
+            )
+            .help(
+                "functions are expanded at every call: give what they share equations of its own",
+            );
         self.report(report);
     }
 
@@ -133,7 +140,11 @@ impl<'a> Checker<'a> {
 
     /// The last operands, in the order of the source.
     pub(super) fn take(&mut self, count: usize) -> Vec<Operand> {
-        let from = self.operands.len().checked_sub(count).expect("operands come before what is built of them");
+        let from = self
+            .operands
+            .len()
+            .checked_sub(count)
+            .expect("operands come before what is built of them");
         self.operands.split_off(from)
     }
 
@@ -189,21 +200,47 @@ impl<'a> Checker<'a> {
     }
 
     /// The right side of `and` and `or` runs only where the left leaves it open.
-    fn visit_guarded(&mut self, id: Id<ast::Expr>, a: Id<ast::Expr>, b: Id<ast::Expr>, holds: bool) {
+    fn visit_guarded(
+        &mut self,
+        id: Id<ast::Expr>,
+        a: Id<ast::Expr>,
+        b: Id<ast::Expr>,
+        holds: bool,
+    ) {
         let assume = Step::Assume { below: 0, holds };
         self.schedule(&[Step::Visit(a), assume, Step::Visit(b), Step::Forget, Step::Build(id)]);
     }
 
-    fn visit_if(&mut self, id: Id<ast::Expr>, test: Id<ast::Expr>, a: Id<ast::Expr>, b: Id<ast::Expr>) {
-        let taken = [Step::Visit(test), Step::Assume { below: 0, holds: true }, Step::Visit(a), Step::Forget];
-        let other = [Step::Assume { below: 1, holds: false }, Step::Visit(b), Step::Forget, Step::Build(id)];
+    fn visit_if(
+        &mut self,
+        id: Id<ast::Expr>,
+        test: Id<ast::Expr>,
+        a: Id<ast::Expr>,
+        b: Id<ast::Expr>,
+    ) {
+        let taken = [
+            Step::Visit(test),
+            Step::Assume { below: 0, holds: true },
+            Step::Visit(a),
+            Step::Forget,
+        ];
+        let other = [
+            Step::Assume { below: 1, holds: false },
+            Step::Visit(b),
+            Step::Forget,
+            Step::Build(id),
+        ];
         self.schedule(&[taken, other].concat());
     }
 
     /// A parameter, an index variable, a size or a scalar.
     fn name(&mut self, name: &'a Name) {
         if let Some(frame) = self.frames.last() {
-            let argument = frame.callee.parameters.get(name.text.as_str()).map(|&at| frame.arguments[at].value);
+            let argument = frame
+                .callee
+                .parameters
+                .get(name.text.as_str())
+                .map(|&at| frame.arguments[at].value);
             return self.push(argument.unwrap_or(Value::Unknown), name.span);
         }
         if let Some(bound) = self.scope.get(name.text.as_str()).and_then(|list| list.last()) {
@@ -229,8 +266,12 @@ impl<'a> Checker<'a> {
         match kind {
             ExprKind::Read(tensor, index) => self.build_read(tensor, index.len(), span),
             ExprKind::Call(name, arguments) => self.build_builtin(name, arguments.len(), span),
-            ExprKind::Convert(element, arguments) => self.build_conversion(*element, arguments.len(), span),
-            ExprKind::RoundStochastic(element, arguments) => self.build_rounding(*element, arguments.len(), span),
+            ExprKind::Convert(element, arguments) => {
+                self.build_conversion(*element, arguments.len(), span)
+            }
+            ExprKind::RoundStochastic(element, arguments) => {
+                self.build_rounding(*element, arguments.len(), span)
+            }
             ExprKind::Negate(_) => self.build_negation(span),
             ExprKind::Not(_) => {
                 let [a] = self.take_array();
@@ -245,8 +286,14 @@ impl<'a> Checker<'a> {
             ExprKind::Or(..) => self.build_logic(tilec_ir::tensor::Binary::Or, span),
             ExprKind::If(..) => self.build_select(span),
             ExprKind::Reduce(reduction, ..) => self.build_reduction(*reduction, span),
-            ExprKind::Argsort { descending, place, .. } => self.build_rank(*descending, place.is_some(), span),
-            ExprKind::Integer(_) | ExprKind::Fraction(_) | ExprKind::Infinity | ExprKind::Name(_) | ExprKind::Error => {
+            ExprKind::Argsort { descending, place, .. } => {
+                self.build_rank(*descending, place.is_some(), span)
+            }
+            ExprKind::Integer(_)
+            | ExprKind::Fraction(_)
+            | ExprKind::Infinity
+            | ExprKind::Name(_)
+            | ExprKind::Error => {
                 unreachable!("a leaf has nothing to build")
             }
         }

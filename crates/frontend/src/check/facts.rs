@@ -33,12 +33,12 @@ impl Checker<'_> {
         let ast::FactKind::Compare(a, _, b) = fact.kind else { return false };
         let file = self.source.file;
         let mut parts = [a, b].into_iter().flat_map(|side| operands_first(file, side));
-        parts.any(|id| {
-            match &file.exprs[id].kind {
-                ExprKind::Ceil(..) => true,
-                ExprKind::Arithmetic(operator, ..) => matches!(operator, Arithmetic::Div | Arithmetic::Rem),
-                _ => false,
+        parts.any(|id| match &file.exprs[id].kind {
+            ExprKind::Ceil(..) => true,
+            ExprKind::Arithmetic(operator, ..) => {
+                matches!(operator, Arithmetic::Div | Arithmetic::Rem)
             }
+            _ => false,
         })
     }
 
@@ -58,9 +58,13 @@ impl Checker<'_> {
                 FactKind::Less(a, b)
             }
             Relation::NotEqual | Relation::Greater | Relation::AtLeast => {
-                let report = Diagnostic::new(Kind::BadFact, fact.span, "a fact compares with `==`, `<=` or `<`")
-                    .here("this comparison cannot be stated")
-                    .help("swap the sides of `>` and `>=`");
+                let report = Diagnostic::new(
+                    Kind::BadFact,
+                    fact.span,
+                    "a fact compares with `==`, `<=` or `<`",
+                )
+                .here("this comparison cannot be stated")
+                .help("swap the sides of `>` and `>=`");
                 return self.report(report);
             }
         };
@@ -84,9 +88,15 @@ impl Checker<'_> {
         });
         let at = first.min(stated.len().saturating_sub(1));
         let Some(fact) = stated.get(at) else { return };
-        let mut report = Diagnostic::new(Kind::Contradiction, fact.span, "no sizes satisfy all of these facts")
-            .here("this contradicts what is stated before")
-            .help("a kernel with facts that exclude each other can never be launched: drop or change one");
+        let mut report = Diagnostic::new(
+            Kind::Contradiction,
+            fact.span,
+            "no sizes satisfy all of these facts",
+        )
+        .here("this contradicts what is stated before")
+        .help(
+            "a kernel with facts that exclude each other can never be launched: drop or change one",
+        );
         for earlier in stated[..at].iter().rev().take(3) {
             report = report.with(earlier.span, "stated here");
         }

@@ -59,7 +59,8 @@ impl<'a> Functions<'a> {
         functions.unread.extend(file.unread.iter().map(|name| name.text.as_str()));
         functions.add(prelude(), false, reports);
         functions.add(file, true, reports);
-        let broken: Vec<_> = (0..functions.callees.len()).map(|at| functions.check(at, reports)).collect();
+        let broken: Vec<_> =
+            (0..functions.callees.len()).map(|at| functions.check(at, reports)).collect();
         functions.check_rings(reports);
         for (callee, broken) in functions.callees.iter_mut().zip(broken) {
             callee.broken |= broken;
@@ -92,7 +93,8 @@ impl<'a> Functions<'a> {
                 reports.push(report);
                 continue;
             }
-            let parameters = tree.params.iter().enumerate().map(|(at, name)| (name.text.as_str(), at)).collect();
+            let parameters =
+                tree.params.iter().enumerate().map(|(at, name)| (name.text.as_str(), at)).collect();
             self.by_name.insert(&tree.name.text, self.callees.len());
             self.callees.push(Callee { tree, file, own, parameters, broken: false, depth: 1 });
         }
@@ -101,7 +103,8 @@ impl<'a> Functions<'a> {
     fn name_taken(&self, name: &Name) -> Option<Diagnostic> {
         if BUILTINS.iter().any(|(builtin, _)| *builtin == name.text) {
             let message = format!("`{}` is built in", name.text);
-            let report = Diagnostic::new(Kind::ReservedName, name.span, message).here("defined here");
+            let report =
+                Diagnostic::new(Kind::ReservedName, name.span, message).here("defined here");
             return Some(report.help("give the function another name"));
         }
         let before = self.get(&name.text)?;
@@ -109,7 +112,8 @@ impl<'a> Functions<'a> {
             return Some(duplicate("function", name, before.tree.name.span));
         }
         let message = format!("the function `{}` is defined twice", name.text);
-        let report = Diagnostic::new(Kind::DuplicateName, name.span, message).here("the prelude has it already");
+        let report = Diagnostic::new(Kind::DuplicateName, name.span, message)
+            .here("the prelude has it already");
         Some(report.help("leave it out to use the one of the prelude, or give it another name"))
     }
 
@@ -121,7 +125,11 @@ impl<'a> Functions<'a> {
             if callee.parameters.get(name.text.as_str()) != Some(&at) {
                 let first = callee.tree.params.iter().find(|first| first.text == name.text);
                 let later = &callee.tree.params[callee.parameters[name.text.as_str()]];
-                found.push(duplicate("parameter", later, first.map_or(name.span, |first| first.span)));
+                found.push(duplicate(
+                    "parameter",
+                    later,
+                    first.map_or(name.span, |first| first.span),
+                ));
             }
         }
         let mut unreadable = false;
@@ -139,19 +147,31 @@ impl<'a> Functions<'a> {
         match &expr.kind {
             ExprKind::Read(tensor, _) => {
                 let help = "pass the element as an argument, and index it at the call".to_owned();
-                Some(not_in_function(&callee.tree.name, expr.span, &format!("the tensor `{}`", tensor.text), help))
+                Some(not_in_function(
+                    &callee.tree.name,
+                    expr.span,
+                    &format!("the tensor `{}`", tensor.text),
+                    help,
+                ))
             }
             ExprKind::Reduce(..) | ExprKind::Argsort { .. } => {
-                let help = "give the reduction an equation of its own, and pass its value as an argument".to_owned();
+                let help =
+                    "give the reduction an equation of its own, and pass its value as an argument"
+                        .to_owned();
                 Some(not_in_function(&callee.tree.name, expr.span, "a reduction", help))
             }
             ExprKind::Name(name) if !callee.parameters.contains_key(name.text.as_str()) => {
                 let known = callee.tree.params.iter().map(|param| param.text.as_str());
-                let message = format!("the function `{}` has no parameter `{}`", callee.tree.name.text, name.text);
+                let message = format!(
+                    "the function `{}` has no parameter `{}`",
+                    callee.tree.name.text, name.text
+                );
                 let report = Diagnostic::new(Kind::UnknownName, name.span, message).here("unknown");
                 Some(match nearest(&name.text, known) {
                     Some(near) => report.help(format!("did you mean `{near}`?")),
-                    None => report.help("a function sees its parameters only: pass it as an argument"),
+                    None => {
+                        report.help("a function sees its parameters only: pass it as an argument")
+                    }
                 })
             }
             ExprKind::Call(name, arguments) => self.mistake_in_call(name, arguments.len()),
@@ -176,8 +196,10 @@ impl<'a> Functions<'a> {
     /// Reports functions that call themselves; all that depend on these are
     /// broken, all others get their depths.
     fn check_rings(&mut self, reports: &mut Reports) {
-        let calls: Vec<Vec<(usize, Span)>> = self.callees.iter().map(|callee| self.calls_of(callee)).collect();
-        let needs: Vec<Vec<usize>> = calls.iter().map(|list| list.iter().map(|&(at, _)| at).collect()).collect();
+        let calls: Vec<Vec<(usize, Span)>> =
+            self.callees.iter().map(|callee| self.calls_of(callee)).collect();
+        let needs: Vec<Vec<usize>> =
+            calls.iter().map(|list| list.iter().map(|&(at, _)| at).collect()).collect();
         let Order { order, rings } = order(&needs);
         for ring in &rings {
             reports.push(self.ring(ring, &calls));
@@ -208,12 +230,17 @@ impl<'a> Functions<'a> {
     fn ring(&self, ring: &[usize], calls: &[Vec<(usize, Span)>]) -> Diagnostic {
         let name = |at: usize| &self.callees[at].tree.name;
         let first = name(ring[0]);
-        let mut report = Diagnostic::new(Kind::RecursiveFunction, first.span, format!("the function `{}` calls itself", first.text))
-            .here("defined here");
+        let mut report = Diagnostic::new(
+            Kind::RecursiveFunction,
+            first.span,
+            format!("the function `{}` calls itself", first.text),
+        )
+        .here("defined here");
         for (step, &at) in ring.iter().enumerate() {
             let next = ring[(step + 1) % ring.len()];
             if let Some(&(_, span)) = calls[at].iter().find(|&&(called, _)| called == next) {
-                report = report.with(span, format!("`{}` calls `{}`", name(at).text, name(next).text));
+                report =
+                    report.with(span, format!("`{}` calls `{}`", name(at).text, name(next).text));
             }
         }
         report.help("functions are expanded where they are called, so they cannot be recursive: write a reduction instead")

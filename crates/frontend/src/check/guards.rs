@@ -8,11 +8,15 @@ use super::types::{Class, Value};
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Unary};
 use tilec_ir::{Id, IntId, Scalar};
 
+/// How many atoms of a branch are asked for a range.
+const MOST_ATOMS: usize = 4;
+
 impl Checker<'_> {
     /// Assumes that an operand holds, or doesn't, up to the next `Forget`.
     pub(super) fn assume_operand(&mut self, below: usize, holds: bool) {
         self.marks.push(self.facts.mark());
-        let at = self.operands.len().checked_sub(below + 1).expect("a test comes before its branches");
+        let at =
+            self.operands.len().checked_sub(below + 1).expect("a test comes before its branches");
         if let Value::Typed(test) = self.operands[at].value {
             self.assume(test, holds);
         }
@@ -24,8 +28,12 @@ impl Checker<'_> {
             match self.kernel.exprs[test].kind {
                 ExprKind::Unary(Unary::Not, inner) => open.push((inner, !holds)),
                 ExprKind::Binary(Binary::And, a, b) if holds => open.extend([(a, true), (b, true)]),
-                ExprKind::Binary(Binary::Or, a, b) if !holds => open.extend([(a, false), (b, false)]),
-                ExprKind::Binary(relation, a, b) if Class::of(self.kernel.exprs[a].ty) == Class::Integer => {
+                ExprKind::Binary(Binary::Or, a, b) if !holds => {
+                    open.extend([(a, false), (b, false)])
+                }
+                ExprKind::Binary(relation, a, b)
+                    if Class::of(self.kernel.exprs[a].ty) == Class::Integer =>
+                {
                     self.assume_comparison(relation, a, b, holds);
                 }
                 _ => {}
@@ -82,16 +90,41 @@ impl Checker<'_> {
     pub(super) fn select_range(&mut self, test: Id<Expr>, x: Id<Expr>, y: Id<Expr>) -> Scalar {
         let (Some(p), Some(q)) = (self.as_exact(x), self.as_exact(y)) else { return Scalar::I32 };
         let branches = [(p, true), (q, false)];
-        for (candidate, holds) in branches {
-            let Some(n) = self.within_branch(test, holds, |checker| checker.range_of(candidate)) else { continue };
-            let fits = branches.iter().all(|&(branch, holds)| {
-                self.within_branch(test, holds, |checker| checker.is_within(branch, n).then_some(())).is_some()
-            });
-            if fits {
-                return Scalar::Idx(n);
+        let mut best = None;
+        for n in self.candidate_ranges(test, branches) {
+            let is_better = best.is_none_or(|best| self.facts.less(&mut self.kernel.ints, n, best));
+            let fits = |checker: &mut Self, (branch, holds)| {
+                checker
+                    .within_branch(test, holds, |checker| {
+                        checker.is_within(branch, n).then_some(())
+                    })
+                    .is_some()
+            };
+            if is_better && branches.into_iter().all(|branch| fits(self, branch)) {
+                best = Some(n);
             }
         }
-        Scalar::I32
+        best.map_or(Scalar::I32, Scalar::Idx)
+    }
+
+    /// Ranges that both branches may be in: that of each, and those of the
+    /// atoms that each is made of.
+    fn candidate_ranges(&mut self, test: Id<Expr>, branches: [(IntId, bool); 2]) -> Vec<IntId> {
+        let mut candidates = Vec::new();
+        for (branch, holds) in branches {
+            candidates.extend(self.within_branch(test, holds, |checker| checker.range_of(branch)));
+            let ints = &self.kernel.ints;
+            let atoms =
+                ints.get(branch).terms().iter().flat_map(|term| term.factors.iter().copied());
+            candidates.extend(atoms.take(MOST_ATOMS).filter_map(|atom| ints.bound(atom)));
+        }
+        let mut distinct = Vec::new();
+        for candidate in candidates {
+            if !distinct.contains(&candidate) {
+                distinct.push(candidate);
+            }
+        }
+        distinct
     }
 
     fn within_branch<T>(

@@ -32,17 +32,25 @@ pub(super) fn check_kernel_names(file: &File, reports: &mut Reports) {
 
 /// Two definitions of one name.
 pub(super) fn duplicate(what: &str, name: &Name, before: Span) -> Diagnostic {
-    Diagnostic::new(Kind::DuplicateName, name.span, format!("the {what} `{}` is defined twice", name.text))
-        .here("defined again here")
-        .with(before, "defined here first")
-        .help("give one of the two another name")
+    Diagnostic::new(
+        Kind::DuplicateName,
+        name.span,
+        format!("the {what} `{}` is defined twice", name.text),
+    )
+    .here("defined again here")
+    .with(before, "defined here first")
+    .help("give one of the two another name")
 }
 
 impl<'a> Checker<'a> {
     /// Size parameters.
     pub(super) fn declare_sizes(&mut self) {
         for param in &self.tree.sizes {
-            let size = Size { name: param.name.text.clone(), default: param.default, span: param.name.span };
+            let size = Size {
+                name: param.name.text.clone(),
+                default: param.default,
+                span: param.name.span,
+            };
             let id = self.kernel.sizes.push(size);
             self.define(&param.name, Named::Size(id));
         }
@@ -76,14 +84,31 @@ impl<'a> Checker<'a> {
         let known: Option<Vec<IntId>> = shape.into_iter().collect();
         let is_known = element.is_some() && known.is_some();
         // An unknown shape keeps its rank, for messages about sizes only.
-        let id = self.push_tensor(&param.name, element.unwrap_or(Scalar::F32), known.unwrap_or_default(), role);
+        let id = self.push_tensor(
+            &param.name,
+            element.unwrap_or(Scalar::F32),
+            known.unwrap_or_default(),
+            role,
+        );
         self.known[id.index()] = is_known;
         self.define(&param.name, Named::Tensor(id));
     }
 
-    fn push_tensor(&mut self, name: &Name, element: Scalar, shape: Vec<IntId>, role: Role) -> Id<Tensor> {
+    fn push_tensor(
+        &mut self,
+        name: &Name,
+        element: Scalar,
+        shape: Vec<IntId>,
+        role: Role,
+    ) -> Id<Tensor> {
         self.known.push(true);
-        self.kernel.tensors.push(Tensor { name: name.text.clone(), element, shape, role, span: name.span })
+        self.kernel.tensors.push(Tensor {
+            name: name.text.clone(),
+            element,
+            shape,
+            role,
+            span: name.span,
+        })
     }
 
     fn define(&mut self, name: &'a Name, named: Named) {
@@ -129,10 +154,18 @@ impl<'a> Checker<'a> {
 
     /// A name that stands for nothing, with the nearest one that does.
     pub(super) fn unknown_name(&self, name: &Name, what: &str) -> Diagnostic {
-        let report = self.mistake(Kind::UnknownName, name.span, format!("no {what} is called `{}`", name.text), "unknown");
+        let report = self.mistake(
+            Kind::UnknownName,
+            name.span,
+            format!("no {what} is called `{}`", name.text),
+            "unknown",
+        );
         if let (Some(&past), true) = (self.past.get(name.text.as_str()), self.frames.is_empty()) {
             return report
-                .with(past, "an index variable of this name is known only in the parentheses after it")
+                .with(
+                    past,
+                    "an index variable of this name is known only in the parentheses after it",
+                )
                 .help("move the use inside, or give the reduction an equation of its own");
         }
         match self.nearest_name(&name.text) {
@@ -144,7 +177,8 @@ impl<'a> Checker<'a> {
     /// Looks in the order of declaration, so that the answer is always the same.
     fn nearest_name(&self, name: &str) -> Option<String> {
         if let Some(frame) = self.frames.last() {
-            return nearest(name, frame.callee.tree.params.iter().map(|p| p.text.as_str())).map(str::to_owned);
+            return nearest(name, frame.callee.tree.params.iter().map(|p| p.text.as_str()))
+                .map(str::to_owned);
         }
         let sizes = self.kernel.sizes.iter().map(|(_, size)| size.name.as_str());
         let tensors = self.kernel.tensors.iter().map(|(_, tensor)| tensor.name.as_str());
@@ -159,6 +193,8 @@ fn candidates(what: &str) -> &'static str {
         "size" => "sizes are listed after the kernel's name: `kernel name[M, N]`",
         "input" => "inputs are listed in the parentheses after the sizes",
         "tensor" => "a tensor is an input, or has an equation in this kernel",
-        _ => "index variables are bound on the left of the equation, as in `y[i] = ..`, or by a reduction, as in `sum[i](..)`",
+        _ => {
+            "index variables are bound on the left of the equation, as in `y[i] = ..`, or by a reduction, as in `sum[i](..)`"
+        }
     }
 }

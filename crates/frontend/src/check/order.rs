@@ -21,7 +21,8 @@ pub(super) fn order(needs: &[Vec<usize>]) -> Order {
         list.iter().for_each(|&need| needed_by[need].push(at));
     }
     let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
-    let mut ready: BinaryHeap<_> = (0..needs.len()).filter(|&at| waiting[at] == 0).map(Reverse).collect();
+    let mut ready: BinaryHeap<_> =
+        (0..needs.len()).filter(|&at| waiting[at] == 0).map(Reverse).collect();
     let mut order = Vec::with_capacity(needs.len());
     while let Some(Reverse(at)) = ready.pop() {
         order.push(at);

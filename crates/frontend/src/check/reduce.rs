@@ -24,13 +24,20 @@ impl Checker<'_> {
         if class == Class::Bool {
             let quote = self.quote(body.span);
             let report = self
-                .mistake(Kind::TypeMismatch, body.span, "a reduction is of numbers, not of bools", "this is a bool")
+                .mistake(
+                    Kind::TypeMismatch,
+                    body.span,
+                    "a reduction is of numbers, not of bools",
+                    "this is a bool",
+                )
                 .help(format!("to count, write `if {quote} then 1 else 0`"));
             self.report(report);
             return self.push(Value::Unknown, span);
         }
         let body = self.with_class(body, class);
-        let expr = vars.zip(body).map(|(vars, body)| self.add(ExprKind::Reduce(reduction, vars, body), class.scalar(), span));
+        let expr = vars.zip(body).map(|(vars, body)| {
+            self.add(ExprKind::Reduce(reduction, vars, body), class.scalar(), span)
+        });
         self.push_expr(expr, span);
     }
 
@@ -41,7 +48,12 @@ impl Checker<'_> {
         let key_class = self.class(key.value).unwrap_or(Class::Integer);
         if key.value != Value::Unknown && key_class == Class::Bool {
             let report = self
-                .mistake(Kind::TypeMismatch, key.span, "a key is a number, not a bool", "this is a bool")
+                .mistake(
+                    Kind::TypeMismatch,
+                    key.span,
+                    "a key is a number, not a bool",
+                    "this is a bool",
+                )
                 .help(format!("write `if {} then 1 else 0`", self.quote(key.span)));
             self.report(report);
             return self.push(Value::Unknown, span);
@@ -55,13 +67,23 @@ impl Checker<'_> {
             None => Some((self.kernel.ints.constant(0), None)),
         };
         let expr = match (vars.as_deref(), key, place) {
-            (Some(&[var]), Some(key), Some((place, at))) => Some(self.rank(var, descending, key, place, at, span)),
+            (Some(&[var]), Some(key), Some((place, at))) => {
+                Some(self.rank(var, descending, key, place, at, span))
+            }
             _ => None,
         };
         self.push_expr(expr, span);
     }
 
-    fn rank(&mut self, var: Id<Var>, descending: bool, key: Id<Expr>, place: IntId, at: Option<Span>, span: Span) -> Id<Expr> {
+    fn rank(
+        &mut self,
+        var: Id<Var>,
+        descending: bool,
+        key: Id<Expr>,
+        place: IntId,
+        at: Option<Span>,
+        span: Span,
+    ) -> Id<Expr> {
         let range = self.kernel.vars[var].range;
         match at {
             Some(at) => self.check_place(place, range, at),
@@ -75,7 +97,7 @@ impl Checker<'_> {
         if self.is_within(place, range) {
             return;
         }
-        let (shown, size) = (self.show(place), self.show(range));
+        let (shown, size) = (self.index_text(place, span), self.show(range));
         let zero = self.kernel.ints.constant(0);
         let below = !self.facts.at_most(&mut self.kernel.ints, zero, place);
         let goal = if below { (zero, place) } else { (place, range) };
@@ -85,7 +107,7 @@ impl Checker<'_> {
             format!("place `{shown}` of this order may not exist"),
             format!("there are {size} values in order"),
         );
-        let report = self.help_for_range(report, goal, (place, range));
+        let report = self.help_for_range(report, goal, (place, range), &shown);
         self.report(report);
     }
 
@@ -98,7 +120,12 @@ impl Checker<'_> {
         let one = self.kernel.ints.constant(1);
         let (x, y) = self.facts.missing(&mut self.kernel.ints, one, range).unwrap_or((one, range));
         let report = self
-            .mistake(Kind::MayBeEmpty, span, format!("`{what}` needs at least one value, and {shown} may be 0"), format!("of {shown} values"))
+            .mistake(
+                Kind::MayBeEmpty,
+                span,
+                format!("`{what}` needs at least one value, and {shown} may be 0"),
+                format!("of {shown} values"),
+            )
             .help(format!("if there always is one, say so: `where {}`", self.at_most_text(x, y)));
         self.report(report);
     }

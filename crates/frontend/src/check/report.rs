@@ -33,14 +33,20 @@ impl Checker<'_> {
             None => Diagnostic::new(kind, span, message).here(here),
             Some(frame) => {
                 let name = &frame.callee.tree.name.text;
-                let report = Diagnostic::new(kind, self.place(span), message).here(format!("in this call of `{name}`"));
+                let report = Diagnostic::new(kind, self.place(span), message)
+                    .here(format!("in this call of `{name}`"));
                 self.also(report, span, here)
             }
         }
     }
 
     /// Adds a place of the current tree to a report.
-    pub(super) fn also(&self, report: Diagnostic, span: Span, text: impl Into<String>) -> Diagnostic {
+    pub(super) fn also(
+        &self,
+        report: Diagnostic,
+        span: Span,
+        text: impl Into<String>,
+    ) -> Diagnostic {
         match self.frames.last() {
             Some(frame) if !frame.callee.own => report,
             Some(_) | None => report.with(span, text),
@@ -56,6 +62,22 @@ impl Checker<'_> {
     pub(super) fn quote(&self, span: Span) -> String {
         let shown = self.frames.last().is_none_or(|frame| frame.callee.own);
         let text = self.source.text.get(span.range()).filter(|_| shown).unwrap_or("..");
+        let text = without_parentheses(text);
         if text.len() > LONGEST_QUOTE || text.contains('\n') { "..".into() } else { text.into() }
     }
+}
+
+/// `x` for `(x)`: a place may hold the parentheses around an expression.
+fn without_parentheses(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) else {
+        return text;
+    };
+    let mut depth = 0i32;
+    for c in inner.chars() {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        if depth < 0 {
+            return text;
+        }
+    }
+    inner.trim()
 }

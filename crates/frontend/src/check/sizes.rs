@@ -32,10 +32,19 @@ impl Checker<'_> {
         let zero = self.kernel.ints.constant(0);
         let span = self.tree_of(root).span;
         let shown = self.show(size);
-        let report = self.mistake(Kind::SizeOutOfRange, span, format!("the size `{shown}` may be negative"), "");
+        let report = self.mistake(
+            Kind::SizeOutOfRange,
+            span,
+            format!("the size `{shown}` may be negative"),
+            "",
+        );
         let report = match self.facts.missing(&mut self.kernel.ints, zero, size) {
-            Some((x, y)) => report.help(format!("say what keeps it from that: `where {}`", self.at_most_text(x, y))),
-            None => report.help(format!("say what keeps it from that: `where {}`", self.at_most_text(zero, size))),
+            Some((x, y)) => report
+                .help(format!("say what keeps it from that: `where {}`", self.at_most_text(x, y))),
+            None => report.help(format!(
+                "say what keeps it from that: `where {}`",
+                self.at_most_text(zero, size)
+            )),
         };
         self.report(report);
         None
@@ -91,7 +100,13 @@ impl Checker<'_> {
         self.exact(difference, span)
     }
 
-    fn size_of_two(&mut self, kind: &ExprKind, a: IntId, b: IntId, id: Id<ast::Expr>) -> Option<IntId> {
+    fn size_of_two(
+        &mut self,
+        kind: &ExprKind,
+        a: IntId,
+        b: IntId,
+        id: Id<ast::Expr>,
+    ) -> Option<IntId> {
         let ExprKind::Arithmetic(operator, _, below) = kind else {
             return self.rounded_up(kind, a, b, id);
         };
@@ -114,7 +129,13 @@ impl Checker<'_> {
         self.exact(result, span)
     }
 
-    fn rounded_up(&mut self, kind: &ExprKind, a: IntId, b: IntId, id: Id<ast::Expr>) -> Option<IntId> {
+    fn rounded_up(
+        &mut self,
+        kind: &ExprKind,
+        a: IntId,
+        b: IntId,
+        id: Id<ast::Expr>,
+    ) -> Option<IntId> {
         let ExprKind::Ceil(_, below) = kind else { return None };
         self.check_positive(b, self.tree_of(*below).span).then_some(())?;
         let result = self.kernel.ints.ceil_div(a, b);
@@ -131,14 +152,17 @@ impl Checker<'_> {
             Some(0) => "division by zero".to_owned(),
             Some(_) | None => format!("the divisor `{shown}` is not proved positive"),
         };
-        let mut report = self.mistake(Kind::DivisorNotPositive, span, message, "must be at least 1");
+        let mut report =
+            self.mistake(Kind::DivisorNotPositive, span, message, "must be at least 1");
         let one = self.kernel.ints.constant(1);
         if let Some((x, y)) = self.facts.missing(&mut self.kernel.ints, one, divisor) {
             report = report.help(format!("if it is, say so: `where {}`", self.at_most_text(x, y)));
         } else if self.kernel.ints.as_constant(divisor).is_some() {
             report = report.help("divide by a positive integer");
         } else {
-            report = report.help(format!("make sure of it: `if 1 <= {shown} then .. else ..`, or divide by a size"));
+            report = report.help(format!(
+                "make sure of it: `if 1 <= {shown} then .. else ..`, or divide by a size"
+            ));
         }
         self.report(report);
         false
@@ -165,14 +189,23 @@ impl Checker<'_> {
     /// An integer, printed so that it can be divided.
     pub(super) fn grouped(&self, int: IntId) -> String {
         let shown = self.show(int);
-        if shown.chars().all(|c| c.is_alphanumeric() || c == '_') { shown } else { format!("({shown})") }
+        if shown.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            shown
+        } else {
+            format!("({shown})")
+        }
     }
 
     /// The result of arithmetic; one that is too large to handle is reported.
     pub(super) fn exact(&mut self, result: Result<IntId, TooComplex>, span: Span) -> Option<IntId> {
         if result.is_err() {
             let report = self
-                .mistake(Kind::TooLarge, span, "this integer expression is too large to reason about", "")
+                .mistake(
+                    Kind::TooLarge,
+                    span,
+                    "this integer expression is too large to reason about",
+                    "",
+                )
                 .help("split it, or convert a part with `idx<N>(..)`");
             self.report(report);
         }

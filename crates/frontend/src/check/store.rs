@@ -20,7 +20,12 @@ impl Checker<'_> {
     }
 
     /// The value of an output of a declared type.
-    pub(super) fn store(&mut self, operand: Operand, to: Scalar, declared: Span) -> Option<Id<Expr>> {
+    pub(super) fn store(
+        &mut self,
+        operand: Operand,
+        to: Scalar,
+        declared: Span,
+    ) -> Option<Id<Expr>> {
         if operand.value == Value::Unknown {
             return None;
         }
@@ -53,17 +58,34 @@ impl Checker<'_> {
         self.report(report);
     }
 
-    fn report_literal(&mut self, operand: Operand, value: i64, to: Scalar, declared: Span) -> Option<Id<Expr>> {
+    fn report_literal(
+        &mut self,
+        operand: Operand,
+        value: i64,
+        to: Scalar,
+        declared: Span,
+    ) -> Option<Id<Expr>> {
         let shown = self.show_type(to);
         let report = self
-            .mistake(Kind::BadNumber, operand.span, format!("{value} does not fit {shown}"), "too large or too small")
+            .mistake(
+                Kind::BadNumber,
+                operand.span,
+                format!("{value} does not fit {shown}"),
+                "too large or too small",
+            )
             .with(declared, format!("this is {shown}"))
             .help("store another number, or in a wider type");
         self.report(report);
         None
     }
 
-    fn store_index(&mut self, id: Id<Expr>, n: IntId, span: Span, declared: Span) -> Option<Id<Expr>> {
+    fn store_index(
+        &mut self,
+        id: Id<Expr>,
+        n: IntId,
+        span: Span,
+        declared: Span,
+    ) -> Option<Id<Expr>> {
         let int = self.as_index(id);
         if self.is_within(int, n) {
             return Some(id);
@@ -71,7 +93,12 @@ impl Checker<'_> {
         let size = self.show(n);
         let quote = self.quote(span);
         let report = self
-            .mistake(Kind::NotProvedIndex, span, format!("this integer is not proved to be in 0 .. {size} - 1"), format!("stored as `idx<{size}>`"))
+            .mistake(
+                Kind::NotProvedIndex,
+                span,
+                format!("this integer is not proved to be in 0 .. {size} - 1"),
+                format!("stored as `idx<{size}>`"),
+            )
             .with(declared, "declared here")
             .help(format!("clamp it into range: `idx<{size}>({quote})`"));
         self.report(report);
@@ -96,6 +123,11 @@ fn widens(from: Scalar, to: Scalar) -> bool {
         Scalar::F32 => from.is_float(),
         Scalar::Bf16 | Scalar::F16 => fp8,
         Scalar::I32 => from.is_integer(),
-        Scalar::F8E4M3 | Scalar::F8E5M2 | Scalar::I8 | Scalar::U8 | Scalar::Bool | Scalar::Idx(_) => false,
+        Scalar::F8E4M3
+        | Scalar::F8E5M2
+        | Scalar::I8
+        | Scalar::U8
+        | Scalar::Bool
+        | Scalar::Idx(_) => false,
     }
 }

@@ -16,12 +16,14 @@ pub(super) fn check(file: &File, kernels: &[Kernel], reports: &mut Reports) -> V
             trees.entry(&kernel.name.text).or_insert(kernel);
         }
     }
-    let places: HashMap<&str, usize> = kernels.iter().enumerate().rev().map(|(at, kernel)| (kernel.name.as_str(), at)).collect();
+    let places: HashMap<&str, usize> =
+        kernels.iter().enumerate().rev().map(|(at, kernel)| (kernel.name.as_str(), at)).collect();
     let mut blocks = HashMap::new();
     let mut tilings = Vec::new();
     for item in &file.items {
         let Item::Tiling(tiling) = item else { continue };
-        let before = blocks.insert((tiling.kernel.text.as_str(), tiling.chip.text.as_str()), tiling.kernel.span);
+        let before = blocks
+            .insert((tiling.kernel.text.as_str(), tiling.chip.text.as_str()), tiling.kernel.span);
         if let Some(before) = before {
             reports.push(second_block(tiling, before));
         }
@@ -38,7 +40,8 @@ pub(super) fn check(file: &File, kernels: &[Kernel], reports: &mut Reports) -> V
 }
 
 fn second_block(tiling: &ast::Tiling, before: Span) -> Diagnostic {
-    let message = format!("there are two tile blocks for `{}` on `{}`", tiling.kernel.text, tiling.chip.text);
+    let message =
+        format!("there are two tile blocks for `{}` on `{}`", tiling.kernel.text, tiling.chip.text);
     Diagnostic::new(Kind::DuplicateSetting, tiling.kernel.span, message)
         .here("the second one")
         .with(before, "the first one")
@@ -64,7 +67,8 @@ fn resolve(
     kernel: Option<(usize, &Kernel)>,
     reports: &mut Reports,
 ) -> Option<Tiling> {
-    let equations: HashSet<&str> = tree.equations.iter().map(|equation| equation.name.text.as_str()).collect();
+    let equations: HashSet<&str> =
+        tree.equations.iter().map(|equation| equation.name.text.as_str()).collect();
     let mut given = HashMap::new();
     let mut sound = true;
     for entry in &tiling.entries {
@@ -75,14 +79,16 @@ fn resolve(
             reports.push(unknown_region(entry, tree));
         }
         for setting in &entry.settings {
-            if let Some(before) = given.insert((key, setting.name.text.as_str()), setting.name.span) {
+            if let Some(before) = given.insert((key, setting.name.text.as_str()), setting.name.span)
+            {
                 sound = false;
                 reports.push(second_setting(&setting.name, before));
             }
         }
     }
     let (at, kernel) = kernel.filter(|_| sound)?;
-    let ids: HashMap<&str, _> = kernel.tensors.iter().map(|(id, tensor)| (tensor.name.as_str(), id)).collect();
+    let ids: HashMap<&str, _> =
+        kernel.tensors.iter().map(|(id, tensor)| (tensor.name.as_str(), id)).collect();
     let entry = |entry: &Entry| TilingEntry {
         // An equation of the kernel's name comes first.
         region: ids.get(entry.key.text.as_str()).copied(),
@@ -103,20 +109,34 @@ fn setting(setting: &ast::Setting) -> tensor::Setting {
         SettingValue::Integer(value) => tensor::SettingValue::Integer(*value),
         SettingValue::Word(word) => tensor::SettingValue::Word(word.clone()),
     };
-    tensor::Setting { name: setting.name.text.clone(), value, span: setting.name.span.to(setting.span) }
+    tensor::Setting {
+        name: setting.name.text.clone(),
+        value,
+        span: setting.name.span.to(setting.span),
+    }
 }
 
 fn unknown_region(entry: &Entry, tree: &ast::Kernel) -> Diagnostic {
     let key = &entry.key;
     let kernel = &tree.name.text;
     if let Some(input) = tree.inputs.iter().find(|input| input.name.text == key.text) {
-        return Diagnostic::new(Kind::UnknownRegion, key.span, format!("`{}` is an input of `{kernel}`, and nothing computes it", key.text))
-            .here("settings are for equations")
-            .with(input.span, "declared here")
-            .help(format!("name the equation that reads it, or `{kernel}` for the whole kernel"));
+        return Diagnostic::new(
+            Kind::UnknownRegion,
+            key.span,
+            format!("`{}` is an input of `{kernel}`, and nothing computes it", key.text),
+        )
+        .here("settings are for equations")
+        .with(input.span, "declared here")
+        .help(format!("name the equation that reads it, or `{kernel}` for the whole kernel"));
     }
-    let names = tree.equations.iter().map(|equation| equation.name.text.as_str()).chain([kernel.as_str()]);
-    let report = Diagnostic::new(Kind::UnknownRegion, key.span, format!("the kernel `{kernel}` has no equation `{}`", key.text)).here("unknown");
+    let names =
+        tree.equations.iter().map(|equation| equation.name.text.as_str()).chain([kernel.as_str()]);
+    let report = Diagnostic::new(
+        Kind::UnknownRegion,
+        key.span,
+        format!("the kernel `{kernel}` has no equation `{}`", key.text),
+    )
+    .here("unknown");
     match nearest(&key.text, names) {
         Some(near) => report.help(format!("did you mean `{near}`?")),
         None => report.help(format!("name an equation, or `{kernel}` for the whole kernel")),
@@ -124,8 +144,12 @@ fn unknown_region(entry: &Entry, tree: &ast::Kernel) -> Diagnostic {
 }
 
 fn second_setting(name: &ast::Name, before: Span) -> Diagnostic {
-    Diagnostic::new(Kind::DuplicateSetting, name.span, format!("the setting `{}` is given twice", name.text))
-        .here("given again here")
-        .with(before, "given here first")
-        .help("leave one of them out")
+    Diagnostic::new(
+        Kind::DuplicateSetting,
+        name.span,
+        format!("the setting `{}` is given twice", name.text),
+    )
+    .here("given again here")
+    .with(before, "given here first")
+    .help("leave one of them out")
 }

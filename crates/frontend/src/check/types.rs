@@ -5,6 +5,7 @@
 
 use super::expression::Operand;
 use super::kernel::Checker;
+use std::collections::BTreeMap;
 use tilec_ir::tensor::{Expr, ExprKind};
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Scalar, Span};
 
@@ -17,6 +18,8 @@ pub(super) enum Value {
     Integer(i64),
     /// A float literal.
     Fraction(f32),
+    /// An `if` whose branches are integer literals: it takes a class as they do.
+    Choice(Id<Expr>),
     /// An expression of the IR.
     Typed(Id<Expr>),
 }
@@ -35,7 +38,9 @@ impl Class {
         match ty {
             Scalar::Bool => Self::Bool,
             Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Idx(_) => Self::Integer,
-            Scalar::F32 | Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => Self::Float,
+            Scalar::F32 | Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => {
+                Self::Float
+            }
         }
     }
 
@@ -62,7 +67,7 @@ impl Checker<'_> {
     /// The class of a value; `None` for what is unknown or takes any number's.
     pub(super) fn class(&self, value: Value) -> Option<Class> {
         match value {
-            Value::Unknown | Value::Integer(_) => None,
+            Value::Unknown | Value::Integer(_) | Value::Choice(_) => None,
             Value::Fraction(_) => Some(Class::Float),
             Value::Typed(id) => Some(Class::of(self.kernel.exprs[id].ty)),
         }
@@ -94,11 +99,16 @@ impl Checker<'_> {
             }
         }
         let message = format!("{} and {} do not mix", x.name(), y.name());
-        let report = self.mistake(Kind::TypeMismatch, b.span, message, format!("this is {}", y.name()));
+        let report =
+            self.mistake(Kind::TypeMismatch, b.span, message, format!("this is {}", y.name()));
         let report = self.also(report, a.span, format!("this is {}", x.name()));
         let help = match (x, y) {
-            (Class::Bool, _) => format!("write `if {} then 1 else 0` to count with a test", self.quote(a.span)),
-            (_, Class::Bool) => format!("write `if {} then 1 else 0` to count with a test", self.quote(b.span)),
+            (Class::Bool, _) => {
+                format!("write `if {} then 1 else 0` to count with a test", self.quote(a.span))
+            }
+            (_, Class::Bool) => {
+                format!("write `if {} then 1 else 0` to count with a test", self.quote(b.span))
+            }
             (Class::Integer, _) => format!("convert the integer: `f32({})`", self.quote(a.span)),
             (Class::Float, _) => format!("convert the integer: `f32({})`", self.quote(b.span)),
         };
@@ -109,10 +119,18 @@ impl Checker<'_> {
     fn report_fraction(&mut self, literal: Operand, other: Option<Operand>) {
         let shown = self.quote(literal.span);
         let message = format!("`{shown}` is not an integer");
-        let mut report = self.mistake(Kind::FractionForInteger, literal.span, message, "an integer is needed here");
+        let mut report = self.mistake(
+            Kind::FractionForInteger,
+            literal.span,
+            message,
+            "an integer is needed here",
+        );
         report = match other {
             Some(other) => {
-                let converted = format!("write an integer, or convert the other side: `f32({})`", self.quote(other.span));
+                let converted = format!(
+                    "write an integer, or convert the other side: `f32({})`",
+                    self.quote(other.span)
+                );
                 self.also(report, other.span, "because this is an i32").help(converted)
             }
             None => report.help("write an integer, or convert: `i32(..)` truncates toward zero"),
@@ -129,11 +147,13 @@ impl Checker<'_> {
             (Value::Integer(value), Class::Float) => Some(self.float(value as f32, operand.span)),
             (Value::Fraction(value), Class::Float) => Some(self.float(value, operand.span)),
             (Value::Integer(value), Class::Integer) => self.literal(value, operand.span),
+            (Value::Choice(id), Class::Integer) => Some(id),
+            (Value::Choice(id), Class::Float) => Some(self.float_choice(id)),
             (Value::Fraction(_), Class::Integer) => {
                 self.report_fraction(operand, None);
                 None
             }
-            (Value::Integer(_) | Value::Fraction(_) | Value::Typed(_), _) => {
+            (Value::Integer(_) | Value::Fraction(_) | Value::Choice(_) | Value::Typed(_), _) => {
                 self.report_class(operand, class);
                 None
             }
@@ -143,7 +163,12 @@ impl Checker<'_> {
     fn report_class(&mut self, operand: Operand, class: Class) {
         let found = self.class(operand.value).unwrap_or(Class::Integer);
         let message = format!("expected {}, found {}", class.name(), found.name());
-        let report = self.mistake(Kind::TypeMismatch, operand.span, message, format!("this is {}", found.name()));
+        let report = self.mistake(
+            Kind::TypeMismatch,
+            operand.span,
+            message,
+            format!("this is {}", found.name()),
+        );
         let quote = self.quote(operand.span);
         let help = match (class, found) {
             (Class::Float, Class::Bool) => format!("write `if {quote} then 1.0 else 0.0`"),
@@ -160,7 +185,7 @@ impl Checker<'_> {
         match operand.value {
             Value::Unknown => return None,
             Value::Typed(id) if self.kernel.exprs[id].ty == Scalar::Bool => return Some(id),
-            Value::Typed(_) | Value::Integer(_) | Value::Fraction(_) => {}
+            Value::Typed(_) | Value::Integer(_) | Value::Fraction(_) | Value::Choice(_) => {}
         }
         let found = self.class(operand.value).unwrap_or(Class::Integer);
         let message = format!("expected a test, found {}", found.name());
@@ -169,6 +194,33 @@ impl Checker<'_> {
             .help(format!("write a comparison, such as `{} != 0`", self.quote(operand.span)));
         self.report(report);
         None
+    }
+
+    /// A choice of integer literals as one of floats.
+    #[expect(clippy::cast_precision_loss, reason = "a literal rounds to the nearest f32")]
+    fn float_choice(&mut self, choice: Id<Expr>) -> Id<Expr> {
+        let mut parts = BTreeMap::new();
+        let mut open = vec![choice];
+        while let Some(id) = open.pop() {
+            if let ExprKind::Select(_, a, b) = self.kernel.exprs[id].kind {
+                open.extend([a, b]);
+            }
+            parts.insert(id, id);
+        }
+        // Branches come before the choice between them.
+        for id in parts.keys().copied().collect::<Vec<_>>() {
+            let kind = match &self.kernel.exprs[id].kind {
+                ExprKind::Select(test, a, b) => ExprKind::Select(*test, parts[a], parts[b]),
+                ExprKind::Int(int) => {
+                    ExprKind::Float(self.kernel.ints.as_constant(*int).unwrap_or(0) as f32)
+                }
+                other => other.clone(),
+            };
+            let span = self.kernel.exprs[id].span;
+            let float = self.kernel.exprs.push(Expr { kind, ty: Scalar::F32, span });
+            parts.insert(id, float);
+        }
+        parts[&choice]
     }
 
     /// A float literal.

@@ -114,7 +114,11 @@ impl<'a> Checker<'a> {
         let message = match ring {
             [_] => format!("the equation of `{}` needs its own result", first.text),
             _ => {
-                let mut names: Vec<_> = ring.iter().take(SHOWN_OF_RING).map(|&at| format!("`{}`", name(at).text)).collect();
+                let mut names: Vec<_> = ring
+                    .iter()
+                    .take(SHOWN_OF_RING)
+                    .map(|&at| format!("`{}`", name(at).text))
+                    .collect();
                 if ring.len() > SHOWN_OF_RING {
                     names.push(format!("and {} more", ring.len() - SHOWN_OF_RING));
                 }
@@ -137,12 +141,17 @@ impl<'a> Checker<'a> {
         let count = self.kernel.tensors.len();
         let mut read = vec![false; count];
         dependencies.reads.iter().flatten().for_each(|(id, _)| read[id.index()] = true);
-        let inputs: Vec<_> = self.kernel.tensors_of(Role::Input).filter(|id| !read[id.index()]).collect();
+        let inputs: Vec<_> =
+            self.kernel.tensors_of(Role::Input).filter(|id| !read[id.index()]).collect();
         for id in inputs {
             let tensor = &self.kernel.tensors[id];
-            let report = Diagnostic::new(Kind::UnusedInput, tensor.span, format!("nothing reads the input `{}`", tensor.name))
-                .here("declared here")
-                .help("leave it out, or read it in an equation");
+            let report = Diagnostic::new(
+                Kind::UnusedInput,
+                tensor.span,
+                format!("nothing reads the input `{}`", tensor.name),
+            )
+            .here("declared here")
+            .help("leave it out, or read it in an equation");
             self.report(report);
         }
         let mut needed = vec![false; count];
@@ -165,7 +174,9 @@ impl<'a> Checker<'a> {
     /// Reports size parameters that no parameter mentions and that have no default.
     pub(super) fn check_sizes_are_told(&mut self) {
         let mut told = vec![false; self.kernel.sizes.len()];
-        for (_, tensor) in self.kernel.tensors.iter().filter(|(_, tensor)| tensor.role != Role::Local) {
+        for (_, tensor) in
+            self.kernel.tensors.iter().filter(|(_, tensor)| tensor.role != Role::Local)
+        {
             let element = if let Scalar::Idx(n) = tensor.element { Some(n) } else { None };
             for &int in tensor.shape.iter().chain(&element) {
                 self.kernel.ints.visit_atoms(int, &mut |_, atom| {
@@ -175,7 +186,11 @@ impl<'a> Checker<'a> {
                 });
             }
         }
-        let all_known = self.kernel.tensors.iter().all(|(id, t)| t.role == Role::Local || self.known[id.index()]);
+        let all_known = self
+            .kernel
+            .tensors
+            .iter()
+            .all(|(id, t)| t.role == Role::Local || self.known[id.index()]);
         let untold = self.kernel.sizes.iter().filter(|(id, size)| {
             let defined = matches!(self.names.get(size.name.as_str()), Some(Named::Size(first)) if first == id);
             defined && !told[id.index()] && size.default.is_none()
@@ -188,9 +203,13 @@ impl<'a> Checker<'a> {
 }
 
 fn untold_size(name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Kind::UninferableSize, span, format!("no input or output tells the size `{name}`, and it has no default"))
-        .here("only equations use it")
-        .help(format!("give it a default, such as `{name} = 8`"))
+    Diagnostic::new(
+        Kind::UninferableSize,
+        span,
+        format!("no input or output tells the size `{name}`, and it has no default"),
+    )
+    .here("only equations use it")
+    .help(format!("give it a default, such as `{name} = 8`"))
 }
 
 /// The left-hand side of an equation.

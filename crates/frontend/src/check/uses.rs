@@ -73,10 +73,15 @@ impl<'a> Checker<'a> {
         if self.kernel.tensors[id].role == Role::Local {
             return;
         }
-        let shape = self.kernel_shape(&equation.name.text).filter(|shape| shape.len() == equation.binders.len());
+        let shape = self
+            .kernel_shape(&equation.name.text)
+            .filter(|shape| shape.len() == equation.binders.len());
         for (at, binder) in equation.binders.iter().enumerate() {
             let dimension = shape.map(|shape| shape[at]);
-            uses.by_binder.entry((None, at)).or_default().push(Use { dimension, span: binder.name.span });
+            uses.by_binder
+                .entry((None, at))
+                .or_default()
+                .push(Use { dimension, span: binder.name.span });
         }
     }
 
@@ -129,7 +134,8 @@ impl<'a> Checker<'a> {
             }
             return None;
         };
-        let conflict = known.find(|&(other, _)| !self.facts.equal(&mut self.kernel.ints, first, other));
+        let conflict =
+            known.find(|&(other, _)| !self.facts.equal(&mut self.kernel.ints, first, other));
         if let Some((other, span)) = conflict {
             self.report_conflict(binder, (first, place), (other, span));
             return None;
@@ -151,7 +157,9 @@ impl<'a> Checker<'a> {
         let (a, b) = (self.show(first.0), self.show(other.0));
         let ints = &self.kernel.ints;
         let help = match (ints.as_constant(first.0), ints.as_constant(other.0)) {
-            (Some(_), Some(_)) => format!("give it the range that is meant: `{name} < {a}` or `{name} < {b}`"),
+            (Some(_), Some(_)) => {
+                format!("give it the range that is meant: `{name} < {a}` or `{name} < {b}`")
+            }
             _ => format!("if they are equal, say so: `where {b} == {a}`"),
         };
         let message = format!("index `{name}` ranges over two different sizes");
