@@ -33,10 +33,10 @@ pub fn uncertain_picks(kernel: &Kernel, launch: &Launch) -> Vec<Id<Tensor>> {
 /// The variable and the key of the order that an equation picks from, if its
 /// value is such a pick.
 fn order_of(kernel: &Kernel, equation: &Equation) -> Option<(Id<Var>, Id<Expr>)> {
-    match kernel.exprs[order_node(kernel, equation)?].kind {
-        ExprKind::Rank { var, key, .. } => Some((var, key)),
-        _ => None,
-    }
+    let ExprKind::Rank { var, key, .. } = kernel.exprs[order_node(kernel, equation)?].kind else {
+        return None;
+    };
+    Some((var, key))
 }
 
 fn order_node(kernel: &Kernel, equation: &Equation) -> Option<Id<Expr>> {
@@ -209,7 +209,7 @@ fn place_dimension(kernel: &Kernel, equation: &Equation) -> Option<usize> {
 fn has_duplicates(picks: &Array, place: usize) -> bool {
     let places = picks.shape[place];
     let stride: usize = picks.shape[place + 1..].iter().product();
-    let contexts = (0..picks.len()).filter(|at| at / stride % places == 0);
+    let contexts = (0..picks.len()).filter(|at| (at / stride).is_multiple_of(places));
     contexts.into_iter().any(|start| {
         let mut row: Vec<_> = (0..places).map(|p| picks.get_i32(start + p * stride)).collect();
         row.sort_unstable();

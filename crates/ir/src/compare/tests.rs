@@ -143,7 +143,7 @@ fn router() -> (Build, Launch, Vec<Array>) {
     // Experts 2 i and 2 i + 1 nearly tie: their weights differ by one unit.
     let nearly = |at: usize| {
         let w = noise(at / 64 * 32 + at % 32);
-        if at / 32 % 2 == 1 && at % 32 == 0 { w.next_up() } else { w }
+        if at / 32 % 2 == 1 && at.is_multiple_of(32) { w.next_up() } else { w }
     };
     let inputs = vec![
         array(Element::F32, &[8, 32], |at| noise(at + 9999)),
@@ -159,7 +159,7 @@ fn picks_are_compared_by_their_keys() {
     let outputs = interpret(&b.0, &launch, &inputs, &|_| ()).unwrap();
     let pick = |at: usize| outputs[0].get_i32(at);
     // Each case: picks that are changed, and how many verdicts of two hold.
-    let cases: [(&str, Vec<(usize, i32)>, bool); 6] = [
+    let cases = [
         ("the same", vec![], true),
         ("near-ties swapped", vec![(0, pick(0) ^ 1), (1, pick(1) ^ 1)], true),
         ("another expert", vec![(5, (pick(5) + 7) % 16)], false),

@@ -198,9 +198,10 @@ impl Lowering<'_> {
             let mut factors = Vec::new();
             for &atom in &term.factors {
                 let node = self.atom(atom);
-                match self.nodes[node].op {
-                    Op::Int(value) => coefficient = coefficient.wrapping_mul(value),
-                    _ => factors.push(node),
+                if let Op::Int(value) = self.nodes[node].op {
+                    coefficient = coefficient.wrapping_mul(value);
+                } else {
+                    factors.push(node);
                 }
             }
             factors.sort_unstable();

@@ -31,10 +31,14 @@ impl<'a, 'm> Machine<'a, 'm> {
         arrays: &'a [Option<&'a Array>],
         meter: &'a mut Meter<'m>,
     ) -> Self {
-        let values = graph.nodes.iter().map(|(_, node)| match node.op {
-            Op::Float(x) => Column::Float(vec![x]),
-            Op::Int(x) => Column::Int(vec![x]),
-            _ => Column::new(node.class),
+        let values = graph.nodes.iter().map(|(_, node)| {
+            if let Op::Float(x) = node.op {
+                Column::Float(vec![x])
+            } else if let Op::Int(x) = node.op {
+                Column::Int(vec![x])
+            } else {
+                Column::new(node.class)
+            }
         });
         let memos = graph.nodes.iter().map(|(_, node)| Memo::new(node.class));
         let (values, memos) = (values.collect(), memos.collect());

@@ -127,7 +127,8 @@ fn orders_of_keys() {
     ];
     for (order, ty, x, expected) in cases {
         for kept in [10, 4, 1] {
-            let actual = order_of(order, ty, false).run(&[1, 10, kept as i64], &[x.clone()]);
+            let actual =
+                order_of(order, ty, false).run(&[1, 10, kept as i64], std::slice::from_ref(x));
             check(
                 "order",
                 &actual,
@@ -147,9 +148,9 @@ fn orders_are_shared_between_places() {
         for row in 0..m {
             let mut sorted: Vec<_> = (0..n).collect();
             sorted.sort_by(|&a, &b| x.get_f32(row * n + b).total_cmp(&x.get_f32(row * n + a)));
-            for place in 0..s {
+            for (place, &index) in sorted.iter().enumerate().take(s) {
                 let at = if places_first { place * m + row } else { row * s + place };
-                assert_eq!(actual[at], sorted[place] as f32, "{row} {place}");
+                assert_eq!(actual[at], index as f32, "{row} {place}");
             }
         }
     }
@@ -198,7 +199,7 @@ fn only_the_taken_branch_is_read() {
             }
         };
         let expected: Vec<_> = (0..n).map(y).collect();
-        check("branches", &b.run(&[n as i64], &[x.clone()]), &expected);
+        check("branches", &b.run(&[n as i64], std::slice::from_ref(&x)), &expected);
     }
 }
 
@@ -267,7 +268,7 @@ fn both_and_either_stop_early() {
         let x = array(Element::F32, &[n], noise);
         let y = |i: usize| i >= 1 && x.get_f32(i - 1) < 0.0 || x.get_f32(i) < 0.0;
         let expected: Vec<_> = (0..n).map(|i| f32::from(u8::from(y(i)))).collect();
-        check("shortcut", &b.run(&[n as i64], &[x.clone()]), &expected);
+        check("shortcut", &b.run(&[n as i64], std::slice::from_ref(&x)), &expected);
     }
 }
 
@@ -418,12 +419,13 @@ fn random_bits() {
         crate::Format::F8E4M3.round_stochastic(x.get_f32(i), bits) + crate::philox::uniform(bits)
     };
     let expected: Vec<_> = (0..2000).map(y).collect();
-    check("random", &b.run(&[2000], &[x.clone()]), &expected);
+    check("random", &b.run(&[2000], std::slice::from_ref(&x)), &expected);
 }
 
 #[test]
 fn functions() {
-    let cases: [(Unary, fn(f64) -> f64); 10] = [
+    type Function = fn(f64) -> f64;
+    let cases: [(Unary, Function); 9] = [
         (Unary::Neg, |x| -x),
         (Unary::Abs, f64::abs),
         (Unary::Exp, f64::exp),
@@ -433,7 +435,6 @@ fn functions() {
         (Unary::Tanh, f64::tanh),
         (Unary::Erf, libm::erf),
         (Unary::Floor, f64::floor),
-        (Unary::Neg, |x| -x),
     ];
     let x = [0.0, -0.0, 1.0, -1.5, 100.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-40];
     for (op, f) in cases {

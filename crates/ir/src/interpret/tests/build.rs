@@ -82,10 +82,7 @@ impl Build {
     }
 
     pub(crate) fn unary(&mut self, op: Unary, x: E) -> E {
-        let ty = match op {
-            Unary::Uniform => Scalar::F32,
-            _ => self.0.exprs[x].ty,
-        };
+        let ty = if op == Unary::Uniform { Scalar::F32 } else { self.0.exprs[x].ty };
         self.expr(ExprKind::Unary(op, x), ty)
     }
 
@@ -98,7 +95,14 @@ impl Build {
             | Binary::Rem
             | Binary::Min
             | Binary::Max => self.0.exprs[a].ty,
-            _ => Scalar::Bool,
+            Binary::Equal
+            | Binary::NotEqual
+            | Binary::Less
+            | Binary::AtMost
+            | Binary::Greater
+            | Binary::AtLeast
+            | Binary::And
+            | Binary::Or => Scalar::Bool,
         };
         self.expr(ExprKind::Binary(op, a, b), ty)
     }
@@ -129,9 +133,9 @@ impl Build {
 
     pub(crate) fn launch(&self, sizes: &[i64]) -> Launch {
         let size = |int| {
-            let value = self.0.ints.eval(int, &mut |atom| match atom {
-                Atom::Size(size) => Some(sizes[size.index()]),
-                _ => None,
+            let value = self.0.ints.eval(int, &mut |atom| {
+                let Atom::Size(size) = atom else { return None };
+                Some(sizes[size.index()])
             });
             usize::try_from(value.unwrap()).unwrap()
         };
