@@ -176,50 +176,49 @@ impl Checker<'_> {
                 None
             }
             Class::Float => Some(self.binary(operation, x, y, Scalar::F32, span)),
-            Class::Integer => self.integer_arithmetic(operation, (x, a), (y, b), span),
+            Class::Integer => self.integer_arithmetic((operator, operation), x, (y, b.span), span),
         }
     }
 
     fn integer_arithmetic(
         &mut self,
-        operation: Binary,
-        (x, _): (Id<Expr>, Operand),
-        (y, right): (Id<Expr>, Operand),
+        (operator, operation): (Arithmetic, Binary),
+        x: Id<Expr>,
+        (y, right): (Id<Expr>, Span),
         span: Span,
     ) -> Option<Id<Expr>> {
+        let divides = matches!(operator, Arithmetic::Div | Arithmetic::Rem);
         if let (Some(p), Some(q)) = (self.as_exact(x), self.as_exact(y)) {
-            let by_negative = matches!(operation, Binary::Div | Binary::Rem)
-                && self.kernel.ints.as_constant(q).is_some_and(|q| q < 0);
+            let by_negative = divides && self.kernel.ints.as_constant(q).is_some_and(|q| q < 0);
             if !by_negative {
-                let int = self.exact_arithmetic(operation, p, q, right.span, span)?;
+                let int = self.exact_arithmetic(operator, p, (q, right), span)?;
                 return Some(self.add(ExprKind::Int(int), Scalar::I32, span));
             }
         }
-        if matches!(operation, Binary::Div | Binary::Rem) {
-            self.check_not_zero(y, right.span).then_some(())?;
+        if divides {
+            self.check_not_zero(y, right).then_some(())?;
         }
         Some(self.binary(operation, x, y, Scalar::I32, span))
     }
 
     fn exact_arithmetic(
         &mut self,
-        operation: Binary,
+        operator: Arithmetic,
         p: IntId,
-        q: IntId,
-        right: Span,
+        (q, right): (IntId, Span),
         span: Span,
     ) -> Option<IntId> {
-        let divides = matches!(operation, Binary::Div | Binary::Rem);
+        let divides = matches!(operator, Arithmetic::Div | Arithmetic::Rem);
         if divides && !self.check_positive(q, right) {
             return None;
         }
         let ints = &mut self.kernel.ints;
-        let result = match operation {
-            Binary::Add => ints.add(p, q),
-            Binary::Sub => ints.sub(p, q),
-            Binary::Mul => ints.mul(p, q),
-            Binary::Div => self.facts.div(ints, p, q),
-            _ => self.facts.rem(ints, p, q),
+        let result = match operator {
+            Arithmetic::Add => ints.add(p, q),
+            Arithmetic::Sub => ints.sub(p, q),
+            Arithmetic::Mul => ints.mul(p, q),
+            Arithmetic::Div => self.facts.div(ints, p, q),
+            Arithmetic::Rem => self.facts.rem(ints, p, q),
         };
         self.exact(result, span)
     }

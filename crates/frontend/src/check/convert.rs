@@ -54,28 +54,29 @@ impl Checker<'_> {
                 self.report(report);
                 None
             }
-            Scalar::Idx(n) => self.to_index(n, operand, span),
-            Scalar::I32 => self.to_i32(operand, span),
+            Scalar::Idx(n) => self.convert_to_index(n, operand, span),
+            Scalar::I32 => self.convert_to_i32(operand, span),
             Scalar::I8 | Scalar::U8 => {
                 let from = self.number(operand)?;
                 Some(self.convert(from, to, span))
             }
             Scalar::F32 | Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => {
-                self.to_float(to, operand, span)
+                self.convert_to_float(to, operand, span)
             }
         }
     }
 
-    fn to_float(&mut self, to: Scalar, operand: Operand, span: Span) -> Option<Id<Expr>> {
-        let from = match operand.value {
-            Value::Integer(_) | Value::Choice(_) => self.with_class(operand, Class::Float)?,
-            _ => self.number(operand)?,
+    fn convert_to_float(&mut self, to: Scalar, operand: Operand, span: Span) -> Option<Id<Expr>> {
+        let from = if let Value::Integer(_) | Value::Choice(_) = operand.value {
+            self.with_class(operand, Class::Float)?
+        } else {
+            self.number(operand)?
         };
         Some(self.convert(from, to, span))
     }
 
     /// To an i32: an integer is one already.
-    fn to_i32(&mut self, operand: Operand, span: Span) -> Option<Id<Expr>> {
+    fn convert_to_i32(&mut self, operand: Operand, span: Span) -> Option<Id<Expr>> {
         let from = self.number(operand)?;
         let narrow = matches!(self.kernel.exprs[from].ty, Scalar::I8 | Scalar::U8);
         match Class::of(self.kernel.exprs[from].ty) {
@@ -87,8 +88,8 @@ impl Checker<'_> {
     }
 
     /// To an index by clamping, unless it is one already.
-    fn to_index(&mut self, n: IntId, operand: Operand, span: Span) -> Option<Id<Expr>> {
-        let from = self.to_i32(operand, span)?;
+    fn convert_to_index(&mut self, n: IntId, operand: Operand, span: Span) -> Option<Id<Expr>> {
+        let from = self.convert_to_i32(operand, span)?;
         self.check_not_empty(n, span, "idx");
         let int = self.as_index(from);
         if self.as_exact(from).is_some() && self.is_within(int, n) {

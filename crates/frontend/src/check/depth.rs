@@ -17,10 +17,9 @@ pub(super) fn depth(file: &File, root: Id<ast::Expr>, functions: &Functions<'_>)
         let mut operands = 0;
         kind.each_operand(|_| operands += 1);
         let below = depths.drain(depths.len() - operands..).max().unwrap_or(0);
-        let own = match kind {
-            ExprKind::Call(name, _) => functions.get(&name.text).map_or(1, |callee| callee.depth),
-            _ => 1,
-        };
+        let callee =
+            if let ExprKind::Call(name, _) = kind { functions.get(&name.text) } else { None };
+        let own = callee.map_or(1, |callee| callee.depth);
         depths.push(below.saturating_add(own));
     }
     depths.pop().unwrap_or(0)

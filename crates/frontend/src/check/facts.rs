@@ -33,12 +33,11 @@ impl Checker<'_> {
         let ast::FactKind::Compare(a, _, b) = fact.kind else { return false };
         let file = self.source.file;
         let mut parts = [a, b].into_iter().flat_map(|side| operands_first(file, side));
-        parts.any(|id| match &file.exprs[id].kind {
-            ExprKind::Ceil(..) => true,
-            ExprKind::Arithmetic(operator, ..) => {
-                matches!(operator, Arithmetic::Div | Arithmetic::Rem)
-            }
-            _ => false,
+        parts.any(|id| {
+            matches!(
+                file.exprs[id].kind,
+                ExprKind::Ceil(..) | ExprKind::Arithmetic(Arithmetic::Div | Arithmetic::Rem, ..)
+            )
         })
     }
 

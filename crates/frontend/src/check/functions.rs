@@ -143,6 +143,7 @@ impl<'a> Functions<'a> {
         broken
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all else may stand in a function")]
     fn mistake_in_body(&self, callee: &Callee<'_>, expr: &ast::Expr) -> Option<Diagnostic> {
         match &expr.kind {
             ExprKind::Read(tensor, _) => {

@@ -22,6 +22,7 @@ impl Checker<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other test tells nothing")]
     fn assume(&mut self, test: Id<Expr>, holds: bool) {
         let mut open = vec![(test, holds)];
         while let Some((test, holds)) = open.pop() {
@@ -147,9 +148,10 @@ impl Checker<'_> {
             let Some(n) = self.range_of(candidate) else { continue };
             let other = if candidate == p { q } else { p };
             let zero = self.kernel.ints.constant(0);
-            let fits = match operation {
-                Binary::Min => self.facts.at_most(&mut self.kernel.ints, zero, other),
-                _ => self.facts.less(&mut self.kernel.ints, other, n),
+            let fits = if operation == Binary::Min {
+                self.facts.at_most(&mut self.kernel.ints, zero, other)
+            } else {
+                self.facts.less(&mut self.kernel.ints, other, n)
             };
             if fits {
                 return Scalar::Idx(n);

@@ -51,6 +51,7 @@ impl Checker<'_> {
     }
 
     /// A size; `None` if it has a mistake, which has been reported.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else may stand in a size")]
     pub(super) fn size(&mut self, root: Id<ast::Expr>) -> Option<IntId> {
         let file = self.file();
         let mut values: Vec<Option<IntId>> = Vec::new();

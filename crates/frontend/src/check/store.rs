@@ -37,15 +37,17 @@ impl Checker<'_> {
         let literal = !matches!(operand.value, Value::Typed(_));
         let id = self.with_class(operand, Class::of(to))?;
         let ty = self.kernel.exprs[id].ty;
-        match to {
-            Scalar::Idx(n) => self.store_index(id, n, operand.span, declared),
-            _ if widens(ty, to) => Some(id),
-            _ if literal => Some(self.convert(id, to, operand.span)),
-            _ => {
-                self.report_narrowing(operand, ty, to, declared);
-                None
-            }
+        if let Scalar::Idx(n) = to {
+            return self.store_index(id, n, operand.span, declared);
         }
+        if widens(ty, to) {
+            return Some(id);
+        }
+        if literal {
+            return Some(self.convert(id, to, operand.span));
+        }
+        self.report_narrowing(operand, ty, to, declared);
+        None
     }
 
     fn report_narrowing(&mut self, operand: Operand, from: Scalar, to: Scalar, declared: Span) {
@@ -108,11 +110,9 @@ impl Checker<'_> {
 
 /// Whether an integer literal is a value of a type.
 fn literal_fits(value: i64, to: Scalar) -> bool {
-    match to {
-        Scalar::I8 => i8::try_from(value).is_ok(),
-        Scalar::U8 => u8::try_from(value).is_ok(),
-        _ => true,
-    }
+    let past_i8 = to == Scalar::I8 && i8::try_from(value).is_err();
+    let past_u8 = to == Scalar::U8 && u8::try_from(value).is_err();
+    !past_i8 && !past_u8
 }
 
 /// Whether every value of a type is one of the other.

@@ -209,12 +209,14 @@ impl Checker<'_> {
         }
         // Branches come before the choice between them.
         for id in parts.keys().copied().collect::<Vec<_>>() {
-            let kind = match &self.kernel.exprs[id].kind {
-                ExprKind::Select(test, a, b) => ExprKind::Select(*test, parts[a], parts[b]),
-                ExprKind::Int(int) => {
-                    ExprKind::Float(self.kernel.ints.as_constant(*int).unwrap_or(0) as f32)
-                }
-                other => other.clone(),
+            let kind = &self.kernel.exprs[id].kind;
+            let kind = if let ExprKind::Select(test, a, b) = kind {
+                ExprKind::Select(*test, parts[a], parts[b])
+            } else {
+                let ExprKind::Int(int) = kind else {
+                    unreachable!("branches are integer literals")
+                };
+                ExprKind::Float(self.kernel.ints.as_constant(*int).unwrap_or(0) as f32)
             };
             let span = self.kernel.exprs[id].span;
             let float = self.kernel.exprs.push(Expr { kind, ty: Scalar::F32, span });
@@ -258,14 +260,12 @@ impl Checker<'_> {
             return int;
         }
         let expr = &self.kernel.exprs[id];
-        match &expr.kind {
-            ExprKind::Read(tensor, index) => {
-                let byte = self.kernel.tensors[*tensor].element == Scalar::U8;
-                let atom = Atom::Read(*tensor, index.clone());
-                let bound = byte.then(|| self.kernel.ints.constant(256));
-                self.kernel.ints.of_atom(atom, bound)
-            }
-            _ => self.kernel.ints.of_atom(Atom::Value(id), None),
-        }
+        let ExprKind::Read(tensor, index) = &expr.kind else {
+            return self.kernel.ints.of_atom(Atom::Value(id), None);
+        };
+        let byte = self.kernel.tensors[*tensor].element == Scalar::U8;
+        let atom = Atom::Read(*tensor, index.clone());
+        let bound = byte.then(|| self.kernel.ints.constant(256));
+        self.kernel.ints.of_atom(atom, bound)
     }
 }

@@ -106,6 +106,7 @@ impl<'a> Checker<'a> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else binds variables")]
     fn walk_into(&self, id: Id<ast::Expr>, steps: &mut Vec<Walk<'a>>) {
         match &self.source.file.exprs[id].kind {
             ExprKind::Reduce(_, binders, body) => {
