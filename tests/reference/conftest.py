@@ -3,12 +3,13 @@
 import gemm
 import integers
 import moe
+import moe_variants
 import pointwise
 import rowwise
 import sampling
 import selection
 
-TABLES = [gemm, moe, rowwise, pointwise, selection, integers, sampling]
+TABLES = [gemm, moe, moe_variants, rowwise, pointwise, selection, integers, sampling]
 
 
 def pytest_generate_tests(metafunc) -> None:

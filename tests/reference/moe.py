@@ -139,6 +139,7 @@ def grouped_topk(logit, bias, P, S):
 
 EXPERTS_AND_SLOTS = [(8, 2), (4, 4), (1, 1), (16, 3), (5, 1), (8, 8), (129, 6)]
 MOE = [(t, d, f, e, s) for (t, d, f), (e, s) in zip(cover(3), EXPERTS_AND_SLOTS)]
+MOE += [(65, 127, 63, 8, 2), (33, 64, 77, 16, 4), (40, 48, 32, 8, 8), (129, 65, 63, 5, 3), (1, 77, 129, 63, 7)]
 SLOTS_AND_EXPERTS = [(2, 4), (8, 8), (1, 63), (0, 5), (6, 65), (3, 129), (4, 1)]
 TABLES = [(t, s, e) for t, (s, e) in zip(SIZES, SLOTS_AND_EXPERTS)]
 
