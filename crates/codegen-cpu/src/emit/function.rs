@@ -69,6 +69,12 @@ impl Function {
         format!("{signature} #0 {{\nentry:\n{}}}\n\n", self.text)
     }
 
+    /// The same for a function that runs seldom and does little, so that LLVM
+    /// spends no time on it.
+    pub(crate) fn finish_plain(self, signature: impl Display) -> String {
+        format!("{signature} #1 {{\nentry:\n{}}}\n\n", self.text)
+    }
+
     fn name(&mut self) -> usize {
         self.names += 1;
         self.names

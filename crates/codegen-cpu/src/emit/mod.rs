@@ -6,6 +6,7 @@
 mod context;
 mod contract;
 mod format;
+mod counting;
 mod function;
 mod index;
 mod loops;
@@ -31,11 +32,13 @@ pub(crate) fn emit(kernel: &Kernel, plan: &Plan, machine: Machine, attributes: &
     }
     let functions = program.finish();
     let helpers = concat!(include_str!("math.ll"), include_str!("select.ll"));
-    format!("{helpers}\n{functions}attributes #0 = {{ nounwind {attributes} }}\n")
+    format!("{helpers}\n{functions}attributes #0 = {{ nounwind {attributes} }}\nattributes #1 = {{ nounwind noinline optnone {attributes} }}\n")
 }
 
 fn emit_step(program: &mut Program<'_>, step: &Step) {
-    let taken = select::emit(program, step) || contract::emit(program, step);
+    let taken = select::emit(program, step)
+        || counting::emit(program, step)
+        || contract::emit(program, step);
     if !taken {
         loops::emit(program, step);
     }

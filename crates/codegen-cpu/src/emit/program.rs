@@ -195,7 +195,7 @@ impl<'k> Program<'k> {
         let pair = f.def(format_args!("insertvalue {{ i64, i64 }} poison, i64 {units}, 0"));
         let pair = f.def(format_args!("insertvalue {{ i64, i64 }} {pair}, i64 {tasks}, 1"));
         f.run(format_args!("ret {{ i64, i64 }} {pair}"));
-        self.functions += &c.f.finish(format_args!("define internal {{ i64, i64 }} @p{id}.units(ptr %args)"));
+        self.functions += &c.f.finish_plain(format_args!("define internal {{ i64, i64 }} @p{id}.units(ptr %args)"));
     }
 
     /// `void @pN(closure, task, worker)`: the share of one task.
@@ -234,7 +234,7 @@ impl<'k> Program<'k> {
         f.run(format_args!("call void @p{id}.body({call})"));
         f.run("ret void");
         let signature = format!("define internal void @p{id}(ptr %closure, i64 %task, i64 %worker)");
-        self.functions += &f.finish(signature);
+        self.functions += &f.finish_plain(signature);
     }
 
     /// `i64 @tile.layout(args, base, table)`: writes where each buffer lies,
@@ -274,7 +274,7 @@ impl<'k> Program<'k> {
         let total = c.f.add(&offset, &all);
         c.f.run(format_args!("ret i64 {total}"));
         let signature = "define internal i64 @tile.layout(ptr %args, ptr %base, ptr %table)";
-        self.functions += &c.f.finish(signature);
+        self.functions += &c.f.finish_plain(signature);
     }
 
     /// The text of the module.
@@ -293,7 +293,7 @@ impl<'k> Program<'k> {
         let total = f.def("call i64 @tile.layout(ptr %args, ptr %table, ptr %table)");
         f.run(format_args!("ret i64 {total}"));
         let name = &self.kernel.name;
-        self.functions += &f.finish(format_args!("define i64 @{name}_workspace(ptr %args)"));
+        self.functions += &f.finish_plain(format_args!("define i64 @{name}_workspace(ptr %args)"));
     }
 
     fn write_run(&mut self) {
@@ -329,7 +329,7 @@ impl<'k> Program<'k> {
         }
         f.run("ret i32 0");
         let name = &self.kernel.name;
-        self.functions += &f.finish(format_args!("define i32 @{name}_run(ptr %args)"));
+        self.functions += &f.finish_plain(format_args!("define i32 @{name}_run(ptr %args)"));
     }
 
     /// `void @tile.parallel(args, tasks, body)`: through the caller's callback
@@ -358,7 +358,7 @@ impl<'k> Program<'k> {
         f.end_if(branch, &[], &[]);
         f.run("ret void");
         let signature = "define internal void @tile.parallel(ptr %args, i64 %tasks, ptr %body)";
-        self.functions += &f.finish(signature);
+        self.functions += &f.finish_plain(signature);
     }
 }
 

@@ -2,29 +2,38 @@
 
 use tilec_codegen_cpu::compile;
 use tilec_ir::interpret::interpret;
-use tilec_ir::tensor::Role;
-use tilec_ir::{Array, Data, Element, Kernel, formats::Format, launch, philox};
+use tilec_ir::tensor::{Kernel, Role, Tensor};
+use tilec_ir::{Array, Data, Element, Id, Launch, formats::Format, launch, philox};
 
 /// Equal up to rounding of single operations.
 pub fn check(text: &str, sizes: &[&[i64]]) {
     check_within(2e-7, text, sizes);
 }
 
+/// The kernel of a text without errors.
+pub fn kernel(text: &str) -> Kernel {
+    let mut checked = tilec_frontend::check(text);
+    assert_eq!(checked.module.kernels.len(), 1, "{:#?}", checked.diagnostics);
+    checked.module.kernels.remove(0)
+}
+
+/// The launch at given sizes, and inputs for it.
+pub fn launch(kernel: &Kernel, sizes: &[i64]) -> (Launch, Vec<Array>) {
+    let names = kernel.sizes.iter().map(|(_, size)| size.name.clone());
+    let set: Vec<_> = names.zip(sizes.iter().copied()).collect();
+    let none = vec![None; kernel.tensors_of(Role::Input).count()];
+    let launch = launch::bind(kernel, &none, &set).unwrap();
+    let draw = |id: Id<Tensor>| draw(kernel, id, &launch.shapes[id.index()], &launch.sizes);
+    let inputs = kernel.tensors_of(Role::Input).map(draw).collect();
+    (launch, inputs)
+}
+
 /// Equal within `bound` times the largest value of each output.
 pub fn check_within(bound: f32, text: &str, sizes: &[&[i64]]) {
-    let checked = tilec_frontend::check(text);
-    assert!(!checked.module.kernels.is_empty(), "{:#?}", checked.diagnostics);
-    let kernel = &checked.module.kernels[0];
+    let kernel = &kernel(text);
     let compiled = compile(kernel).unwrap();
     for sizes in sizes {
-        let names = kernel.sizes.iter().map(|(_, size)| size.name.clone());
-        let set: Vec<_> = names.zip(sizes.iter().copied()).collect();
-        let none = vec![None; kernel.tensors_of(Role::Input).count()];
-        let launch = launch::bind(kernel, &none, &set).unwrap();
-        let inputs: Vec<_> = kernel
-            .tensors_of(Role::Input)
-            .map(|id| draw(kernel, id.index(), &launch.shapes[id.index()], &launch.sizes))
-            .collect();
+        let (launch, inputs) = launch(kernel, sizes);
         let expected = interpret(kernel, &launch, &inputs, &|_| ()).unwrap();
         let actual = compiled.run(&launch, &inputs).unwrap();
         let again = compiled.run(&launch, &inputs).unwrap();
@@ -78,8 +87,7 @@ fn values(array: &Array) -> Vec<f32> {
 }
 
 /// Values of about 1, integers of a few bits with some large ones, indices in range.
-fn draw(kernel: &Kernel, tensor: usize, shape: &[usize], sizes: &[i64]) -> Array {
-    let id = tilec_ir::Id::new(tensor);
+fn draw(kernel: &Kernel, id: Id<Tensor>, shape: &[usize], sizes: &[i64]) -> Array {
     let element = Element::of(kernel.tensors[id].element);
     let bound = match kernel.tensors[id].element {
         tilec_ir::Scalar::Idx(range) => kernel
@@ -92,7 +100,7 @@ fn draw(kernel: &Kernel, tensor: usize, shape: &[usize], sizes: &[i64]) -> Array
             .max(1),
         _ => i64::MAX,
     };
-    let word = |i: usize| philox::random(tensor as i32, &[i as i32]).cast_unsigned();
+    let word = |i: usize| philox::random(id.index() as i32, &[i as i32]).cast_unsigned();
     let float = |i: usize| (word(i) >> 8) as f32 / (1 << 23) as f32 - 1.0;
     let count = shape.iter().product();
     let data = match element {
