@@ -1,12 +1,12 @@
 //! What is accepted, what is refused and why, and what accepted programs
-//! become. Programs are data; the three `check` functions say what is asserted.
+//! become. Programs are data; `accept` and `refuse` say what is asserted.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tilec_frontend::check;
 use tilec_ir::tensor::{ExprKind, Role};
-use tilec_ir::{Kernel, Kind, Scalar, show};
+use tilec_ir::{Kernel, Kind, Scalar, Severity, show};
 
 /// The program is accepted without a word.
 fn accept(text: &str) -> Vec<Kernel> {
@@ -59,16 +59,19 @@ fn local_type(value: &str, expected: &str) {
     let kernel = &kernels[0];
     let (_, tensor) =
         kernel.tensors.iter().find(|(_, tensor)| tensor.name == "v").expect("v is defined");
-    let found = match tensor.element {
-        Scalar::Idx(n) => format!("idx<{}>", show(kernel, n)),
-        other => format!("{other:?}").to_lowercase(),
+    let found = if let Scalar::Idx(n) = tensor.element {
+        format!("idx<{}>", show(kernel, n))
+    } else {
+        format!("{:?}", tensor.element).to_lowercase()
     };
     assert_eq!((found.as_str(), tensor.role), (expected, Role::Local), "{value}");
 }
 
 fn tile_files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
-    let mut entries: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder is there")
+        .map(|entry| entry.expect("it can be listed").path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -88,7 +91,7 @@ fn examples_and_idioms_are_accepted() {
     }
     assert!(files.len() >= 10, "{files:?}");
     for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = std::fs::read_to_string(&file).expect("programs are text");
         let found = check(&text).diagnostics;
         assert!(found.is_empty(), "{}: {found:#?}", file.display());
     }
@@ -330,6 +333,10 @@ fn sizes_and_facts_are_checked() {
         refuse(&kernel(shape, facts), &[(kind, phrase)]);
     }
     refuse(
+        "kernel k[D, H](x: f32[D / H]) -> (y: f32[D / H]) { y[i] = x[i] + f32(i / H) }",
+        &[(Kind::DivisorNotPositive, "`where 1 <= H`")],
+    );
+    refuse(
         "kernel k[N, S](x: f32[N]) -> (y: f32[N]) { y[i] = if i < S then x[i] else 0 }",
         &[(Kind::UninferableSize, "`S = 8`")],
     );
@@ -509,6 +516,27 @@ fn nothing_overflows_the_stack_or_grows_without_end() {
             assert_eq!(kinds, Vec::from_iter(expected), "{}", &text[..200.min(text.len())]);
         }
     };
-    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap();
-    thread.join().unwrap();
+    let thread = std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(run)
+        .expect("a thread can be started");
+    thread.join().expect("no stack overflows");
+}
+
+#[test]
+fn damaged_programs_are_refused_or_kept_whole() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let mut files = Vec::new();
+    tile_files(&root, &mut files);
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("programs are text");
+        let words: Vec<&str> = text.split_inclusive(|c: char| !c.is_alphanumeric()).collect();
+        for at in 0..words.len() {
+            let damaged = [words[..at].concat(), words[at + 1..].concat()].concat();
+            let checked = check(&damaged);
+            let refused = checked.diagnostics.iter().any(|d| d.severity() == Severity::Error);
+            let kernels = damaged.lines().filter(|line| line.starts_with("kernel ")).count();
+            assert!(refused || checked.module.kernels.len() == kernels, "{damaged}");
+        }
+    }
 }

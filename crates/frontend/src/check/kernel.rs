@@ -12,7 +12,7 @@ use super::names::Named;
 use super::uses::Uses;
 use crate::ast;
 use crate::report::Reports;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tilec_ir::facts::Mark;
 use tilec_ir::tensor::{Expr, ExprKind};
 use tilec_ir::{Diagnostic, Facts, Id, IntId, Ints, Kernel, Scalar, Span};
@@ -53,6 +53,8 @@ pub(super) struct Checker<'a> {
     pub(super) marks: Vec<Mark>,
     /// Variables of this equation that have gone out of scope.
     pub(super) past: HashMap<&'a str, Span>,
+    /// Missing facts about divisors that have been asked for.
+    pub(super) asked: HashSet<String>,
     /// How many steps are left.
     pub(super) budget: usize,
 }
@@ -126,6 +128,7 @@ impl<'a> Checker<'a> {
             closed: Vec::new(),
             marks: Vec::new(),
             past: HashMap::new(),
+            asked: HashSet::new(),
             budget: MOST_STEPS,
         }
     }

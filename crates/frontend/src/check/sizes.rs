@@ -157,7 +157,11 @@ impl Checker<'_> {
             self.mistake(Kind::DivisorNotPositive, span, message, "must be at least 1");
         let one = self.kernel.ints.constant(1);
         if let Some((x, y)) = self.facts.missing(&mut self.kernel.ints, one, divisor) {
-            report = report.help(format!("if it is, say so: `where {}`", self.at_most_text(x, y)));
+            let fact = self.at_most_text(x, y);
+            report = report.help(format!("if it is, say so: `where {fact}`"));
+            if !self.asked.insert(fact) {
+                return false;
+            }
         } else if self.kernel.ints.as_constant(divisor).is_some() {
             report = report.help("divide by a positive integer");
         } else {
@@ -174,6 +178,9 @@ impl Checker<'_> {
             return true;
         }
         let (above, below) = (self.grouped(a), self.grouped(b));
+        if !self.asked.insert(format!("{above} % {below}")) {
+            return false;
+        }
         let message = format!("the division `{above} / {below}` in a size is not proved exact");
         let report = self.mistake(Kind::InexactDivision, span, message, "may leave a remainder").help(format!(
             "if it is exact, say so: `where {above} % {below} == 0`; to round up, write `ceil({above} / {below})`"
