@@ -1,2 +1,97 @@
-//! What the compiler makes of a kernel, in words: its sizes and facts, the
-//! canonical equations, and how the target runs them.
+//! What the compiler makes of a kernel, in words: its signature, where its
+//! sizes come from, the facts that it rests on, and its canonical equations
+//! with the form that recognizers will see.
+
+use std::fmt::Write;
+
+use tilec_ir::tensor::{Equation, Order, Reduction, SettingValue, Tiling};
+use tilec_ir::{Kernel, Module, launch, print};
+use tilec_passes::{Body, Canonical, Stated, normalize};
+
+/// Explains every kernel of a module; tile blocks only of `chip`, if one is given.
+#[must_use]
+pub fn explain(module: &Module, chip: Option<&str>) -> String {
+    let mut out = String::new();
+    for (position, kernel) in module.kernels.iter().enumerate() {
+        if position > 0 {
+            out.push('\n');
+        }
+        kernel_text(&mut out, kernel);
+        let tilings = module.tilings.iter().filter(|tiling| tiling.kernel == position);
+        for tiling in tilings.filter(|tiling| chip.is_none_or(|chip| chip == tiling.chip)) {
+            tiling_text(&mut out, kernel, tiling);
+        }
+    }
+    out
+}
+
+fn kernel_text(out: &mut String, kernel: &Kernel) {
+    line(out, format_args!("{}", print::header(kernel).trim_end()));
+    let uninferable = launch::uninferable(kernel);
+    for (id, size) in kernel.sizes.iter() {
+        let told = match (uninferable.contains(&id), size.default) {
+            (false, None) => "told by the inputs".to_owned(),
+            (false, Some(value)) => format!("told by the inputs, else {value}"),
+            (true, Some(value)) => format!("{value}, unless --set says otherwise"),
+            (true, None) => "must be given with --set".to_owned(),
+        };
+        line(out, format_args!("  size {:<8} {told}", size.name));
+    }
+    for fact in &kernel.facts {
+        line(out, format_args!("  fact {}", fact.text));
+    }
+    let canonical = normalize(kernel);
+    line(out, format_args!("  canonical equations:"));
+    for (equation, stated) in canonical.kernel().equations.iter().zip(canonical.equations()) {
+        let text = print::print_equation(canonical.kernel(), equation);
+        line(out, format_args!("    {}", text.trim_end().replace('\n', "\n    ")));
+        line(out, format_args!("      {}", form(&canonical, equation, stated)));
+    }
+    line(out, format_args!("  on the CPU these equations are compiled as they stand in the source"));
+}
+
+/// The form of an equation, as recognizers see it.
+fn form(canonical: &Canonical, equation: &Equation, stated: &Stated) -> String {
+    let kernel = canonical.kernel();
+    let names = |vars: &[_]| print::binders(kernel, vars);
+    let form = match &stated.body {
+        Body::Sum { vars, terms } => {
+            let factors: Vec<_> = terms.iter().map(|term| term.factors.len().to_string()).collect();
+            let products = if terms.len() == 1 { "a product" } else { "products" };
+            format!("sum over {} of {products} of {} factors", names(vars), factors.join(" and "))
+        }
+        Body::Reduce { op, vars, .. } => format!("{} over {}", reduction(*op), names(vars)),
+        Body::Rank { var, order, .. } => {
+            let first = if *order == Order::Descending { "largest" } else { "smallest" };
+            format!("selection over {}, {first} first", names(&[*var]))
+        }
+        Body::Map(_) if equation.vars.is_empty() => "a scalar".to_owned(),
+        Body::Map(_) => "pointwise".to_owned(),
+    };
+    if stated.guard.is_some() { format!("{form}, only where it is needed") } else { form }
+}
+
+fn reduction(op: Reduction) -> &'static str {
+    match op {
+        Reduction::Sum => "sum",
+        Reduction::Prod => "product",
+        Reduction::Max => "maximum",
+        Reduction::Min => "minimum",
+    }
+}
+
+fn tiling_text(out: &mut String, kernel: &Kernel, tiling: &Tiling) {
+    line(out, format_args!("  tile block for {}, kept for that target:", tiling.chip));
+    for entry in &tiling.entries {
+        let key = entry.region.map_or(&kernel.name, |tensor| &kernel.tensors[tensor].name);
+        let settings = entry.settings.iter().map(|setting| match &setting.value {
+            SettingValue::Integer(value) => format!("{} = {value}", setting.name),
+            SettingValue::Word(word) => format!("{} = {word}", setting.name),
+        });
+        line(out, format_args!("    {key}: {}", settings.collect::<Vec<_>>().join(", ")));
+    }
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("a String takes all text");
+}

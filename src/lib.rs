@@ -3,6 +3,7 @@
 
 pub mod arrays;
 pub mod cpu;
+pub mod explain;
 pub mod phases;
 pub mod preconditions;
 pub mod program;

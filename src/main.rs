@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-use command::{Reporter, Stop};
+use command::Reporter;
 
 /// A compiler for a small tile language: equations in, kernels out.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// Say what the compiler makes of a program.
+    Explain(command::explain::Arguments),
     /// List the chips, or describe one.
     Targets {
         /// A chip's name.
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Check { files } => command::check::run(files, &reporter),
         Command::Fmt { check, files } => command::fmt::run(*check, files, &reporter),
+        Command::Explain(arguments) => command::explain::run(arguments, &reporter),
         Command::Targets { name } => command::targets(name.as_deref()),
         Command::Completions { shell } => {
             command::print(&completions(*shell));

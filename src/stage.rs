@@ -8,7 +8,7 @@
 
 use clap::ValueEnum;
 use tilec_ir::{Diagnostic, Kernel, print, verify};
-use tilec_passes::specialize;
+use tilec_passes::{Canonical, normalize, specialize};
 
 /// A level of the pipeline that can be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,6 +30,7 @@ pub enum Stage {
 pub struct Compilation<'a> {
     kernel: &'a Kernel,
     specialized: Kernel,
+    canonical: Canonical,
 }
 
 impl<'a> Compilation<'a> {
@@ -38,7 +39,9 @@ impl<'a> Compilation<'a> {
         verify::assert_valid(kernel);
         let specialized = specialize(kernel, set)?;
         verify::assert_valid(&specialized);
-        Ok(Self { kernel, specialized })
+        let canonical = normalize(&specialized);
+        verify::assert_valid(canonical.kernel());
+        Ok(Self { kernel, specialized, canonical })
     }
 
     /// The text of a stage; of `All`, the texts of all stages.
@@ -46,7 +49,7 @@ impl<'a> Compilation<'a> {
         match stage {
             Stage::Tensor => Ok(print::print(self.kernel)),
             Stage::Specialized => Ok(print::print(&self.specialized)),
-            Stage::Canonical => Ok(String::new()),
+            Stage::Canonical => Ok(self.canonical.to_string()),
             Stage::Llvm => llvm_text(&self.specialized),
             Stage::All => self.stages().map(|files| {
                 let text = |(name, bytes): (String, Vec<u8>)| {

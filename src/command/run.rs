@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tilec::cpu::Executable;
 use tilec::preconditions;
-use tilec_ir::interpret::interpret;
-use tilec_ir::tensor::Role;
-use tilec_ir::{Array, Diagnostic, Kernel, Kind, Launch, launch};
+use tilec_ir::compare::{self, Verdict};
+use tilec_ir::tensor::{Role, Tensor};
+use tilec_ir::{Array, Diagnostic, Id, Kernel, Kind, Launch, launch};
 
 use super::tensors::{self, Named};
 use super::{Reporter, Selection, Stop, print};
@@ -52,16 +52,29 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
             return Err(report(&problems));
         }
     }
-    let outputs = execute(kernel, &launch, &inputs, &report)?;
+    // A comparison also needs what the target picked where keys nearly tie.
+    let picks = if arguments.check { local_picks(kernel) } else { vec![] };
+    let exposed = compare::expose(kernel, &picks);
+    let mut outputs = execute(&exposed, &launch, &inputs, &report)?;
+    let picked = outputs.arrays.split_off(kernel.tensors_of(Role::Output).count());
     print(&summary(kernel, arguments, &inputs, &outputs.arrays));
-    print(&format!(
-        "compiled in {:.1?}, ran in {:.3?} ({})\n",
-        outputs.compiled,
-        outputs.ran,
-        Executable::ENGINE
-    ));
+    let (compiled, ran) = (outputs.compiled, outputs.ran);
+    print(&format!("compiled in {compiled:.1?}, ran in {ran:.3?} ({})\n", Executable::ENGINE));
     tensors::write(kernel, &outputs.arrays, &arguments.output)?;
-    if arguments.check { check(kernel, &launch, &inputs, &outputs.arrays, &report) } else { Ok(()) }
+    if !arguments.check {
+        return Ok(());
+    }
+    let picked: Vec<_> = picks.into_iter().zip(picked).collect();
+    let verdicts = with_progress("checking", |progress| {
+        compare::check(kernel, &launch, &inputs, &outputs.arrays, &picked, progress)
+    });
+    judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
+}
+
+/// The picks by rounded keys that are not outputs anyway.
+fn local_picks(kernel: &Kernel) -> Vec<Id<Tensor>> {
+    let picks = compare::uncertain_picks(kernel).into_iter();
+    picks.filter(|&tensor| kernel.tensors[tensor].role == Role::Local).collect()
 }
 
 struct Outputs {
@@ -107,17 +120,29 @@ fn summary(kernel: &Kernel, arguments: &Arguments, inputs: &[Array], outputs: &[
     tensors::table(input.chain(output))
 }
 
-/// Compares with the interpreter and prints the errors beside their bounds.
-fn check(
-    kernel: &Kernel,
-    launch: &Launch,
-    inputs: &[Array],
-    outputs: &[Array],
-    report: &dyn Fn(&[Diagnostic]) -> Stop,
-) -> Result<(), Stop> {
-    let expected =
-        with_progress("checking", |progress| interpret(kernel, launch, inputs, progress));
-    let expected = expected.map_err(|diagnostic| report(&[diagnostic]))?;
-    let _ = (expected, outputs);
-    Ok(())
+/// Prints the errors beside their bounds; stops at a difference.
+fn judge(kernel: &Kernel, verdicts: &[Verdict]) -> Result<(), Stop> {
+    let mut table = tensors::new_table(&[
+        "checked",
+        "mismatches",
+        "worst row",
+        "bound",
+        "calc_diff",
+        "bound",
+        "",
+    ]);
+    for verdict in verdicts {
+        let (difference, tolerance) = (&verdict.difference, &verdict.tolerance);
+        table.add_row([
+            kernel.tensors[verdict.tensor].name.clone(),
+            difference.mismatches.to_string(),
+            format!("{:.2e}", difference.worst_row_error),
+            format!("{:.2e}", tolerance.row),
+            format!("{:.2e}", difference.calc_diff),
+            format!("{:.2e}", tolerance.calc_diff()),
+            if verdict.passes() { "agrees" } else { "DIFFERS" }.to_owned(),
+        ]);
+    }
+    print(&format!("{table}\n"));
+    if verdicts.iter().all(Verdict::passes) { Ok(()) } else { Err(Stop::Difference) }
 }

@@ -1,0 +1,33 @@
+//! `tilec explain FILE [--target T] [--chip C]`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Reporter, Stop, Target, check_chip, load, print};
+
+/// What to explain.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The .tile file.
+    file: PathBuf,
+    /// For which target.
+    #[arg(long, value_enum)]
+    target: Option<Target>,
+    /// Only tile blocks for this chip.
+    #[arg(long)]
+    chip: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
+    check_chip(arguments.target, arguments.chip.as_deref())?;
+    let (_, program) = load(&arguments.file, reporter)?;
+    print(&tilec::explain::explain(&program.module, arguments.chip.as_deref()));
+    match arguments.target {
+        None | Some(Target::Cpu) => Ok(()),
+        Some(target @ (Target::Cuda | Target::Tt)) => Err(Stop::Target(format!(
+            "regions and tilings for the target {} come later",
+            target.name()
+        ))),
+    }
+}
