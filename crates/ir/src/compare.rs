@@ -15,7 +15,7 @@ mod tests;
 mod tolerance;
 
 pub use measure::{Difference, compare};
-pub use picks::uncertain_picks;
+pub use picks::{expose, uncertain_picks};
 pub use tolerance::{Tolerance, tolerance};
 
 use crate::arena::Id;
@@ -47,8 +47,8 @@ impl Verdict {
 
 /// Compares the outputs of a target, in the order of the kernel's outputs, with
 /// the interpreter's. `locals` are other tensors that the target computed; the
-/// picks among them (see [`uncertain_picks`]) make the comparison immune to
-/// near-ties, and get a verdict too.
+/// picks among them (see [`uncertain_picks`] and [`expose`]) make the
+/// comparison immune to near-ties, and get a verdict too.
 pub fn check(
     kernel: &Kernel,
     launch: &Launch,
@@ -60,7 +60,7 @@ pub fn check(
     let mut actual: Vec<(Id<Tensor>, &Array)> =
         kernel.tensors_of(Role::Output).zip(outputs).collect();
     actual.extend(locals.iter().map(|(id, array)| (*id, array)));
-    let uncertain = uncertain_picks(kernel, launch);
+    let uncertain = uncertain_picks(kernel);
     let picks: Vec<_> = actual.iter().filter(|(id, _)| uncertain.contains(id)).collect();
     let given: Vec<_> = picks.iter().map(|(id, array)| (*id, (*array).clone())).collect();
     let expected = interpret_all(kernel, launch, inputs, &given, progress)?;

@@ -7,7 +7,7 @@
 //! replaced by `max[v](if v == pick[..] then key else -inf)`.
 
 use super::measure::Difference;
-use super::tolerance::{error_of, errors, size};
+use super::tolerance::{error_of, errors_for, size, terms};
 use crate::arena::Id;
 use crate::array::{Array, Element};
 use crate::diagnostic::Diagnostic;
@@ -20,14 +20,29 @@ use crate::tensor::{
 
 /// The tensors that hold picks by keys that are rounded.
 #[must_use]
-pub fn uncertain_picks(kernel: &Kernel, launch: &Launch) -> Vec<Id<Tensor>> {
-    let errors = errors(kernel, launch);
+pub fn uncertain_picks(kernel: &Kernel) -> Vec<Id<Tensor>> {
+    // Whether a sum is rounded does not depend on how long it is.
+    let terms = |_: &[Id<Var>]| 1.0;
+    let errors = errors_for(kernel, &terms);
     let is_uncertain = |equation: &&Equation| {
         order_of(kernel, equation).is_some_and(|(_, key)| {
-            kernel.exprs[key].ty.is_float() && error_of(kernel, launch, &errors, key) > 0.0
+            kernel.exprs[key].ty.is_float() && error_of(kernel, &terms, &errors, key) > 0.0
         })
     };
     kernel.equations.iter().filter(is_uncertain).map(|equation| equation.tensor).collect()
+}
+
+/// The kernel with further tensors as outputs, after the outputs that it has
+/// and in the order of its tensors: a target that runs it shows its picks.
+#[must_use]
+pub fn expose(kernel: &Kernel, tensors: &[Id<Tensor>]) -> Kernel {
+    let mut exposed = kernel.clone();
+    for &tensor in tensors {
+        if exposed.tensors[tensor].role == Role::Local {
+            exposed.tensors[tensor].role = Role::Output;
+        }
+    }
+    exposed
 }
 
 /// The variable and the key of the order that an equation picks from, if its
@@ -84,7 +99,8 @@ pub(super) fn compare(
         given.push((keys.picks, array.clone()));
         run(&keys.kernel, &keys.launch, &given)
     };
-    let error = 8.0 * error_of(kernel, launch, &errors(kernel, launch), key);
+    let terms = |vars: &[Id<Var>]| terms(kernel, launch, vars);
+    let error = 8.0 * error_of(kernel, &terms, &errors_for(kernel, &terms), key);
     let judged = Judged {
         range: size(kernel, launch, kernel.vars[var].range),
         picks: theirs,

@@ -35,8 +35,8 @@ const UNIT: f64 = 1.0 / (1 << 24) as f64;
 pub struct Tolerance {
     /// The largest error of a row, relative to its norm. Zero means exact.
     pub row: f64,
-    /// The smallest distance between elements: of integers 1, of floats that of
-    /// their subnormals.
+    /// A difference that is none: of floats the distance of their subnormals,
+    /// of truncated floats 1, of other integers 0.
     pub step: f64,
 }
 
@@ -70,18 +70,46 @@ pub fn tolerance(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>) -> Tolera
 
 /// What is allowed, by tensor.
 pub(super) fn errors(kernel: &Kernel, launch: &Launch) -> Vec<Tolerance> {
+    errors_for(kernel, &|vars| terms(kernel, launch, vars))
+}
+
+/// What is allowed if a reduction over variables has so many terms.
+pub(super) fn errors_for(kernel: &Kernel, terms: &Terms<'_>) -> Vec<Tolerance> {
     let mut tensors: Vec<_> = kernel.tensors.iter().map(|(_, t)| start(t)).collect();
     for equation in &kernel.equations {
-        tensors[equation.tensor.index()].row = error_of(kernel, launch, &tensors, equation.value);
+        let row = error_of(kernel, terms, &tensors, equation.value);
+        let tolerance = &mut tensors[equation.tensor.index()];
+        tolerance.row = row;
+        if row > 0.0 && is_truncated(kernel, equation.value) {
+            tolerance.step = 1.0;
+        }
     }
     tensors
+}
+
+/// How many terms a reduction over variables has.
+pub(super) type Terms<'a> = dyn Fn(&[Id<Var>]) -> f64 + 'a;
+
+/// Whether an integer was a float: next to the next one it may go either way.
+fn is_truncated(kernel: &Kernel, value: Id<Expr>) -> bool {
+    let is_float = |x: Id<Expr>| kernel.exprs[x].ty.is_float();
+    let mut value = value;
+    while let ExprKind::Convert(from) = kernel.exprs[value].kind
+        && !is_float(value)
+    {
+        if is_float(from) {
+            return true;
+        }
+        value = from;
+    }
+    false
 }
 
 fn start(tensor: &Tensor) -> Tolerance {
     let step = match Format::of(tensor.element) {
         Some(format) => 2.0 * format.underflow(),
         None if tensor.element.is_float() => f64::from(f32::MIN_POSITIVE),
-        None => 1.0,
+        None => 0.0,
     };
     Tolerance { row: 0.0, step }
 }
@@ -89,7 +117,7 @@ fn start(tensor: &Tensor) -> Tolerance {
 /// The error of an expression, given those of the tensors that it reads.
 pub(super) fn error_of(
     kernel: &Kernel,
-    launch: &Launch,
+    terms: &Terms<'_>,
     tensors: &[Tolerance],
     root: Id<Expr>,
 ) -> f64 {
@@ -97,7 +125,7 @@ pub(super) fn error_of(
     for id in walk::reachable(kernel, root) {
         let read = walk::reads(kernel, id).into_iter().map(|t| tensors[t.index()].row);
         let read = read.fold(0.0, f64::max);
-        let own = own_error(kernel, launch, id, &|x| errors[&x]);
+        let own = own_error(kernel, terms, id, &|x| errors[&x]);
         errors.insert(id, own.max(read));
     }
     errors[&root]
@@ -105,7 +133,7 @@ pub(super) fn error_of(
 
 fn own_error(
     kernel: &Kernel,
-    launch: &Launch,
+    terms: &Terms<'_>,
     id: Id<Expr>,
     error: &dyn Fn(Id<Expr>) -> f64,
 ) -> f64 {
@@ -125,7 +153,7 @@ fn own_error(
         ExprKind::Convert(_) => largest() + of_conversion(*ty, largest()),
         ExprKind::RoundStochastic(..) => largest() + 2.0 * of_conversion(*ty, largest()),
         ExprKind::Reduce(reduction, vars, body) => {
-            of_reduction(kernel, *reduction, terms(kernel, launch, vars), *body, error(*body))
+            of_reduction(kernel, *reduction, terms(vars), *body, error(*body))
         }
     }
 }
@@ -172,7 +200,7 @@ fn fp8_factors(kernel: &Kernel, body: Id<Expr>) -> bool {
     read.filter(is_fp8).count() > 1
 }
 
-fn terms(kernel: &Kernel, launch: &Launch, vars: &[Id<Var>]) -> f64 {
+pub(super) fn terms(kernel: &Kernel, launch: &Launch, vars: &[Id<Var>]) -> f64 {
     let range = |var: &Id<Var>| size(kernel, launch, kernel.vars[*var].range) as f64;
     vars.iter().map(range).product()
 }

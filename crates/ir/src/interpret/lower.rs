@@ -26,6 +26,8 @@ pub(super) fn lower(kernel: &Kernel, launch: &Launch, equation: &Equation) -> Gr
         exprs: HashMap::new(),
         ints: HashMap::new(),
         atoms: HashMap::new(),
+        sums: HashMap::new(),
+        first_loop_var: NodeId::new(equation.vars.len()),
         loops: HashMap::new(),
     };
     let root = lowering.bind(&equation.vars);
@@ -57,6 +59,9 @@ struct Lowering<'a> {
     exprs: HashMap<Id<Expr>, NodeId>,
     ints: HashMap<IntId, NodeId>,
     atoms: HashMap<AtomId, NodeId>,
+    sums: HashMap<(i64, Vec<(i64, Vec<NodeId>)>), NodeId>,
+    /// The first of the variables that the output does not have.
+    first_loop_var: NodeId,
     /// The regions of reductions and orders.
     loops: HashMap<Id<Expr>, RegionId>,
 }
@@ -217,8 +222,41 @@ impl Lowering<'_> {
         match terms.as_slice() {
             [] => self.push(Op::Int(constant), Class::Int),
             [(1, factors)] if constant == 0 && factors.len() == 1 => factors[0],
-            _ => self.push(Op::Linear(Linear { constant, terms }), Class::Int),
+            _ => self.nested_sum(constant, terms),
         }
+    }
+
+    /// A sum whose terms without the innermost variable are a node of their
+    /// own, so that a loop adds to an address what changes and nothing else.
+    fn nested_sum(&mut self, constant: i64, terms: Vec<(i64, Vec<NodeId>)>) -> NodeId {
+        let free = |(_, factors): &(i64, Vec<NodeId>)| {
+            factors.iter().flat_map(|f| self.nodes[*f].free.clone()).collect::<Vec<_>>()
+        };
+        // Loops are bound from the inside out, after the variables of the output.
+        let bound_by_loops = terms.iter().flat_map(&free).filter(|var| *var >= self.first_loop_var);
+        let (inner, outer): (Vec<_>, Vec<_>) = match bound_by_loops.min() {
+            Some(innermost) => terms.into_iter().partition(|term| free(term).contains(&innermost)),
+            None => (terms, Vec::new()),
+        };
+        if outer.is_empty() {
+            return self.push(Op::Linear(Linear { constant, terms: inner }), Class::Int);
+        }
+        let outer = self.sum_of(constant, outer);
+        let terms = inner.into_iter().chain([(1, vec![outer])]).collect();
+        self.push(Op::Linear(Linear { constant: 0, terms }), Class::Int)
+    }
+
+    /// The node of a sum, one for all that are equal.
+    fn sum_of(&mut self, constant: i64, terms: Vec<(i64, Vec<NodeId>)>) -> NodeId {
+        let key = (constant, terms);
+        if let Some(&node) = self.sums.get(&key) {
+            return node;
+        }
+        let node = self.linear(
+            key.1.iter().map(|(c, f)| (f.clone(), *c)).chain([(Vec::new(), constant)]).collect(),
+        );
+        self.sums.insert(key, node);
+        node
     }
 
     fn atom(&mut self, id: AtomId) -> NodeId {

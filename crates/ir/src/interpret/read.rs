@@ -1,5 +1,7 @@
 //! Elements of arrays by address.
 
+use std::cell::Cell;
+
 use super::column::{Column, map};
 use super::graph::Read;
 use crate::array::{Array, Data, Element};
@@ -8,37 +10,45 @@ use crate::formats::Format;
 /// Reads an element per lane. An address past the end reads a zero where
 /// `strict` is not set; where it is, the proof that the checker made is wrong.
 pub(super) fn read(read: &Read, array: &Array, address: &[i64], strict: bool, out: &mut Column) {
-    let inside = |at: i64| usize::try_from(at).is_ok_and(|at| at < array.len());
-    if strict && let Some(at) = address.iter().find(|&&at| !inside(at)) {
-        panic!("element {at} of a tensor of {} is read: {read:?}", array.len());
-    }
+    let outside = Cell::new(None);
     match (&array.data, Format::of_element(array.element)) {
-        (Data::F32(x), _) => map(address, out.floats_mut(), |at| get(x, at)),
+        (Data::F32(x), _) => gather(x, address, out.floats_mut(), &outside, |x| x),
         (Data::B16(x), Some(Format::Bf16)) => {
-            map(address, out.floats_mut(), |at| Format::Bf16.decode(get(x, at)));
+            gather(x, address, out.floats_mut(), &outside, |x| Format::Bf16.decode(x));
         }
         (Data::B16(x), Some(format)) => {
-            map(address, out.floats_mut(), |at| format.decode(get(x, at)));
+            gather(x, address, out.floats_mut(), &outside, |x| format.decode(x));
         }
         (Data::B8(x), Some(format)) => {
-            map(address, out.floats_mut(), |at| format.decode(u16::from(get(x, at))));
+            let decode = |x| format.decode(u16::from(x));
+            gather(x, address, out.floats_mut(), &outside, decode);
         }
-        (Data::I32(x), _) => map(address, out.ints_mut(), |at| i64::from(get(x, at))),
-        (Data::B8(x), None) => bytes(array.element, x, address, out),
+        (Data::I32(x), _) => gather(x, address, out.ints_mut(), &outside, i64::from),
+        (Data::B8(x), None) => bytes(array.element, x, address, out, &outside),
         (Data::B16(_), None) => unreachable!("only bf16 and f16 have two bytes"),
+    }
+    if strict && let Some(at) = outside.get() {
+        panic!("element {at} of {} is read: {read:?}", array.len());
     }
     if let Some(last) = read.last {
         out.ints_mut().iter_mut().for_each(|x| *x = (*x).clamp(0, last));
     }
 }
 
-fn bytes(element: Element, x: &[u8], address: &[i64], out: &mut Column) {
+fn bytes(
+    element: Element,
+    x: &[u8],
+    address: &[i64],
+    out: &mut Column,
+    outside: &Cell<Option<i64>>,
+) {
     match element {
         Element::I8 => {
-            map(address, out.ints_mut(), |at| i64::from(get(x, at).cast_signed()));
+            let signed = |x: u8| i64::from(x.cast_signed());
+            gather(x, address, out.ints_mut(), outside, signed);
         }
-        Element::U8 => map(address, out.ints_mut(), |at| i64::from(get(x, at))),
-        Element::Bool => map(address, out.bools_mut(), |at| get(x, at) != 0),
+        Element::U8 => gather(x, address, out.ints_mut(), outside, i64::from),
+        Element::Bool => gather(x, address, out.bools_mut(), outside, |x| x != 0),
         Element::F32
         | Element::Bf16
         | Element::F16
@@ -48,8 +58,22 @@ fn bytes(element: Element, x: &[u8], address: &[i64], out: &mut Column) {
     }
 }
 
-fn get<T: Copy + Default>(x: &[T], at: i64) -> T {
-    usize::try_from(at).ok().and_then(|at| x.get(at).copied()).unwrap_or_default()
+/// Notes in `outside` an address that is none.
+fn gather<T: Copy + Default, R>(
+    x: &[T],
+    address: &[i64],
+    out: &mut Vec<R>,
+    outside: &Cell<Option<i64>>,
+    decode: impl Fn(T) -> R,
+) {
+    map(address, out, |at: i64| {
+        // A negative address becomes one far past the end.
+        let value = x.get(at.cast_unsigned() as usize).copied().unwrap_or_else(|| {
+            outside.set(Some(at));
+            T::default()
+        });
+        decode(value)
+    });
 }
 
 /// Stores a column from `start` on, `lanes` values.
