@@ -12,9 +12,6 @@ pub struct Executable<'a> {
 }
 
 impl<'a> Executable<'a> {
-    /// What runs kernels in this build.
-    pub const ENGINE: &'static str = if cfg!(feature = "llvm") { "LLVM" } else { "interpreter" };
-
     /// Compiles a kernel; the error is a sentence on this machine's toolchain.
     pub fn new(kernel: &'a Kernel) -> Result<Self, String> {
         Ok(Self {

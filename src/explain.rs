@@ -44,7 +44,7 @@ fn kernel_text(out: &mut String, kernel: &Kernel) {
     line(out, format_args!("  canonical equations:"));
     for (equation, stated) in canonical.kernel().equations.iter().zip(canonical.equations()) {
         let text = print::print_equation(canonical.kernel(), equation);
-        line(out, format_args!("    {}", text.trim_end().replace('\n', "\n    ")));
+        line(out, format_args!("    {}", text.trim().replace('\n', "\n    ")));
         line(out, format_args!("      {}", form(&canonical, equation, stated)));
     }
     line(out, format_args!("  on the CPU these equations are compiled as they stand in the source"));

@@ -58,8 +58,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     let mut outputs = execute(&exposed, &launch, &inputs, &report)?;
     let picked = outputs.arrays.split_off(kernel.tensors_of(Role::Output).count());
     print(&summary(kernel, arguments, &inputs, &outputs.arrays));
-    let (compiled, ran) = (outputs.compiled, outputs.ran);
-    print(&format!("compiled in {compiled:.1?}, ran in {ran:.3?} ({})\n", Executable::ENGINE));
+    print(&times(&outputs));
     tensors::write(kernel, &outputs.arrays, &arguments.output)?;
     if !arguments.check {
         return Ok(());
@@ -69,6 +68,15 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         compare::check(kernel, &launch, &inputs, &outputs.arrays, &picked, progress)
     });
     judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
+}
+
+fn times(outputs: &Outputs) -> String {
+    let (compiled, ran) = (outputs.compiled, outputs.ran);
+    if cfg!(feature = "llvm") {
+        format!("compiled in {compiled:.1?}, ran in {ran:.3?}\n")
+    } else {
+        format!("ran in {ran:.3?} by the interpreter\n")
+    }
 }
 
 /// The picks by rounded keys that are not outputs anyway.

@@ -131,7 +131,7 @@ pub(crate) fn table<'a>(rows: impl Iterator<Item = (&'a Tensor, &'a Array, Strin
 /// An empty table in the one style that the command line uses.
 pub(crate) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(header.iter().copied());
     table
 }
 
