@@ -33,7 +33,7 @@ use crate::diagnostic::{Diagnostic, Kind};
 use crate::launch::Launch;
 use crate::tensor::{Kernel, Role, Tensor};
 use graph::Graph;
-use machine::Machine;
+use machine::{Arrays, Machine};
 use meter::Meter;
 
 /// Runs a kernel; `inputs` in the order of the kernel's inputs, of the shapes
@@ -91,9 +91,8 @@ pub fn interpret_all(
         let mut computed: Vec<Option<Array>> = vec![None; kernel.tensors.len()];
         for (equation, graph) in open.iter().zip(&graphs) {
             let mut target = zeros(kernel, launch, equation.tensor)?;
-            let arrays: Vec<_> =
-                fixed.iter().zip(&computed).map(|(f, c)| f.or(c.as_ref())).collect();
-            Machine::new(kernel, graph, &arrays, &mut meter).fill(&mut target);
+            let arrays = Arrays { fixed: &fixed, computed: &computed };
+            Machine::new(kernel, graph, arrays, &mut meter).fill(&mut target);
             computed[equation.tensor.index()] = Some(target);
         }
         Ok(computed)
@@ -121,7 +120,7 @@ fn show_shape(shape: &[usize]) -> String {
 /// Runs `work` with room for `depth` nested regions, which is as deep as the
 /// source nests `if` and reductions.
 fn on_a_stack_for<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> T {
-    const BYTES_PER_REGION: usize = 4096;
+    const BYTES_PER_REGION: usize = 16 << 10;
     if depth < 64 {
         return work();
     }

@@ -50,6 +50,9 @@ pub(super) fn lower(kernel: &Kernel, launch: &Launch, equation: &Equation) -> Gr
 /// `sum of coefficient * product of factors`, like terms merged.
 type Sum = BTreeMap<Vec<NodeId>, i64>;
 
+/// The same as a list of coefficients and factors.
+type Terms = Vec<(i64, Vec<NodeId>)>;
+
 struct Lowering<'a> {
     kernel: &'a Kernel,
     launch: &'a Launch,
@@ -59,7 +62,7 @@ struct Lowering<'a> {
     exprs: HashMap<Id<Expr>, NodeId>,
     ints: HashMap<IntId, NodeId>,
     atoms: HashMap<AtomId, NodeId>,
-    sums: HashMap<(i64, Vec<(i64, Vec<NodeId>)>), NodeId>,
+    sums: HashMap<(i64, Terms), NodeId>,
     /// The first of the variables that the output does not have.
     first_loop_var: NodeId,
     /// The regions of reductions and orders.
@@ -228,7 +231,7 @@ impl Lowering<'_> {
 
     /// A sum whose terms without the innermost variable are a node of their
     /// own, so that a loop adds to an address what changes and nothing else.
-    fn nested_sum(&mut self, constant: i64, terms: Vec<(i64, Vec<NodeId>)>) -> NodeId {
+    fn nested_sum(&mut self, constant: i64, terms: Terms) -> NodeId {
         let free = |(_, factors): &(i64, Vec<NodeId>)| {
             factors.iter().flat_map(|f| self.nodes[*f].free.clone()).collect::<Vec<_>>()
         };
@@ -247,14 +250,14 @@ impl Lowering<'_> {
     }
 
     /// The node of a sum, one for all that are equal.
-    fn sum_of(&mut self, constant: i64, terms: Vec<(i64, Vec<NodeId>)>) -> NodeId {
+    fn sum_of(&mut self, constant: i64, terms: Terms) -> NodeId {
         let key = (constant, terms);
         if let Some(&node) = self.sums.get(&key) {
             return node;
         }
-        let node = self.linear(
-            key.1.iter().map(|(c, f)| (f.clone(), *c)).chain([(Vec::new(), constant)]).collect(),
-        );
+        let terms = key.1.iter().map(|(coefficient, factors)| (factors.clone(), *coefficient));
+        let sum = terms.chain([(Vec::new(), constant)]).collect();
+        let node = self.linear(sum);
         self.sums.insert(key, node);
         node
     }

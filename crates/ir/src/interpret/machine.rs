@@ -5,18 +5,32 @@ use super::graph::{Graph, NodeId, Op, RegionId};
 use super::memo::Memo;
 use super::meter::Meter;
 use super::{pointwise, read};
+use crate::arena::Id;
 use crate::array::Array;
 use crate::print::print;
-use crate::tensor::Kernel;
+use crate::tensor::{Kernel, Tensor};
 
 /// How many lanes a batch aims at.
 pub(super) const BATCH: usize = 1024;
+
+/// What can be read, by tensor.
+#[derive(Clone, Copy)]
+pub(super) struct Arrays<'a> {
+    pub(super) fixed: &'a [Option<&'a Array>],
+    pub(super) computed: &'a [Option<Array>],
+}
+
+impl<'a> Arrays<'a> {
+    fn get(self, tensor: Id<Tensor>) -> Option<&'a Array> {
+        self.fixed[tensor.index()].or(self.computed[tensor.index()].as_ref())
+    }
+}
 
 /// The state of one equation.
 pub(super) struct Machine<'a, 'm> {
     pub(super) kernel: &'a Kernel,
     pub(super) graph: &'a Graph,
-    arrays: &'a [Option<&'a Array>],
+    arrays: Arrays<'a>,
     meter: &'a mut Meter<'m>,
     /// By node: its values in the batch at hand.
     pub(super) values: Vec<Column>,
@@ -28,7 +42,7 @@ impl<'a, 'm> Machine<'a, 'm> {
     pub(super) fn new(
         kernel: &'a Kernel,
         graph: &'a Graph,
-        arrays: &'a [Option<&'a Array>],
+        arrays: Arrays<'a>,
         meter: &'a mut Meter<'m>,
     ) -> Self {
         let values = graph.nodes.iter().map(|(_, node)| {
@@ -151,8 +165,7 @@ impl<'a, 'm> Machine<'a, 'm> {
     }
 
     fn read(&self, read: &super::graph::Read, strict: bool, out: &mut Column) {
-        let array = self.arrays[read.tensor.index()];
-        let array = array.unwrap_or_else(|| {
+        let array = self.arrays.get(read.tensor).unwrap_or_else(|| {
             let name = &self.kernel.tensors[read.tensor].name;
             panic!("`{name}` is read before it is computed:\n{}", print(self.kernel))
         });
