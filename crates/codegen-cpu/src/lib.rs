@@ -14,6 +14,8 @@
 #[cfg(feature = "llvm")]
 mod emit;
 #[cfg(feature = "llvm")]
+mod header;
+#[cfg(feature = "llvm")]
 mod jit;
 #[cfg(feature = "llvm")]
 mod llvm;
@@ -22,5 +24,7 @@ mod plan;
 #[cfg(feature = "llvm")]
 mod run;
 
+#[cfg(feature = "llvm")]
+pub use header::header;
 #[cfg(feature = "llvm")]
 pub use run::{Compiled, compile};

@@ -72,6 +72,16 @@ impl Compiled {
         self.text.clone()
     }
 
+    /// An object file that defines what [`crate::header`] declares. It runs on
+    /// any x86-64 with AVX2 and FMA, not only on this machine.
+    #[must_use]
+    pub fn object(&self) -> Vec<u8> {
+        let platform = Platform::portable();
+        let object = with_stack(|| platform.object(&text(&self.kernel, &platform)));
+        let object = object.and_then(|object| object);
+        object.expect("an LLVM that compiled for this machine also compiles for an older one")
+    }
+
     fn workspace(&self, launch: &Launch, words: &[u64]) -> Result<Workspace, Diagnostic> {
         let shapes = launch.shapes.iter();
         let too_large = shapes.clone().any(|s| {
