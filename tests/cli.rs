@@ -7,9 +7,11 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-const SCALE: &str = "kernel scale[N](x: f32[N], by: f32) -> (y: f32[N]) {\n    y[i] = x[i] * by\n}\n";
+const SCALE: &str =
+    "kernel scale[N](x: f32[N], by: f32) -> (y: f32[N]) {\n    y[i] = x[i] * by\n}\n";
 const PAIR: &str = "kernel pair[M, N](a: f32[M, N], b: f32[M, N]) -> (c: f32[M, N]) {\n    c[m, n] = a[m, n] + b[m, n]\n}\n";
-const NARROW: &str = "kernel narrow[N](x: f8e4m3[N], g: bf16[N]) -> (y: f16[N]) {\n    y[i] = f16(x[i] * g[i])\n}\n";
+const NARROW: &str =
+    "kernel narrow[N](x: f8e4m3[N], g: bf16[N]) -> (y: f16[N]) {\n    y[i] = f16(x[i] * g[i])\n}\n";
 
 /// A folder with some programs, where commands are run.
 struct Place(TempDir);
@@ -53,7 +55,12 @@ impl Place {
     fn write_npy<T: npyz::AutoSerialize>(&self, name: &str, shape: &[u64], values: Vec<T>) {
         use npyz::WriterBuilder;
         let mut bytes = vec![];
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().unwrap();
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(shape)
+            .writer(&mut bytes)
+            .begin_nd()
+            .unwrap();
         writer.extend(values).unwrap();
         writer.finish().unwrap();
         self.write(name, &bytes);
@@ -165,7 +172,8 @@ fn narrow_floats_travel_as_bit_patterns_and_as_types() {
     let run = "run narrow.tile --target cpu --input x=x.npy --input g=g.npy --check";
     place.check(&format!("{run} --output y=y.npy"), 0, "f16");
     let bytes = fs::read(place.path().join("y.npy")).unwrap();
-    let y = tilec::arrays::decode(tilec::arrays::Format::Npy, &bytes, "y", tilec_ir::Element::F16).unwrap();
+    let y = tilec::arrays::decode(tilec::arrays::Format::Npy, &bytes, "y", tilec_ir::Element::F16)
+        .unwrap();
     assert_eq!(y.data, tilec_ir::Data::B16(vec![0x4200, 0xdb00]));
 }
 
@@ -174,15 +182,21 @@ fn column_major_arrays_are_read_by_their_indices() {
     use npyz::WriterBuilder;
     let place = Place::new();
     let mut bytes = vec![];
-    let options = npyz::WriteOptions::new().default_dtype().shape(&[2, 3]).order(npyz::Order::Fortran);
+    let options =
+        npyz::WriteOptions::new().default_dtype().shape(&[2, 3]).order(npyz::Order::Fortran);
     let mut writer = options.writer(&mut bytes).begin_nd().unwrap();
     writer.extend([1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0]).unwrap();
     writer.finish().unwrap();
     place.write("a.npy", &bytes);
     place.write_npy("b.npy", &[2, 3], vec![0.0f32; 6]);
-    place.check("run pair.tile --target cpu --input a=a.npy --input b=b.npy --output c=c.npy", 0, "c");
+    place.check(
+        "run pair.tile --target cpu --input a=a.npy --input b=b.npy --output c=c.npy",
+        0,
+        "c",
+    );
     let bytes = fs::read(place.path().join("c.npy")).unwrap();
-    let c = tilec::arrays::decode(tilec::arrays::Format::Npy, &bytes, "c", tilec_ir::Element::F32).unwrap();
+    let c = tilec::arrays::decode(tilec::arrays::Format::Npy, &bytes, "c", tilec_ir::Element::F32)
+        .unwrap();
     assert_eq!(c.data, tilec_ir::Data::F32(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]));
 }
 
@@ -190,7 +204,11 @@ fn column_major_arrays_are_read_by_their_indices() {
 fn missing_inputs_are_the_same_for_the_same_seed() {
     let place = Place::new();
     let run = |seed: u32, name: &str| {
-        place.check(&format!("run scale.tile --target cpu --set N=65 --seed {seed} --output y={name}"), 0, "seed");
+        place.check(
+            &format!("run scale.tile --target cpu --set N=65 --seed {seed} --output y={name}"),
+            0,
+            "seed",
+        );
         fs::read(place.path().join(name)).unwrap()
     };
     assert_eq!(run(1, "a.npy"), run(1, "b.npy"));
@@ -202,9 +220,14 @@ fn messages_for_editors_are_one_object_a_line() {
     let place = Place::new();
     let output = place.run("check wrong.tile --message-format json");
     assert_eq!(output.status.code(), Some(1));
-    let lines: Vec<serde_json::Value> =
-        text(&output.stderr).lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect();
-    let error = lines.iter().find(|line| line["kind"] == "unknown-name").expect("the unknown name is reported");
+    let lines: Vec<serde_json::Value> = text(&output.stderr)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("every line is JSON"))
+        .collect();
+    let error = lines
+        .iter()
+        .find(|line| line["kind"] == "unknown-name")
+        .expect("the unknown name is reported");
     assert_eq!(error["file"], "wrong.tile");
     assert_eq!(error["labels"][0]["line"], 2);
     assert_eq!(error["labels"][0]["column"], 19);
@@ -222,7 +245,10 @@ fn fmt_changes_layout_once_and_keeps_the_rest() {
     place.check("fmt wrong.tile", 0, "");
     place.write("broken.tile", b"kernel k[N](x: f32[N] -> (y: f32[N]) { y[i] = }");
     place.check("fmt broken.tile", 1, "broken.tile:1:");
-    assert_eq!(fs::read(place.path().join("broken.tile")).unwrap(), b"kernel k[N](x: f32[N] -> (y: f32[N]) { y[i] = }");
+    assert_eq!(
+        fs::read(place.path().join("broken.tile")).unwrap(),
+        b"kernel k[N](x: f32[N] -> (y: f32[N]) { y[i] = }"
+    );
 }
 
 #[cfg(feature = "llvm")]
@@ -232,18 +258,24 @@ fn compile_writes_an_object_a_header_and_the_stages() {
     place.check("compile scale.tile --target cpu -o out", 0, "wrote");
     let files = |folder: &str| {
         let entries = fs::read_dir(place.path().join(folder)).unwrap();
-        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     };
     assert_eq!(files("out"), ["scale.h", "scale.o"]);
     place.check("compile scale.tile --target cpu -o all --emit all", 0, "wrote");
-    let stages = ["scale.1.tensor.txt", "scale.2.specialized.txt", "scale.3.canonical.txt", "scale.4.ll"];
+    let stages =
+        ["scale.1.tensor.txt", "scale.2.specialized.txt", "scale.3.canonical.txt", "scale.4.ll"];
     assert_eq!(files("all"), [&stages[..], &["scale.h", "scale.o"]].concat());
     place.check("compile scale.tile --target cpu --emit tensor", 0, "y[i]");
     place.check("compile scale.tile --target cpu --emit specialized --set N=16", 0, "16");
     place.check("compile scale.tile --target cpu --set M=16", 2, "M");
     let first = fs::read(place.path().join("out/scale.o")).unwrap();
     place.check("compile scale.tile --target cpu -o again", 0, "wrote");
-    assert_eq!(first, fs::read(place.path().join("again/scale.o")).unwrap(), "the same input gives the same bytes");
+    assert_eq!(
+        first,
+        fs::read(place.path().join("again/scale.o")).unwrap(),
+        "the same input gives the same bytes"
+    );
 }

@@ -24,7 +24,9 @@ fn every_stage_of_every_program() {
             let compilation = Compilation::new(kernel, &[]).expect("nothing is bound");
             for (stage, name) in [(Stage::Tensor, "tensor"), (Stage::Canonical, "canonical")] {
                 let text = compilation.text(stage).expect("these stages need no LLVM");
-                settings.bind(|| insta::assert_snapshot!(format!("{file}__{}__{name}", kernel.name), text));
+                settings.bind(|| {
+                    insta::assert_snapshot!(format!("{file}__{}__{name}", kernel.name), text)
+                });
             }
         }
     }
@@ -46,7 +48,10 @@ fn the_same_program_gives_the_same_text_twice() {
         let print = || {
             let program = Program::check(&text);
             let texts = program.module.kernels.iter().map(|kernel| {
-                Compilation::new(kernel, &[]).expect("nothing is bound").text(Stage::Canonical).expect("it has a text")
+                Compilation::new(kernel, &[])
+                    .expect("nothing is bound")
+                    .text(Stage::Canonical)
+                    .expect("it has a text")
             });
             texts.collect::<String>()
         };

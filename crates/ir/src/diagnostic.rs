@@ -239,8 +239,6 @@ kinds! {
     SizeConflict = "size-conflict",
     /// A `where` fact that does not hold for these sizes.
     FactViolated = "fact-violated",
-    /// An input of the wrong element type.
-    WrongElement = "wrong-element",
     /// An input of the wrong rank.
     WrongRank = "wrong-rank",
     /// A size or a dimension past 2^31 - 1, or negative.
