@@ -56,11 +56,6 @@ impl Jit {
         let engine = module
             .create_jit_execution_engine(OptimizationLevel::Default)
             .map_err(|e| e.to_string())?;
-        for (symbol, address) in MATH {
-            if let Some(function) = module.get_function(symbol) {
-                engine.add_global_mapping(&function, *address as usize);
-            }
-        }
         let entry = |suffix: &str| {
             let address = engine.get_function_address(&format!("{name}_{suffix}"));
             let address = address.map_err(|e| e.to_string())?;
@@ -88,9 +83,6 @@ impl Jit {
         code & 0xffff_ffff == 0
     }
 }
-
-/// What generated code calls, for processes that do not export it.
-const MATH: &[(&str, extern "C" fn(f32) -> f32)] = &[];
 
 /// Memory for one run: zeroed, 64-byte aligned.
 #[derive(Debug)]
