@@ -230,9 +230,22 @@ impl Builder {
                 _ => {}
             },
             ExprKind::Select(test, a, b) => {
-                if let ExprKind::Unary(Unary::Not, test) = *kind(test) {
-                    expr.kind = ExprKind::Select(test, b, a);
+                let (test, mut a, mut b) = match *kind(test) {
+                    ExprKind::Unary(Unary::Not, test) => (test, b, a),
+                    _ => (test, a, b),
+                };
+                // Inside a branch its test is decided.
+                if let ExprKind::Select(inner, then, _) = *kind(a)
+                    && inner == test
+                {
+                    a = then;
                 }
+                if let ExprKind::Select(inner, _, other) = *kind(b)
+                    && inner == test
+                {
+                    b = other;
+                }
+                expr.kind = ExprKind::Select(test, a, b);
             }
             ExprKind::Convert(x) => {
                 let from = self.kernel.exprs[x].ty;

@@ -10,12 +10,12 @@
 //! body owed to its surroundings (a test, a range that is not empty) goes with it
 //! as a guard, unless it needs none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tilec_ir::diagnostic::Span;
 use tilec_ir::int::TooComplex;
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Tensor, Unary, Var};
-use tilec_ir::walk::{ints, postorder};
+use tilec_ir::walk::{direct, ints};
 use tilec_ir::{Atom, Id, IntId, Scalar};
 
 use crate::builder::{Builder, Definition, Substitution, Value, local};
@@ -128,16 +128,27 @@ fn variables(
     }
     // A variable that nothing uses still counts.
     order.extend(&hoisted.bound);
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     order.retain(|&var| seen.insert(var));
     order.into_iter().partition(|var| !hoisted.bound.contains(var))
 }
 
-/// The variables of an expression in the order in which they are written.
-fn occurrences(builder: &Builder, expr: Id<Expr>, order: &mut Vec<Id<Var>>) {
-    for expr in postorder(&builder.kernel, expr) {
+/// The variables of an expression in the order in which they are written, but
+/// those of a test after those of its branches.
+fn occurrences(builder: &Builder, root: Id<Expr>, order: &mut Vec<Id<Var>>) {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![root];
+    while let Some(expr) = open.pop() {
+        if !reached.insert(expr) {
+            continue;
+        }
+        let kind = &builder.kernel.exprs[expr].kind;
         for int in ints(&builder.kernel.exprs[expr]) {
             in_int(builder, int, order);
+        }
+        match *kind {
+            ExprKind::Select(test, a, b) => open.extend([test, b, a]),
+            _ => open.extend(direct(kind).into_iter().rev()),
         }
     }
 }

@@ -13,10 +13,10 @@
 //! into the outer one only if nothing else reads it, and each element once.
 
 use tilec_ir::int::TooComplex;
-use tilec_ir::tensor::{Expr, ExprKind, Reduction, Tensor, Var};
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Tensor, Unary, Var};
 use tilec_ir::{Atom, Id, IntId, Scalar};
 
-use crate::builder::{Definition, Substitution, Value};
+use crate::builder::{Builder, Definition, Substitution, Value};
 use crate::hoist::{Hoisted, Surroundings};
 use crate::products::{Coefficient, Factor, Product, products, render, sort};
 use crate::safe::is_safe;
@@ -51,6 +51,55 @@ pub(crate) fn reduce(
     let mut out: Vec<_> = terms.iter().map(|term| sum.apart(translator, term)).collect();
     sort(&translator.builder, &mut out);
     render(&mut translator.builder, &out, ty, span)
+}
+
+/// The most factors that are put in order around a sum.
+const MAX_FACTORS: usize = 16;
+
+/// A product of floats with a sum among its factors, in the canonical order: it
+/// may as well have been written inside of the sum.
+pub(crate) fn regroup(builder: &mut Builder, expr: Id<Expr>) -> Id<Expr> {
+    let Expr { kind, ty, span } = builder.kernel.exprs[expr].clone();
+    let is_product = matches!(
+        kind,
+        ExprKind::Binary(Binary::Mul | Binary::Div, ..) | ExprKind::Unary(Unary::Neg, _)
+    );
+    if !is_product || !ty.is_float() || !is_short(builder, expr) {
+        return expr;
+    }
+    let mut terms = products(&builder.kernel, expr);
+    let [only] = terms.as_slice() else { return expr };
+    let is_sum = |factor: &Factor| !factor.inverse && sum_behind(builder, factor.expr).is_some();
+    if !only.factors.iter().any(is_sum) {
+        return expr;
+    }
+    sort(builder, &mut terms);
+    render(builder, &terms, ty, span)
+}
+
+/// Whether a product has few factors; looks at no more than these.
+fn is_short(builder: &Builder, expr: Id<Expr>) -> bool {
+    let (mut seen, mut open) = (0, vec![expr]);
+    while let Some(expr) = open.pop() {
+        seen += 1;
+        match builder.kernel.exprs[expr].kind {
+            ExprKind::Binary(Binary::Mul | Binary::Div, a, b) => open.extend([a, b]),
+            ExprKind::Unary(Unary::Neg, x) => open.push(x),
+            _ => {}
+        }
+        if seen > 2 * MAX_FACTORS {
+            return false;
+        }
+    }
+    true
+}
+
+/// The definition that an expression reads, if it is a sum.
+fn sum_behind(builder: &Builder, expr: Id<Expr>) -> Option<(Id<Tensor>, &Definition)> {
+    let ExprKind::Read(tensor, _) = builder.kernel.exprs[expr].kind else { return None };
+    let definition = builder.definitions[tensor.index()].as_ref()?;
+    let is_sum = matches!(definition.value, Value::Reduce(Reduction::Sum, _));
+    is_sum.then_some((tensor, definition))
 }
 
 struct Summing<'a> {
@@ -161,14 +210,13 @@ impl Summing<'_> {
         factor: Factor,
     ) -> Option<(Id<Tensor>, Vec<IntId>)> {
         let builder = &translator.builder;
-        let ExprKind::Read(tensor, index) = &builder.kernel.exprs[factor.expr].kind else {
+        let (tensor, definition) = sum_behind(builder, factor.expr)?;
+        let ExprKind::Read(_, index) = &builder.kernel.exprs[factor.expr].kind else {
             return None;
         };
-        let definition = builder.definitions[tensor.index()].as_ref()?;
-        let is_sum = matches!(definition.value, Value::Reduce(Reduction::Sum, _));
-        let may = translator.mergeable.contains(tensor) && definition.guard.is_none();
-        let merges = is_sum && may && !factor.inverse && self.each_once(translator, term, index);
-        merges.then(|| (*tensor, index.clone()))
+        let may = translator.mergeable.contains(&tensor) && definition.guard.is_none();
+        let merges = may && !factor.inverse && self.each_once(translator, term, index);
+        merges.then(|| (tensor, index.clone()))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::canonical::guarded;
 use crate::flat::{Flat, Leaf, Target};
 use crate::hoist::{Hoisted, Shared, Surroundings, hoist};
 use crate::scope::{Scopes, Step};
-use crate::sums::reduce;
+use crate::sums::{reduce, regroup};
 
 /// The largest definition that is put in the place of its reads.
 pub(crate) const MAX_INLINE: usize = 64;
@@ -171,7 +171,8 @@ impl Translator<'_> {
             }
             kind => {
                 let kind = rebuild_kind(kind, self).expect("a node without integers");
-                self.builder.make(Expr { kind, ty, span: expr.span })
+                let made = self.builder.make(Expr { kind, ty, span: expr.span });
+                regroup(&mut self.builder, made)
             }
         }
     }
