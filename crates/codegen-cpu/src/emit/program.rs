@@ -103,10 +103,11 @@ impl Words {
         self.workspace() + 3
     }
 
-    /// The word of a tensor that the caller holds. Inputs, then outputs come
-    /// first among the buffers too.
-    fn buffer(self, buffer: usize) -> Option<usize> {
-        (buffer < self.inputs + self.outputs).then_some(self.sizes + buffer)
+    /// The word of a tensor that the caller holds: inputs, then outputs, each in
+    /// their order. Tensors are the first buffers.
+    fn buffer(self, kernel: &Kernel, buffer: usize) -> Option<usize> {
+        let mut held = [Role::Input, Role::Output].into_iter().flat_map(|r| kernel.tensors_of(r));
+        held.position(|tensor| tensor.index() == buffer).map(|at| self.sizes + at)
     }
 }
 
@@ -225,7 +226,7 @@ impl<'k> Program<'k> {
             write!(call, ", i64 %n{n}").expect("a string takes all text");
         }
         for &buffer in used {
-            let pointer = match words.buffer(buffer) {
+            let pointer = match words.buffer(self.kernel, buffer) {
                 Some(word) => f.load("ptr", &args, &index(word)),
                 None => f.load("ptr", &table, &index(buffer + 2)),
             };
@@ -248,7 +249,7 @@ impl<'k> Program<'k> {
         let table_bytes = i64::try_from((self.buffers.len() + 2) * 8).expect("a table is small");
         let mut offset = aligned(&mut c.f, &table_bytes.into());
         for (n, buffer) in self.buffers.iter().enumerate() {
-            if words.buffer(n).is_some() {
+            if words.buffer(self.kernel, n).is_some() {
                 continue;
             }
             let at = c.f.def(format_args!("getelementptr i8, ptr {base}, i64 {offset}"));
