@@ -87,7 +87,8 @@ fn fields(kernel: &Kernel) -> String {
             let constant = if role == Role::Input { "const " } else { "" };
             let declaration = format!("{constant}{} *{name};", c_type(tensor));
             let described = describe(kernel, tensor);
-            writeln!(text, "    {declaration:<37} /* {described} */").expect("a string takes all text");
+            writeln!(text, "    {declaration:<37} /* {described} */")
+                .expect("a string takes all text");
         }
     }
     text.trim_end().to_owned()
@@ -122,8 +123,7 @@ fn describe(kernel: &Kernel, tensor: &Tensor) -> String {
 
 /// `, or one of these does not hold: ..`
 fn facts(kernel: &Kernel) -> String {
-    let is_of_sizes =
-        |kind: FactKind| !matches!(kind, FactKind::Sorted(_) | FactKind::Finite(_));
+    let is_of_sizes = |kind: FactKind| !matches!(kind, FactKind::Sorted(_) | FactKind::Finite(_));
     let facts = kernel.facts.iter().filter(|f| is_of_sizes(f.kind));
     let texts: Vec<_> = facts.map(|f| f.text.replace("*/", "* /")).collect();
     if texts.is_empty() {

@@ -5,7 +5,7 @@
 //! so that it can tell whether those are right.
 //!
 //! ```text
-//! equations --plan--> steps --emit--> LLVM text --O3--> code in memory or object file
+//! equations --plan--> steps --emit--> LLVM text --O2--> code in memory or object file
 //! ```
 //!
 //! Without the feature `llvm` this crate is empty; callers use the interpreter

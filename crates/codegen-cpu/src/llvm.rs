@@ -42,8 +42,11 @@ impl Platform {
     pub(crate) fn attributes(&self) -> String {
         let Self { cpu, features, machine } = self;
         let bits = machine.lanes * 32;
-        let features =
-            if features.is_empty() { String::new() } else { format!("\"target-features\"=\"{features}\" ") };
+        let features = if features.is_empty() {
+            String::new()
+        } else {
+            format!("\"target-features\"=\"{features}\" ")
+        };
         format!("\"target-cpu\"=\"{cpu}\" {features}\"prefer-vector-width\"=\"{bits}\"")
     }
 
@@ -54,18 +57,34 @@ impl Platform {
         let level = OptimizationLevel::Default;
         let Self { cpu, features, .. } = self;
         target
-            .create_target_machine(&triple, cpu, features, level, RelocMode::PIC, CodeModel::Default)
+            .create_target_machine(
+                &triple,
+                cpu,
+                features,
+                level,
+                RelocMode::PIC,
+                CodeModel::Default,
+            )
             .ok_or_else(|| format!("LLVM has no target machine for `{cpu}`"))
     }
 
     /// Parses, verifies and optimizes a module.
-    pub(crate) fn optimize<'c>(&self, context: &'c Context, text: &str) -> Result<Module<'c>, String> {
+    pub(crate) fn optimize<'c>(
+        &self,
+        context: &'c Context,
+        text: &str,
+    ) -> Result<Module<'c>, String> {
         let machine = self.target_machine()?;
         let module = parse(context, text);
         module.set_triple(&machine.get_triple());
         module.set_data_layout(&machine.get_target_data().get_data_layout());
         let options = PassBuilderOptions::create();
-        module.run_passes("default<O3>", &machine, options).map_err(|e| e.to_string())?;
+        // O3 and unrolling would only copy loops, which costs compile time:
+        // vectors of several registers hide the latency as well.
+        options.set_loop_unrolling(false);
+        options.set_loop_slp_vectorization(false);
+        options.set_loop_interleaving(true);
+        module.run_passes("default<O2>", &machine, options).map_err(|e| e.to_string())?;
         Ok(module)
     }
 

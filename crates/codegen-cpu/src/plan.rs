@@ -105,9 +105,8 @@ impl Plan {
         let rank = |v: &Id<Var>| (order.iter().position(|x| x == v).unwrap_or(order.len()), *v);
         let mut vars = free.clone();
         vars.sort_by_key(rank);
-        let usable = |g: &Guard| {
-            g.test < id && self.free[g.test.index()].iter().all(|v| free.contains(v))
-        };
+        let usable =
+            |g: &Guard| g.test < id && self.free[g.test.index()].iter().all(|v| free.contains(v));
         let guards: Vec<_> = used.guards.iter().copied().filter(usable).collect();
         let clamped = guards.len() < used.guards.len();
         let shape = vars.iter().map(|&v| kernel.vars[v].range).collect();
@@ -244,12 +243,7 @@ fn guard_of(kind: &ExprKind, n: usize) -> Option<Guard> {
     }
 }
 
-fn note(
-    open: &mut BTreeMap<Id<Expr>, Use>,
-    id: Id<Expr>,
-    guards: &[Guard],
-    reduced: &[Id<Var>],
-) {
+fn note(open: &mut BTreeMap<Id<Expr>, Use>, id: Id<Expr>, guards: &[Guard], reduced: &[Id<Var>]) {
     let used = open
         .entry(id)
         .and_modify(|used| {

@@ -109,8 +109,11 @@ impl Compiled {
 }
 
 fn out_of_memory() -> Diagnostic {
-    Diagnostic::global(Kind::OutOfMemory, "there is not enough memory for the tensors of this launch")
-        .help("use smaller sizes, or a machine with more memory")
+    Diagnostic::global(
+        Kind::OutOfMemory,
+        "there is not enough memory for the tensors of this launch",
+    )
+    .help("use smaller sizes, or a machine with more memory")
 }
 
 fn address(data: &Data) -> u64 {

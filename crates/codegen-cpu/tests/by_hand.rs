@@ -92,10 +92,8 @@ fn softmax_of_all_shapes() {
     let compiled = compile(&softmax()).unwrap();
     for (m, n) in [(0, 5), (3, 0), (1, 1), (4, 63), (7, 129), (65, 1000)] {
         let x = floats(&[m, n], |i| (i % 17) as f32 * 0.25 - 2.0);
-        let launch = Launch {
-            sizes: vec![m as i64, n as i64],
-            shapes: vec![vec![m, n], vec![m, n]],
-        };
+        let launch =
+            Launch { sizes: vec![m as i64, n as i64], shapes: vec![vec![m, n], vec![m, n]] };
         let y = compiled.run(&launch, &[x.clone()]).unwrap();
         for (row, out) in values(&x).chunks(n.max(1)).zip(values(&y[0]).chunks(n.max(1))) {
             let sum: f32 = row.iter().map(|x| x.exp()).sum();

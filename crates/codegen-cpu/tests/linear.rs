@@ -23,7 +23,8 @@ fn integers(array: &Array) -> &[i32] {
 
 #[test]
 fn prefix_sums() {
-    let text = "kernel f[N](x: i32[N]) -> (y: i32[N]) { y[j] = sum[i](if i <= j then x[i] else 0) }";
+    let text =
+        "kernel f[N](x: i32[N]) -> (y: i32[N]) { y[j] = sum[i](if i <= j then x[i] else 0) }";
     check(text, &[3_000_000], |inputs| {
         let running = integers(&inputs[0]).iter().scan(0i32, |sum, x| {
             *sum = sum.wrapping_add(*x);
@@ -77,7 +78,8 @@ fn positions_within_a_key() {
 fn grouped_rows() {
     // Times as many groups would be as many times the work, if each row were
     // computed for each group.
-    let text = "kernel f[R, E, N, K](x: i32[R, K], w: i32[E, N, K], group: idx<E>[R]) -> (y: i32[R, N])
+    let text =
+        "kernel f[R, E, N, K](x: i32[R, K], w: i32[E, N, K], group: idx<E>[R]) -> (y: i32[R, N])
                 { y[r, n] = sum[k](x[r, k] * w[group[r], n, k]) }";
     check(text, &[20_000, 5_000, 32, 8], |inputs| {
         let [x, w, group] = [0, 1, 2].map(|i| integers(&inputs[i]));

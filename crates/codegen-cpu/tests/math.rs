@@ -19,7 +19,8 @@ fn check(name: &str, exact: impl Fn(f64) -> f64) {
     let shape = vec![x.len()];
     let launch = Launch { sizes: vec![x.len() as i64], shapes: vec![shape.clone(), shape.clone()] };
     let input = Array { element: Element::F32, shape, data: Data::F32(x.clone()) };
-    let outputs = tilec_codegen_cpu::compile(&kernel(&text)).unwrap().run(&launch, &[input]).unwrap();
+    let outputs =
+        tilec_codegen_cpu::compile(&kernel(&text)).unwrap().run(&launch, &[input]).unwrap();
     let Data::F32(y) = &outputs[0].data else { panic!("not f32") };
     for (x, &y) in x.iter().zip(y) {
         let right = exact(f64::from(*x));
@@ -64,7 +65,12 @@ fn error_function() {
 /// The check itself can fail.
 #[test]
 fn units_are_counted() {
-    let cases = [(1.0, 1.0, 0.0), (1.0, 1.0f32.next_up(), 1.0), (f64::INFINITY, f32::MAX, f64::INFINITY), (0.0, -0.0, 0.0)];
+    let cases = [
+        (1.0, 1.0, 0.0),
+        (1.0, 1.0f32.next_up(), 1.0),
+        (f64::INFINITY, f32::MAX, f64::INFINITY),
+        (0.0, -0.0, 0.0),
+    ];
     for (right, y, expected) in cases {
         assert_eq!(units(right, y), expected, "{right} {y}");
     }

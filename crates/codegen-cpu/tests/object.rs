@@ -9,7 +9,8 @@ use std::process::Command;
 use support::kernel;
 use tilec_codegen_cpu::{compile, header};
 
-const KERNEL: &str = "kernel dot_rows[M, N, K](a: f32[M, K], int: bf16[N, K]) -> (c: f32[M, N], top: idx<N>[M])
+const KERNEL: &str =
+    "kernel dot_rows[M, N, K](a: f32[M, K], int: bf16[N, K]) -> (c: f32[M, N], top: idx<N>[M])
     where 1 <= N
     {
         c[m, n] = sum[k](a[m, k] * int[n, k]) / (1.0 + sum[k](exp(a[m, k])))
@@ -97,7 +98,8 @@ fn the_header_is_c_and_cpp() {
     for language in ["c", "c++"] {
         let arguments = format!("-Wall -Wextra -Werror -fsyntax-only -x {language} alone.h");
         let command = if language == "c" { "cc" } else { "c++" };
-        let checked = Command::new(command).args(arguments.split(' ')).current_dir(&folder).output();
+        let checked =
+            Command::new(command).args(arguments.split(' ')).current_dir(&folder).output();
         let checked = checked.expect("a C and C++ compiler is needed");
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     }

@@ -119,7 +119,8 @@ impl<'k> Context<'k> {
         let mut loops = Vec::new();
         let mut values: Vec<Value> = carry.iter().map(|(_, v)| v.clone()).collect();
         for &var in vars {
-            let carry: Vec<_> = carry.iter().zip(&values).map(|((t, _), v)| (*t, v.clone())).collect();
+            let carry: Vec<_> =
+                carry.iter().zip(&values).map(|((t, _), v)| (*t, v.clone())).collect();
             let entered = self.begin_var(var, &carry);
             values.clone_from(&entered.carried);
             loops.push(entered);

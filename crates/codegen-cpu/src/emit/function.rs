@@ -214,7 +214,12 @@ impl Function {
     }
 
     /// Ends the other branch; returns the values of the branch taken.
-    pub(crate) fn end_if(&mut self, branch: Branch, types: &[&str], values: &[Value]) -> Vec<Value> {
+    pub(crate) fn end_if(
+        &mut self,
+        branch: Branch,
+        types: &[&str],
+        values: &[Value],
+    ) -> Vec<Value> {
         let Branch { id, then } = branch;
         self.run(format_args!("br label %else.end{id}"));
         self.label(format_args!("else.end{id}"));

@@ -195,7 +195,12 @@ fn columns_pass<'k>(
 
 /// Whether more reads of a reduction go along the last variable of the output
 /// than along the innermost variable of the reduction.
-fn reads_along_output(program: &Program<'_>, step: &Step, vars: &[Id<Var>], body: Id<Expr>) -> bool {
+fn reads_along_output(
+    program: &Program<'_>,
+    step: &Step,
+    vars: &[Id<Var>],
+    body: Id<Expr>,
+) -> bool {
     let (Some(&output), Some(&inner)) = (step.vars.last(), vars.last()) else { return false };
     let (mut along_output, mut along_inner) = (0, 0);
     for id in below(program.kernel, program.plan, body) {

@@ -5,8 +5,8 @@
 
 mod context;
 mod contract;
-mod format;
 mod counting;
+mod format;
 mod function;
 mod index;
 mod loops;
@@ -32,7 +32,9 @@ pub(crate) fn emit(kernel: &Kernel, plan: &Plan, machine: Machine, attributes: &
     }
     let functions = program.finish();
     let helpers = concat!(include_str!("math.ll"), include_str!("select.ll"));
-    format!("{helpers}\n{functions}attributes #0 = {{ nounwind {attributes} }}\nattributes #1 = {{ nounwind noinline optnone {attributes} }}\nattributes #2 = {{ nounwind alwaysinline {attributes} }}\n")
+    format!(
+        "{helpers}\n{functions}attributes #0 = {{ nounwind {attributes} }}\nattributes #1 = {{ nounwind noinline optnone {attributes} }}\nattributes #2 = {{ nounwind alwaysinline {attributes} }}\n"
+    )
 }
 
 fn emit_step(program: &mut Program<'_>, step: &Step) {

@@ -80,11 +80,7 @@ const GRAIN: f32 = 32768.0;
 impl Words {
     pub(crate) fn of(kernel: &Kernel) -> Self {
         let count = |role| kernel.tensors_of(role).count();
-        Self {
-            sizes: kernel.sizes.len(),
-            inputs: count(Role::Input),
-            outputs: count(Role::Output),
-        }
+        Self { sizes: kernel.sizes.len(), inputs: count(Role::Input), outputs: count(Role::Output) }
     }
 
     pub(crate) fn workspace(self) -> usize {
@@ -196,7 +192,9 @@ impl<'k> Program<'k> {
         let pair = f.def(format_args!("insertvalue {{ i64, i64 }} poison, i64 {units}, 0"));
         let pair = f.def(format_args!("insertvalue {{ i64, i64 }} {pair}, i64 {tasks}, 1"));
         f.run(format_args!("ret {{ i64, i64 }} {pair}"));
-        self.functions += &c.f.finish_plain(format_args!("define internal {{ i64, i64 }} @p{id}.units(ptr %args)"));
+        self.functions += &c
+            .f
+            .finish_plain(format_args!("define internal {{ i64, i64 }} @p{id}.units(ptr %args)"));
     }
 
     /// `void @pN(closure, task, worker)`: the share of one task.
@@ -234,7 +232,8 @@ impl<'k> Program<'k> {
         }
         f.run(format_args!("call void @p{id}.body({call})"));
         f.run("ret void");
-        let signature = format!("define internal void @p{id}(ptr %closure, i64 %task, i64 %worker)");
+        let signature =
+            format!("define internal void @p{id}(ptr %closure, i64 %task, i64 %worker)");
         self.functions += &f.finish_plain(signature);
     }
 

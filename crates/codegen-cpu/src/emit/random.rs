@@ -79,9 +79,8 @@ impl Context<'_> {
         // Infinity has no quantum: the steps above gave NaN for it.
         let infinite = f.def(format_args!("fcmp oeq float {size}, {}", Value::from(f32::INFINITY)));
         let narrow = f.def(format_args!("select i1 {infinite}, float {past}, float {narrow}"));
-        let signed = f.def(format_args!(
-            "call float @llvm.copysign.f32(float {narrow}, float {value})"
-        ));
+        let signed =
+            f.def(format_args!("call float @llvm.copysign.f32(float {narrow}, float {value})"));
         let is_nan = f.def(format_args!("fcmp uno float {value}, {value}"));
         f.def(format_args!("select i1 {is_nan}, float {value}, float {signed}"))
     }

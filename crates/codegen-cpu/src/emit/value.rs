@@ -4,8 +4,8 @@
 //! is undefined for any value of its operands, so that what cannot touch memory
 //! is computed without branches.
 
-use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Scalar, Unary};
 use tilec_ir::Id;
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Scalar, Unary};
 
 use super::context::Context;
 use super::function::Value;
@@ -160,7 +160,8 @@ impl Context<'_> {
         let quotient = self.f.sub(&quotient, &one);
         let add = self.f.def(format_args!("select i1 {down}, i64 {b}, i64 0"));
         let remainder = self.f.add(&remainder, &add);
-        let narrow = [quotient, remainder].map(|x| self.f.def(format_args!("trunc i64 {x} to i32")));
+        let narrow =
+            [quotient, remainder].map(|x| self.f.def(format_args!("trunc i64 {x} to i32")));
         let [quotient, remainder] = narrow;
         (quotient, remainder)
     }
@@ -207,7 +208,12 @@ impl Context<'_> {
     }
 
     /// A reduction in the midst of an expression: loops in place.
-    fn reduce(&mut self, op: Reduction, vars: &[Id<tilec_ir::tensor::Var>], body: Id<Expr>) -> Value {
+    fn reduce(
+        &mut self,
+        op: Reduction,
+        vars: &[Id<tilec_ir::tensor::Var>],
+        body: Id<Expr>,
+    ) -> Value {
         let class = self.class(body);
         let first = identity(op, class);
         let (loops, carried) = self.begin_vars(vars, &[(class.ty(), first)]);
@@ -217,7 +223,13 @@ impl Context<'_> {
     }
 
     /// One step of a reduction.
-    pub(crate) fn accumulate(&mut self, op: Reduction, class: Class, a: &Value, b: &Value) -> Value {
+    pub(crate) fn accumulate(
+        &mut self,
+        op: Reduction,
+        class: Class,
+        a: &Value,
+        b: &Value,
+    ) -> Value {
         match (op, class) {
             // Float sums may be taken in any order; nothing else may.
             (Reduction::Sum, Class::Float) => {

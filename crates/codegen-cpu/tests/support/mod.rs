@@ -1,8 +1,8 @@
 //! One `check`: a kernel's text, at several sizes, compiled and interpreted.
 
-use tilec_codegen_cpu::compile;
+use tilec_codegen_cpu::{Compiled, compile};
 use tilec_ir::interpret::interpret;
-use tilec_ir::tensor::{Kernel, Role, Tensor};
+use tilec_ir::tensor::{Kernel, Role, Size, Tensor};
 use tilec_ir::{Array, Data, Element, Id, Launch, formats::Format, launch, philox};
 
 /// Equal up to rounding of single operations.
@@ -23,9 +23,34 @@ pub fn launch(kernel: &Kernel, sizes: &[i64]) -> (Launch, Vec<Array>) {
     let set: Vec<_> = names.zip(sizes.iter().copied()).collect();
     let none = vec![None; kernel.tensors_of(Role::Input).count()];
     let launch = launch::bind(kernel, &none, &set).unwrap();
-    let draw = |id: Id<Tensor>| draw(kernel, id, &launch.shapes[id.index()], &launch.sizes);
-    let inputs = kernel.tensors_of(Role::Input).map(draw).collect();
+    let inputs = draw_all(kernel, &launch);
     (launch, inputs)
+}
+
+/// A launch and inputs for it.
+pub struct Drawn {
+    pub launch: Launch,
+    pub inputs: Vec<Array>,
+}
+
+/// Up to `most` launches at sizes out of `values` that the kernel's facts allow.
+pub fn launches(kernel: &Kernel, values: &[i64], most: usize) -> Vec<Drawn> {
+    let choose = |n: i32| -> Vec<(String, i64)> {
+        let pick = |(id, size): (Id<Size>, &Size)| {
+            let word = philox::random(n, &[id.index() as i32]).cast_unsigned() as usize;
+            (size.name.clone(), values[word % values.len()])
+        };
+        kernel.sizes.iter().map(pick).collect()
+    };
+    let none = vec![None; kernel.tensors_of(Role::Input).count()];
+    let bound = (0..2000).filter_map(|n| launch::bind(kernel, &none, &choose(n)).ok());
+    let drawn = bound.map(|launch| Drawn { inputs: draw_all(kernel, &launch), launch });
+    drawn.take(most).collect()
+}
+
+fn draw_all(kernel: &Kernel, launch: &Launch) -> Vec<Array> {
+    let draw = |id: Id<Tensor>| draw(kernel, id, &launch.shapes[id.index()], &launch.sizes);
+    kernel.tensors_of(Role::Input).map(draw).collect()
 }
 
 /// Equal within `bound` times the largest value of each output.
@@ -34,16 +59,29 @@ pub fn check_within(bound: f32, text: &str, sizes: &[&[i64]]) {
     let compiled = compile(kernel).unwrap();
     for sizes in sizes {
         let (launch, inputs) = launch(kernel, sizes);
-        let expected = interpret(kernel, &launch, &inputs, &|_| ()).unwrap();
-        let actual = compiled.run(&launch, &inputs).unwrap();
-        let again = compiled.run(&launch, &inputs).unwrap();
-        for ((id, expected), (actual, again)) in
-            kernel.tensors_of(Role::Output).zip(&expected).zip(actual.iter().zip(&again))
-        {
-            let name = format!("{} at {sizes:?}", kernel.tensors[id].name);
-            assert_eq!(bits(actual), bits(again), "{name}: two runs differ");
-            compare(&name, bound, expected, actual);
-        }
+        agree("", bound, kernel, &compiled, &launch, &inputs);
+    }
+}
+
+/// One launch, compiled twice run and interpreted once.
+pub fn agree(
+    name: &str,
+    bound: f32,
+    kernel: &Kernel,
+    compiled: &Compiled,
+    launch: &Launch,
+    inputs: &[Array],
+) {
+    let sizes = &launch.sizes;
+    let expected = interpret(kernel, launch, inputs, &|_| ()).unwrap();
+    let actual = compiled.run(launch, inputs).unwrap();
+    let again = compiled.run(launch, inputs).unwrap();
+    for ((id, expected), (actual, again)) in
+        kernel.tensors_of(Role::Output).zip(&expected).zip(actual.iter().zip(&again))
+    {
+        let name = format!("{name} {} at {sizes:?}", kernel.tensors[id].name);
+        assert_eq!(bits(actual), bits(again), "{name}: two runs differ");
+        compare(&name, bound, expected, actual);
     }
 }
 
@@ -51,7 +89,10 @@ fn compare(name: &str, bound: f32, expected: &Array, actual: &Array) {
     assert_eq!(expected.shape, actual.shape, "{name}");
     let (x, y) = (values(expected), values(actual));
     let largest = x.iter().filter(|x| x.is_finite()).fold(0f32, |m, x| m.max(x.abs()));
-    let exact = !matches!(expected.element, Element::F32 | Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2);
+    let exact = !matches!(
+        expected.element,
+        Element::F32 | Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2
+    );
     let bound = match expected.element {
         _ if exact => 0.0,
         Element::F8E4M3 => bound.max(0.07),
@@ -107,7 +148,13 @@ fn draw(kernel: &Kernel, id: Id<Tensor>, shape: &[usize], sizes: &[i64]) -> Arra
         Element::F32 => Data::F32((0..count).map(float).collect()),
         Element::I32 => Data::I32(
             (0..count)
-                .map(|i| if bound == i64::MAX { (word(i) % 101) as i32 - 20 } else { (i64::from(word(i)) % bound) as i32 })
+                .map(|i| {
+                    if bound == i64::MAX {
+                        (word(i) % 101) as i32 - 20
+                    } else {
+                        (i64::from(word(i)) % bound) as i32
+                    }
+                })
                 .collect(),
         ),
         Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2 => {

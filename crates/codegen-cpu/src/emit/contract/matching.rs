@@ -43,7 +43,8 @@ struct Factor {
 
 pub(super) fn matches(kernel: &Kernel, plan: &Plan, step: &Step) -> Option<Contraction> {
     let (summed, exprs) = sum_of_products(kernel, plan, step.value)?;
-    let factors: Vec<Factor> = exprs.iter().map(|&e| factor(&plan.free[e.index()], e, &summed)).collect();
+    let factors: Vec<Factor> =
+        exprs.iter().map(|&e| factor(&plan.free[e.index()], e, &summed)).collect();
     let found = plain(step, &factors).or_else(|| bucketed(kernel, plan, step, &factors, &summed));
     let mut contraction = found?;
     contraction.summed = summed;
@@ -159,7 +160,9 @@ fn bucketed(
             let is_apart = vars.iter().any(|v| !rows.contains(v))
                 && !gathered.iter().any(|v| summed.contains(v) || vars.contains(v))
                 && plan.hoisted.keys().all(|h| *h != right.expr);
-            if is_apart && let Some(found) = split(step, &factors, &rows, &vars, Some((atom, bound))) {
+            if is_apart
+                && let Some(found) = split(step, &factors, &rows, &vars, Some((atom, bound)))
+            {
                 return Some(found);
             }
         }

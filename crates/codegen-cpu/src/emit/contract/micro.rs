@@ -9,8 +9,8 @@
 
 use super::{BLOCK_COLUMNS, BLOCK_SUMMED, Tile};
 use crate::emit::function::{Function, Value};
-use crate::emit::vector::Machine;
 use crate::emit::value::Class;
+use crate::emit::vector::Machine;
 
 /// `void NAME(ptr a, ptr b, ptr c, i64 k)`
 pub(super) fn write(name: &str, machine: Machine, class: Class) -> String {

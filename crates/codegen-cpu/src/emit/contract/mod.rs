@@ -168,7 +168,12 @@ fn unit(
 
 /// The n-th of as few even parts as have at most `most` each, in whole tiles:
 /// where it begins and how much it is, which may be nothing or less.
-fn share(c: &mut Context<'_>, all: &Value, n: &Value, (most, tile): (usize, usize)) -> (Value, Value) {
+fn share(
+    c: &mut Context<'_>,
+    all: &Value,
+    n: &Value,
+    (most, tile): (usize, usize),
+) -> (Value, Value) {
     let parts = c.f.ceil_div(all, &Value::new(most));
     let parts = c.f.max(&parts, &1.into());
     let each = c.f.ceil_div(all, &parts);

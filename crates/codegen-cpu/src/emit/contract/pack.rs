@@ -27,7 +27,13 @@ pub(super) fn product(c: &mut Context<'_>, class: Class, factors: &[Id<Expr>]) -
 }
 
 /// `a[row][k]`: rows of the block, `BLOCK_SUMMED` apart, zeros up to a whole tile.
-pub(super) fn left(c: &mut Context<'_>, found: &Contraction, class: Class, block: &Block, a: &Value) {
+pub(super) fn left(
+    c: &mut Context<'_>,
+    found: &Contraction,
+    class: Class,
+    block: &Block,
+    a: &Value,
+) {
     let ty = class.ty();
     let rows = round_up(c, &block.rows, Tile::of(c.machine).rows);
     let row = c.f.begin_count(&rows);
@@ -55,7 +61,14 @@ pub(super) fn left(c: &mut Context<'_>, found: &Contraction, class: Class, block
 }
 
 /// `b[panel][k][column]`: panels of a tile's columns, zeros to the end of the last.
-pub(super) fn right(c: &mut Context<'_>, found: &Contraction, class: Class, block: &Block, b: &Value, lines: &Value) {
+pub(super) fn right(
+    c: &mut Context<'_>,
+    found: &Contraction,
+    class: Class,
+    block: &Block,
+    b: &Value,
+    lines: &Value,
+) {
     let width = Tile::of(c.machine).columns;
     let columns = round_up(c, &block.columns, width);
     let panel = c.f.begin_loop((&0.into(), &columns, &Value::new(width)), &[]);

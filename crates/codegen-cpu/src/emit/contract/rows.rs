@@ -83,7 +83,13 @@ impl Sorted {
     }
 
     /// The rows of a bucket: a pointer to them and how many they are.
-    pub(super) fn rows(self, c: &mut Context<'_>, found: &Contraction, batch: &Value, bucket: &Value) -> (Value, Value) {
+    pub(super) fn rows(
+        self,
+        c: &mut Context<'_>,
+        found: &Contraction,
+        batch: &Value,
+        bucket: &Value,
+    ) -> (Value, Value) {
         let firsts = self.firsts(c, batch);
         let orders = self.orders(c, found, batch);
         let begin = c.f.load("i64", &firsts, bucket);

@@ -51,7 +51,8 @@ fn matches(kernel: &Kernel, plan: &Plan, step: &Step, sum: &Conditional) -> Opti
     let (rows, run) = step.vars.split_at(split);
     let mut ints = kernel.ints.clone();
     let turn = |from: IntId, ints: &mut Ints| renamed(ints, from, &sum.vars, run);
-    let same_range = sum.vars.iter().zip(run).all(|(&a, &b)| kernel.vars[a].range == kernel.vars[b].range);
+    let same_range =
+        sum.vars.iter().zip(run).all(|(&a, &b)| kernel.vars[a].range == kernel.vars[b].range);
     let [first, second] = sum.tests.as_slice() else { return None };
     let mut found = None;
     for (equal, order) in [(first, second), (second, first)] {

@@ -72,7 +72,10 @@ fn matches(
     let rest = sum.without(test);
     let rows = step.vars.iter().copied().filter(|&v| v != bound).collect();
     // One other test can be taken as it is; several may rest on each other.
-    let fits = is_order && rest.tests.len() <= 1 && step.vars.contains(&bound) && rest.ignores(plan, bound);
+    let fits = is_order
+        && rest.tests.len() <= 1
+        && step.vars.contains(&bound)
+        && rest.ignores(plan, bound);
     fits.then_some(Scan { var, bound, left, right, negated, op, rest, rows })
 }
 
