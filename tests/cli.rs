@@ -268,7 +268,7 @@ fn compile_writes_an_object_a_header_and_the_stages() {
     let stages =
         ["scale.1.tensor.txt", "scale.2.specialized.txt", "scale.3.canonical.txt", "scale.4.ll"];
     assert_eq!(files("all"), [&stages[..], &["scale.h", "scale.o"]].concat());
-    place.check("compile scale.tile --target cpu --emit tensor", 0, "y[i]");
+    place.check("compile scale.tile --target cpu --emit tensor", 0, "y: f32[i < N] = x[i] * by");
     place.check("compile scale.tile --target cpu --emit specialized --set N=16", 0, "16");
     place.check("compile scale.tile --target cpu --set M=16", 2, "M");
     let first = fs::read(place.path().join("out/scale.o")).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// All `.tile` files below a folder of the project, sorted.
-pub fn tile_files(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn tile_files(folder: &str) -> Vec<PathBuf> {
     let mut found = vec![];
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     while let Some(folder) = folders.pop() {
