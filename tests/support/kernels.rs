@@ -68,7 +68,7 @@ pub(crate) fn generate(seed: u64) -> Program {
     for at in 0..3 + generator.random.below(4) {
         generator.input(at);
     }
-    let count = 2 + generator.random.below(5);
+    let count = 1 + generator.random.below(5);
     for at in 0..count {
         generator.equation(at);
     }

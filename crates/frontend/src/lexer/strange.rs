@@ -37,7 +37,9 @@ impl Slips {
             _ => return self.unknown(span, text, reports),
         };
         if !std::mem::replace(seen, true) {
-            let first = Span { end: span.end.min(span.start + 2), ..span };
+            // The sign alone: what follows may be a character of several bytes.
+            let bytes = if message.starts_with("`/*`") { 2 } else { 1 };
+            let first = Span { end: span.end.min(span.start + bytes), ..span };
             let kind =
                 if message.starts_with("`;`") { Kind::Expected } else { Kind::UnknownCharacter };
             reports.push(Diagnostic::new(kind, first, message).help(help));

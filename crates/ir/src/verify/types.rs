@@ -101,9 +101,11 @@ pub(super) fn equation(kernel: &Kernel, equation: &Equation) -> Result<(), Strin
         Scalar::F32 => ty.is_float(),
         Scalar::I32 | Scalar::Idx(_) => ty.is_integer(),
         Scalar::Bool => ty == Scalar::Bool,
-        Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 | Scalar::I8 | Scalar::U8 => {
-            ty == tensor.element
+        // Every FP8 value is one of bf16 and of f16.
+        Scalar::Bf16 | Scalar::F16 => {
+            ty == tensor.element || matches!(ty, Scalar::F8E4M3 | Scalar::F8E5M2)
         }
+        Scalar::F8E4M3 | Scalar::F8E5M2 | Scalar::I8 | Scalar::U8 => ty == tensor.element,
     };
     ensure(holds, || format!("`{}`: {ty:?} stored as {:?}", tensor.name, tensor.element))
 }
