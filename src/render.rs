@@ -3,7 +3,7 @@
 
 use codespan_reporting::diagnostic as report;
 use codespan_reporting::files::{Files, SimpleFile};
-use codespan_reporting::term::{self, Config, termcolor::Buffer};
+use codespan_reporting::term::{self, Config, DisplayStyle, termcolor::Buffer};
 use serde::Serialize;
 use tilec_ir::{Diagnostic, Severity, Span};
 
@@ -13,10 +13,24 @@ pub fn text(name: &str, source: &str, diagnostics: &[Diagnostic], color: bool) -
     let file = SimpleFile::new(name, source);
     let mut out = if color { Buffer::ansi() } else { Buffer::no_color() };
     for diagnostic in diagnostics {
-        term::emit_to_write_style(&mut out, &Config::default(), &file, &to_report(diagnostic))
+        let config = Config { display_style: style(&file, diagnostic), ..Config::default() };
+        term::emit_to_write_style(&mut out, &config, &file, &to_report(diagnostic))
             .expect("writing to memory succeeds and spans lie inside the source");
     }
     String::from_utf8_lossy(out.as_slice()).into_owned()
+}
+
+/// The most bytes of a line that is worth showing.
+const LONGEST_LINE: usize = 1000;
+
+/// With source lines, unless one of them is too long to be read.
+fn style(file: &SimpleFile<&str, &str>, diagnostic: &Diagnostic) -> DisplayStyle {
+    let is_long = |span: Span| {
+        let line = file.line_index((), span.range().start).and_then(|line| file.line_range((), line));
+        line.is_ok_and(|line| line.len() > LONGEST_LINE)
+    };
+    let long = diagnostic.labels.iter().any(|label| is_long(label.span));
+    if long { DisplayStyle::Medium } else { DisplayStyle::Rich }
 }
 
 /// Renders diagnostics for editors: one JSON object a line.

@@ -172,3 +172,12 @@ fn array(element: Element, values: &[f32], data: bool) -> Array {
     };
     Array { element, shape: vec![values.len()], data }
 }
+
+#[test]
+fn a_line_too_long_to_read_is_not_shown() {
+    let text = format!("kernel k[N](x: f32[N]) -> (y: f32[N]) {{ y[i] = x[{}j] }}", " ".repeat(5000));
+    let diagnostics = Program::check(&text).diagnostics;
+    let rendered = render::text("k.tile", &text, &diagnostics, false);
+    assert!(rendered.starts_with("k.tile:1:5050: error: "), "{rendered}");
+    assert!(rendered.len() < 1000 && rendered.contains("help: "), "{rendered}");
+}
