@@ -6,7 +6,7 @@ use super::kernel::Checker;
 use super::names::{Named, duplicate};
 use super::uses::BinderAt;
 use crate::ast::{self, Binder};
-use tilec_ir::facts::Mark;
+use tilec_ir::facts::{Facts, Mark};
 use tilec_ir::tensor::Var;
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Span};
 
@@ -69,6 +69,16 @@ impl<'a> Checker<'a> {
         }
         self.facts.reset(group.mark);
         self.closed.push(group);
+    }
+
+    /// What is known outside of the variables bound last. That these have values
+    /// says nothing there: `y[s < 0]` never has one, and yet leaves `y` unfilled.
+    pub(super) fn facts_outside(&self) -> Facts {
+        let mut facts = self.facts.clone();
+        if let Some(group) = self.open.last() {
+            facts.reset(group.mark);
+        }
+        facts
     }
 
     fn range(&mut self, at: BinderAt, binder: &Binder) -> Option<IntId> {
