@@ -115,3 +115,46 @@ fn initialize() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| Target::initialize_x86(&InitializationConfig::default()));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::emit;
+    use crate::plan::plan;
+
+    /// Code for machines that may not be this one: LLVM takes and compiles it.
+    #[test]
+    fn every_kind_of_machine() {
+        let text = "kernel f[M, N, K](a: f8e4m3[M, K], b: i8[N, K], c: f32[N, K])
+            -> (x: f32[M, N], y: i32[N, N], z: bf16[N, K])
+            {
+                x[m, n] = sum[k](a[m, k] * c[n, k])
+                y[m, n] = sum[k](i32(b[m, k]) * b[n, k])
+                z[n, k] = bf16(exp(c[n, k]) / max[j](c[n, j]))
+            }";
+        let kernel = &tilec_frontend::check(text).module.kernels[0];
+        let cases = [
+            ("x86-64", Machine::SSE),
+            ("x86-64-v3", Machine::AVX2),
+            ("x86-64-v4", Machine::AVX512),
+        ];
+        for (cpu, machine) in cases {
+            let platform = Platform { cpu: cpu.to_owned(), features: String::new(), machine };
+            let text = emit(kernel, &plan(kernel), machine, &platform.attributes());
+            let object = platform.object(&text).unwrap();
+            assert!(object.starts_with(b"\x7fELF"), "{cpu}");
+        }
+    }
+
+    #[test]
+    fn machines_by_their_features() {
+        let cases = [
+            ("+sse2,-avx2", Machine::SSE),
+            ("+avx2,+fma,-avx512f", Machine::AVX2),
+            ("+avx2,+fma,+avx512f,+avx512dq,+avx512vl", Machine::AVX512),
+        ];
+        for (features, expected) in cases {
+            assert_eq!(Machine::of(features), expected, "{features}");
+        }
+    }
+}

@@ -174,7 +174,12 @@ impl Context<'_> {
                 self.clamp_index(&integer, &range)
             }
             Scalar::Bool => self.f.def(format_args!("icmp ne i32 {integer}, 0")),
-            _ => integer,
+            Scalar::I32
+            | Scalar::F32
+            | Scalar::Bf16
+            | Scalar::F16
+            | Scalar::F8E4M3
+            | Scalar::F8E5M2 => integer,
         }
     }
 
@@ -185,10 +190,10 @@ impl Context<'_> {
 
     /// A float rounded to a float type, as a float.
     fn round(&mut self, to: Scalar, value: &Value) -> Value {
-        let bits = match to {
-            Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => self.bits(to, value),
-            _ => return value.clone(),
-        };
+        if to == Scalar::F32 {
+            return value.clone();
+        }
+        let bits = self.bits(to, value);
         self.value_of_bits(to, &bits)
     }
 }

@@ -75,6 +75,11 @@ impl Function {
         format!("{signature} #1 {{\nentry:\n{}}}\n\n", self.text)
     }
 
+    /// How much was written, roughly in instructions.
+    pub(crate) fn size(&self) -> usize {
+        self.names
+    }
+
     fn name(&mut self) -> usize {
         self.names += 1;
         self.names

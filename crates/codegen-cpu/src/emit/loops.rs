@@ -32,12 +32,12 @@ struct Columns<'a> {
 
 pub(crate) fn emit(program: &mut Program<'_>, step: &Step) {
     let (kernel, plan) = (program.kernel, program.plan);
-    let columns = match &kernel.exprs[step.value].kind {
-        ExprKind::Reduce(op, vars, body) if reads_along_output(program, step, vars, *body) => {
-            Some(Columns { op: *op, vars, body: *body })
-        }
-        _ => None,
-    };
+    let mut columns = None;
+    if let ExprKind::Reduce(op, vars, body) = &kernel.exprs[step.value].kind
+        && reads_along_output(program, step, vars, *body)
+    {
+        columns = Some(Columns { op: *op, vars, body: *body });
+    }
     let block = if columns.is_some() { COLUMNS } else { BLOCK };
     program.phase(
         Vec::new(),

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use tilec_ir::tensor::{FactKind, Role};
-use tilec_ir::{IntId, Kernel};
+use tilec_ir::{IntId, Kernel, Scalar};
 
 use super::context::Context;
 use super::function::{Function, Value};
@@ -317,6 +317,16 @@ impl<'k> Program<'k> {
             let (a, b) = (c.int(a), c.int(b));
             require(&mut c, relation, &a, &b);
         }
+        for id in self.kernel.tensors_of(Role::Input) {
+            let tensor = &self.kernel.tensors[id];
+            // No value is in 0 .. -1, so there must be no element either.
+            if let Scalar::Idx(range) = tensor.element {
+                let (count, range) = (c.product(&tensor.shape), c.int(range));
+                let some = c.f.def(format_args!("icmp sgt i64 {count}, 0"));
+                let some = c.f.def(format_args!("zext i1 {some} to i64"));
+                require(&mut c, "sge", &range, &some);
+            }
+        }
         let mut f = c.f;
         f.run(format_args!("br i1 {good}, label %good, label %bad"));
         f.run("\nbad:\n  ret i32 1\n\ngood:");
@@ -379,7 +389,7 @@ fn bytes_of(c: &mut Context<'_>, bytes: &Bytes) -> Value {
 }
 
 /// Bytes of one element in memory.
-pub(crate) fn element_bytes(element: tilec_ir::Scalar) -> i64 {
+pub(crate) fn element_bytes(element: Scalar) -> i64 {
     let bytes = tilec_ir::Element::of(element).bytes();
     i64::try_from(bytes).expect("elements are small")
 }

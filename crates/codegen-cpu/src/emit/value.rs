@@ -10,6 +10,9 @@ use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Scalar, Unary};
 use super::context::Context;
 use super::function::Value;
 
+/// The size of a function from which on it has no branches within expressions.
+const MOST_BRANCHED: usize = 10_000;
+
 /// How values are held: f32, i32 or bool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -20,10 +23,12 @@ pub(crate) enum Class {
 
 impl Class {
     pub(crate) fn of(scalar: Scalar) -> Self {
-        match scalar {
-            Scalar::Bool => Self::Truth,
-            _ if scalar.is_float() => Self::Float,
-            _ => Self::Integer,
+        if scalar.is_float() {
+            Self::Float
+        } else if scalar == Scalar::Bool {
+            Self::Truth
+        } else {
+            Self::Integer
         }
     }
 
@@ -126,11 +131,9 @@ impl Context<'_> {
     pub(crate) fn binary(&mut self, op: Binary, class: Class, a: &Value, b: &Value) -> Value {
         let text = match class {
             Class::Float => float_operation(op),
-            Class::Integer => match op {
-                Binary::Div => return self.floor_quotient(a, b).0,
-                Binary::Rem => return self.floor_quotient(a, b).1,
-                _ => integer_operation(op),
-            },
+            Class::Integer if op == Binary::Div => return self.floor_quotient(a, b).0,
+            Class::Integer if op == Binary::Rem => return self.floor_quotient(a, b).1,
+            Class::Integer => integer_operation(op),
             Class::Truth if op == Binary::Equal => "icmp eq i1",
             Class::Truth => "xor i1",
         };
@@ -203,7 +206,11 @@ impl Context<'_> {
         self.f.end_if(branch, &[ty], &[b]).swap_remove(0)
     }
 
-    fn is_free_of_memory(&self, id: Id<Expr>) -> bool {
+    /// Whether an expression may be computed where it is not needed.
+    fn is_free_of_memory(&mut self, id: Id<Expr>) -> bool {
+        // What branches share is written once for each, which doubles with
+        // every level. Past this size all is computed, once, with reads clamped.
+        self.clamped |= self.f.size() > MOST_BRANCHED;
         self.clamped || self.known_expr(id).is_some() || self.plan.pure[id.index()]
     }
 

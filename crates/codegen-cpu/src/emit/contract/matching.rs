@@ -58,27 +58,50 @@ fn factor(free: &[Id<Var>], expr: Id<Expr>, summed: &[Id<Var>]) -> Factor {
     Factor { expr, summed: vars.len() < free.len(), vars }
 }
 
-/// The variables and factors of a sum, nested sums merged.
+/// The variables and factors of a sum, nested sums merged where these are
+/// contractions too: `sum[g](s[m, g] * sum[k](a[m, g, k] * b[n, g, k]))`.
 fn sum_of_products(kernel: &Kernel, plan: &Plan, root: Id<Expr>) -> Option<(Vars, Vec<Id<Expr>>)> {
     let ExprKind::Reduce(Reduction::Sum, vars, body) = &kernel.exprs[root].kind else {
         return None;
     };
     let (mut summed, mut factors, mut open) = (vars.clone(), Vec::new(), vec![*body]);
     while let Some(id) = open.pop() {
-        let is_inside = !plan.hoisted.contains_key(&id);
-        match &kernel.exprs[id].kind {
-            ExprKind::Binary(Binary::Mul, a, b) if is_inside => open.extend([*b, *a]),
-            // Once only: a variable has one value at a time.
-            ExprKind::Reduce(Reduction::Sum, vars, body)
-                if is_inside && !vars.iter().any(|v| summed.contains(v)) =>
-            {
-                summed.extend(vars);
-                open.push(*body);
-            }
-            _ => factors.push(id),
+        if let Some((a, b)) = product(kernel, plan, id) {
+            open.extend([b, a]);
+            continue;
         }
+        if let ExprKind::Reduce(Reduction::Sum, vars, body) = &kernel.exprs[id].kind
+            && !plan.hoisted.contains_key(&id)
+            // A variable has one value at a time.
+            && !vars.iter().any(|v| summed.contains(v))
+            && is_two_sided(kernel, plan, vars, *body)
+        {
+            summed.extend(vars);
+            open.push(*body);
+            continue;
+        }
+        factors.push(id);
     }
     Some((summed, factors))
+}
+
+/// The operands of a product that is computed in place.
+fn product(kernel: &Kernel, plan: &Plan, id: Id<Expr>) -> Option<(Id<Expr>, Id<Expr>)> {
+    let ExprKind::Binary(Binary::Mul, a, b) = kernel.exprs[id].kind else { return None };
+    (!plan.hoisted.contains_key(&id)).then_some((a, b))
+}
+
+/// Whether two factors of a product each have variables that the other lacks.
+fn is_two_sided(kernel: &Kernel, plan: &Plan, summed: &[Id<Var>], body: Id<Expr>) -> bool {
+    let (mut sides, mut open): (Vec<Vars>, _) = (Vec::new(), vec![body]);
+    while let Some(id) = open.pop() {
+        match product(kernel, plan, id) {
+            Some((a, b)) => open.extend([b, a]),
+            None => sides.push(factor(&plan.free[id.index()], id, summed).vars),
+        }
+    }
+    let apart = |a: &Vars, b: &Vars| !contains_all(a, b) && !contains_all(b, a);
+    sides.iter().enumerate().any(|(n, a)| sides[..n].iter().any(|b| apart(a, b)))
 }
 
 fn contains_all(outer: &[Id<Var>], inner: &[Id<Var>]) -> bool {
@@ -146,7 +169,7 @@ fn bucketed(
 ) -> Option<Contraction> {
     for right in factors.iter().filter(|f| f.summed) {
         for (atom, bound) in gathers(kernel, right.expr) {
-            let vars = opaque_vars(kernel, plan, right.expr, atom)?;
+            let vars = opaque_vars(kernel, right.expr, atom)?;
             let vars: Vars = vars.into_iter().filter(|v| !summed.contains(v)).collect();
             let others = factors.iter().filter(|f| f.expr != right.expr && f.summed);
             let Some(left) = others.max_by_key(|f| f.vars.len()) else { continue };
@@ -204,7 +227,7 @@ fn variables(kernel: &Kernel, atom: AtomId) -> Vars {
 
 /// The variables of a read that do not only stand inside `atom`; `None` if an
 /// index holds the value of an expression.
-fn opaque_vars(kernel: &Kernel, _plan: &Plan, expr: Id<Expr>, atom: AtomId) -> Option<Vars> {
+fn opaque_vars(kernel: &Kernel, expr: Id<Expr>, atom: AtomId) -> Option<Vars> {
     let ExprKind::Read(_, index) = &kernel.exprs[expr].kind else { return None };
     let (mut vars, mut open, mut good) = (Vec::new(), index.clone(), true);
     while let Some(int) = open.pop() {

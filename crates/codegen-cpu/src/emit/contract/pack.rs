@@ -170,10 +170,11 @@ fn turn(c: &mut Context<'_>, class: Class, (from, to): (&Value, &Value), summed:
 /// Whether the operands of the right group lie along the columns in memory.
 fn lies_along_columns(c: &Context<'_>, found: &Contraction) -> bool {
     let along = |var: Option<&Id<Var>>| {
-        let reads = found.right.iter().filter_map(|&e| match &c.kernel.exprs[e].kind {
-            ExprKind::Read(_, index) => index.last(),
-            _ => None,
-        });
+        let last = |&e: &Id<Expr>| {
+            let ExprKind::Read(_, index) = &c.kernel.exprs[e].kind else { return None };
+            index.last()
+        };
+        let reads = found.right.iter().filter_map(last);
         reads.filter(|&&int| var.is_some_and(|&v| is_linear(c.kernel, int, v))).count()
     };
     along(found.columns.last()) > along(found.summed.last())

@@ -32,29 +32,26 @@ pub(crate) fn emit(program: &mut Program<'_>, step: &Step) -> bool {
     if !step.guards.is_empty() || step.clamped {
         return false;
     }
-    let Some(sum) = conditional(program.kernel, program.plan, step) else { return false };
+    let Some(sum) = conditional(program.kernel, step) else { return false };
     running::emit(program, step, &sum)
         || histogram::emit(program, step, &sum)
         || scan::emit(program, step, &sum)
 }
 
-fn conditional(kernel: &Kernel, plan: &Plan, step: &Step) -> Option<Conditional> {
+fn conditional(kernel: &Kernel, step: &Step) -> Option<Conditional> {
     let ExprKind::Reduce(Reduction::Sum, vars, body) = &kernel.exprs[step.value].kind else {
         return None;
     };
     let &ExprKind::Select(test, value, zero) = &kernel.exprs[*body].kind else { return None };
-    let is_zero = match kernel.exprs[zero].kind {
-        ExprKind::Float(x) => x == 0.0 && x.is_sign_positive(),
-        ExprKind::Int(int) => kernel.ints.as_constant(int) == Some(0),
-        _ => false,
-    };
+    let zero = &kernel.exprs[zero].kind;
+    let is_zero = matches!(zero, ExprKind::Float(x) if x.to_bits() == 0)
+        || matches!(zero, ExprKind::Int(int) if kernel.ints.as_constant(*int) == Some(0));
     let (mut tests, mut open) = (Vec::new(), vec![test]);
     while let Some(id) = open.pop() {
-        match kernel.exprs[id].kind {
-            ExprKind::Binary(Binary::And, a, b) if !plan.hoisted.contains_key(&id) => {
-                open.extend([b, a]);
-            }
-            _ => tests.push(id),
+        if let ExprKind::Binary(Binary::And, a, b) = kernel.exprs[id].kind {
+            open.extend([b, a]);
+        } else {
+            tests.push(id);
         }
     }
     is_zero.then_some(Conditional { vars: vars.clone(), tests, value })

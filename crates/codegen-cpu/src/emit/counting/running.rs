@@ -61,12 +61,13 @@ fn matches(kernel: &Kernel, plan: &Plan, step: &Step, sum: &Conditional) -> Opti
         else {
             continue;
         };
-        let (inclusive, p, q) = match op {
-            Binary::Less => (false, p, q),
-            Binary::AtMost => (true, p, q),
-            Binary::Greater => (false, q, p),
-            Binary::AtLeast => (true, q, p),
-            _ => continue,
+        let inclusive = matches!(op, Binary::AtMost | Binary::AtLeast);
+        let (p, q) = if matches!(op, Binary::Less | Binary::AtMost) {
+            (p, q)
+        } else if matches!(op, Binary::Greater | Binary::AtLeast) {
+            (q, p)
+        } else {
+            continue;
         };
         let [Some(a), Some(b), Some(p), Some(q)] = [a, b, p, q].map(|e| int_of(kernel, *e)) else {
             continue;
@@ -87,10 +88,8 @@ fn matches(kernel: &Kernel, plan: &Plan, step: &Step, sum: &Conditional) -> Opti
 }
 
 fn int_of(kernel: &Kernel, expr: Id<Expr>) -> Option<IntId> {
-    match kernel.exprs[expr].kind {
-        ExprKind::Int(int) => Some(int),
-        _ => None,
-    }
+    let ExprKind::Int(int) = kernel.exprs[expr].kind else { return None };
+    Some(int)
 }
 
 /// The position of `vars` in the order that nested loops over them take.

@@ -162,7 +162,7 @@ fn row(c: &mut Context<'_>, step: &Step, found: &Scan) {
     let sum = c.f.end_loop(inner, &[sum]).swap_remove(0);
     let value = match class {
         Class::Float => c.f.def(format_args!("fptrunc double {sum} to float")),
-        _ => sum.clone(),
+        Class::Integer | Class::Truth => sum.clone(),
     };
     write_step(c, step, &value);
     c.leave();
@@ -185,9 +185,9 @@ fn add(c: &mut Context<'_>, found: &Scan, class: Class, sum: &Value) -> Value {
             let value = c.f.def(format_args!("fpext float {value} to double"));
             c.f.def(format_args!("fadd double {sum}, {value}"))
         }
-        _ => c.f.def(format_args!("add i32 {sum}, {value}")),
+        Class::Integer | Class::Truth => c.f.def(format_args!("add i32 {sum}, {value}")),
     };
     c.leave();
     c.f.begin_else(&mut branch, &[added]);
-    c.f.end_if(branch, &[wide], &[sum.clone()]).swap_remove(0)
+    c.f.end_if(branch, &[wide], std::slice::from_ref(sum)).swap_remove(0)
 }

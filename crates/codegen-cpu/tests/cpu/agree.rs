@@ -3,11 +3,8 @@
 //! A case is a kernel and the sizes that it runs at. Integers, truth values
 //! and formats agree bit for bit; floats within a bound relative to the largest
 //! value of the output, since sums may be taken in any order.
-#![cfg(feature = "llvm")]
 
-mod support;
-
-use support::{check, check_within};
+use crate::support::{check, check_within};
 
 #[test]
 fn pointwise() {
@@ -169,6 +166,39 @@ fn contractions() {
              y[b_, m, n] = sum[k, l](a[b_, m, k, l] * b[b_, n, k, l])
          }",
         &[&[0, 1, 1, 1, 1], &[3, 5, 7, 2, 9], &[2, 65, 33, 17, 20]],
+    );
+}
+
+#[test]
+fn nested_contractions() {
+    check_within(
+        1e-5,
+        "kernel f[M, N, G, L](a: f32[M, G, L], b: f32[N, G, L], s: f32[M, G])
+         -> (y: f32[M, N], z: f32[M, N])
+         {
+             y[m, n] = sum[g](s[m, g] * sum[k](a[m, g, k] * b[n, g, k]))
+             z[m, n] = sum[g](sum[k](a[m, g, k]) * max[k](0.5 * b[n, g, k]))
+         }",
+        &[&[3, 4, 0, 2], &[3, 4, 2, 1], &[65, 33, 3, 128], &[30, 500, 7, 9]],
+    );
+}
+
+/// Branches that share what they compute, thirty deep.
+#[test]
+fn nested_branches() {
+    let deep = (0..30).fold("x[n]".to_owned(), |inner, _| format!("shift({inner})"));
+    check(
+        &format!(
+            "fn shift(x) = if x < 1.0 then (if x < 0.5 then x + 0.75 else 2.0) else (if 2.0 < x then x - 1.0 else 0.25)
+             fn pick(x, c) = if c < 1.0 then (if c < 0.5 then x + 0.75 else 2.0) else (if 2.0 < c then x - 1.0 else 0.25)
+             kernel g[N](x: f32[N], c: f32) -> (y: f32[N], z: f32[N])
+             {{
+                 y[n] = {deep}
+                 z[n] = {}
+             }}",
+            (0..30).fold("x[n]".to_owned(), |inner, _| format!("pick({inner}, c)"))
+        ),
+        &[&[0], &[100]],
     );
 }
 

@@ -1,5 +1,4 @@
 //! Kernels built without the front end, against plain loops.
-#![cfg(feature = "llvm")]
 
 use tilec_codegen_cpu::compile;
 use tilec_ir::tensor::{
@@ -63,10 +62,8 @@ fn floats(shape: &[usize], f: impl Fn(usize) -> f32) -> Array {
 }
 
 fn values(array: &Array) -> &[f32] {
-    match &array.data {
-        Data::F32(x) => x,
-        other => panic!("not f32: {other:?}"),
-    }
+    let Data::F32(x) = &array.data else { panic!("not f32: {:?}", array.element) };
+    x
 }
 
 /// `y[m, n] = exp(x[m, n]) / sum[k](exp(x[m, k]))`
@@ -94,7 +91,7 @@ fn softmax_of_all_shapes() {
         let x = floats(&[m, n], |i| (i % 17) as f32 * 0.25 - 2.0);
         let launch =
             Launch { sizes: vec![m as i64, n as i64], shapes: vec![vec![m, n], vec![m, n]] };
-        let y = compiled.run(&launch, &[x.clone()]).unwrap();
+        let y = compiled.run(&launch, std::slice::from_ref(&x)).unwrap();
         for (row, out) in values(&x).chunks(n.max(1)).zip(values(&y[0]).chunks(n.max(1))) {
             let sum: f32 = row.iter().map(|x| x.exp()).sum();
             for (x, y) in row.iter().zip(out) {

@@ -1,9 +1,6 @@
 //! exp, log, tanh and erf: all of f32, within 4 units in the last place.
-#![cfg(feature = "llvm")]
 
-mod support;
-
-use support::kernel;
+use crate::support::kernel;
 use tilec_ir::{Array, Data, Element, Launch};
 
 const ALLOWED: f64 = 4.0;

@@ -1,12 +1,9 @@
 //! An object file and its header, used from a C program.
-#![cfg(feature = "llvm")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::kernel;
+use crate::support::kernel;
 use tilec_codegen_cpu::{compile, header};
 
 const KERNEL: &str =

@@ -1,9 +1,6 @@
 //! What looks quadratic is not: each of these would take minutes if it were.
-#![cfg(feature = "llvm")]
 
-mod support;
-
-use support::{kernel, launch};
+use crate::support::{kernel, launch};
 use tilec_ir::{Array, Data};
 
 #[track_caller]
@@ -15,10 +12,8 @@ fn check(text: &str, sizes: &[i64], expected: impl FnOnce(&[Array]) -> Vec<i32>)
 }
 
 fn integers(array: &Array) -> &[i32] {
-    match &array.data {
-        Data::I32(x) => x,
-        other => panic!("not i32: {other:?}"),
-    }
+    let Data::I32(x) = &array.data else { panic!("not i32: {:?}", array.element) };
+    x
 }
 
 #[test]

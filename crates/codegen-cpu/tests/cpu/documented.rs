@@ -1,12 +1,9 @@
 //! Every kernel of the language page and of the examples, at every choice of
 //! small sizes that its facts allow, against the reference interpreter.
-#![cfg(feature = "llvm")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::{Drawn, agree, launches};
+use crate::support::{Drawn, agree, launches};
 use tilec_codegen_cpu::compile;
 
 /// Values of sizes: nothing, one, around a vector, past a block of 128.
