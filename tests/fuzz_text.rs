@@ -7,6 +7,8 @@
 //! `TILEC_FUZZ_REPORT` a file for a summary as JSON. Findings stand under
 //! `tests/cases/regressions/`, which are seeds too.
 
+#![expect(clippy::print_stdout, reason = "a long run tells how far it is")]
+
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/mutate.rs"]
@@ -98,6 +100,9 @@ fn mutated_programs_give_reports() {
         .filter(|text| text.len() < 20_000)
         .collect();
     assert!(seeds.len() > 50, "only {} seeds", seeds.len());
+    for text in &seeds {
+        exercise(text);
+    }
     let seconds = setting("TILEC_FUZZ_SECONDS", 5);
     let first = setting("TILEC_FUZZ_SEED", 0);
     let until = Instant::now() + Duration::from_secs(seconds);

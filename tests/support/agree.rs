@@ -75,13 +75,12 @@ fn draw(
     let scalar = kernel.tensors[tensor].element;
     let shape = &launch.shapes[tensor.index()];
     let mut array = Array::zeros(Element::of(scalar), shape).expect("the tensors are small");
-    let bound = match scalar {
-        Scalar::Idx(bound) => kernel.ints.eval(bound, &mut |atom| match atom {
-            tilec_ir::Atom::Size(size) => Some(launch.size(*size)),
-            _ => None,
-        }),
-        _ => None,
-    };
+    let bound = if let Scalar::Idx(bound) = scalar { Some(bound) } else { None };
+    let bound = bound.and_then(|bound| {
+        kernel.ints.eval(bound, &mut |atom| {
+            if let tilec_ir::Atom::Size(size) = atom { Some(launch.size(*size)) } else { None }
+        })
+    });
     for at in 0..array.len() {
         match array.element {
             Element::Bool => array.set_bool(at, random.one_in(2)),
@@ -94,11 +93,15 @@ fn draw(
             }
             Element::I32 | Element::I8 => array.set_i32(at, small(random)),
             Element::U8 => array.set_i32(at, small(random).abs()),
-            _ if special && random.one_in(4) => {
+            Element::F32 | Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2
+                if special && random.one_in(4) =>
+            {
                 let specials = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -0.0, 1e-40, 0.0];
                 array.set_f32(at, *random.pick(&specials));
             }
-            _ => array.set_f32(at, small(random) as f32 * 0.5),
+            Element::F32 | Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2 => {
+                array.set_f32(at, small(random) as f32 * 0.5);
+            }
         }
     }
     array

@@ -325,10 +325,8 @@ impl Generator {
                 return Some((text, tensor.class));
             }
             let other = if tensor.class == Class::Bool { "1 == 0 * M" } else { "0" };
-            let class = match tensor.class {
-                Class::Index(_) => Class::Int,
-                class => class,
-            };
+            let is_index = matches!(tensor.class, Class::Index(_));
+            let class = if is_index { Class::Int } else { tensor.class };
             return Some((format!("(if {} then {text} else {other})", tests.join(" and ")), class));
         }
         None
