@@ -80,6 +80,7 @@ def blas() -> str:
 
 
 def main() -> None:
+    load = os.getloadavg()[0]  # what else the machine was doing
     rows = measure()
     for row in rows:
         verdict = "" if row["ratio"] <= row["limit"] else "  OVER THE LIMIT"
@@ -92,6 +93,7 @@ def main() -> None:
         "command": "python bench/cpu.py",
         "machine": machine(),
         "threads": int(THREADS),
+        "load_before": round(load, 2),
         "versions": {"numpy": np.__version__, "blas": blas(), "python": sys.version.split()[0]},
         "rows": rows,
     }
