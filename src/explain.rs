@@ -27,15 +27,16 @@ pub fn explain(module: &Module, chip: Option<&str>) -> String {
 
 fn kernel_text(out: &mut String, kernel: &Kernel) {
     line(out, format_args!("{}", print::header(kernel).trim_end()));
-    let uninferable = launch::uninferable(kernel);
-    for (id, size) in kernel.sizes.iter() {
-        let told = match (uninferable.contains(&id), size.default) {
-            (false, None) => "told by the inputs".to_owned(),
-            (false, Some(value)) => format!("told by the inputs, else {value}"),
-            (true, Some(value)) => format!("{value}, unless --set says otherwise"),
-            (true, None) => "must be given with --set".to_owned(),
+    let width = kernel.sizes.iter().map(|(_, size)| size.name.len()).max().unwrap_or(0);
+    for ((_, size), teller) in kernel.sizes.iter().zip(launch::tellers(kernel)) {
+        let teller = teller.map(|tensor| &kernel.tensors[tensor].name);
+        let told = match (teller, size.default) {
+            (Some(input), None) => format!("told by the shape of {input}"),
+            (Some(input), Some(value)) => format!("told by the shape of {input}, else {value}"),
+            (None, Some(value)) => format!("{value}, unless --set says otherwise"),
+            (None, None) => "must be given with --set".to_owned(),
         };
-        line(out, format_args!("  size {:<8} {told}", size.name));
+        line(out, format_args!("  size {:<width$}  {told}", size.name));
     }
     for fact in &kernel.facts {
         line(out, format_args!("  fact {}", fact.text));
@@ -47,7 +48,7 @@ fn kernel_text(out: &mut String, kernel: &Kernel) {
         line(out, format_args!("    {}", text.trim().replace('\n', "\n    ")));
         line(out, format_args!("      {}", form(&canonical, equation, stated)));
     }
-    line(out, format_args!("  on the CPU these equations are compiled as they stand in the source"));
+    line(out, format_args!("  on the CPU, the equations are compiled as they stand in the source"));
 }
 
 /// The form of an equation, as recognizers see it.
@@ -56,9 +57,12 @@ fn form(canonical: &Canonical, equation: &Equation, stated: &Stated) -> String {
     let names = |vars: &[_]| print::binders(kernel, vars);
     let form = match &stated.body {
         Body::Sum { vars, terms } => {
-            let factors: Vec<_> = terms.iter().map(|term| term.factors.len().to_string()).collect();
-            let products = if terms.len() == 1 { "a product" } else { "products" };
-            format!("sum over {} of {products} of {} factors", names(vars), factors.join(" and "))
+            let over = format!("sum over {}", names(vars));
+            let factors: Vec<_> = terms.iter().map(|term| term.factors.len()).collect();
+            match factors.as_slice() {
+                [_] | [] if factors.iter().all(|&count| count < 2) => over,
+                _ => format!("{over} of products of {} factors", counts(&factors)),
+            }
         }
         Body::Reduce { op, vars, .. } => format!("{} over {}", reduction(*op), names(vars)),
         Body::Rank { var, order, .. } => {
@@ -71,6 +75,15 @@ fn form(canonical: &Canonical, equation: &Equation, stated: &Stated) -> String {
     if stated.guard.is_some() { format!("{form}, only where it is needed") } else { form }
 }
 
+/// "2", "1 and 2", "1, 2 and 4"
+fn counts(counts: &[usize]) -> String {
+    let texts: Vec<_> = counts.iter().map(ToString::to_string).collect();
+    match texts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => texts.concat(),
+    }
+}
+
 fn reduction(op: Reduction) -> &'static str {
     match op {
         Reduction::Sum => "sum",
@@ -81,7 +94,7 @@ fn reduction(op: Reduction) -> &'static str {
 }
 
 fn tiling_text(out: &mut String, kernel: &Kernel, tiling: &Tiling) {
-    line(out, format_args!("  tile block for {}, kept for that target:", tiling.chip));
+    line(out, format_args!("  tile block for {}, not used on the CPU:", tiling.chip));
     for entry in &tiling.entries {
         let key = entry.region.map_or(&kernel.name, |tensor| &kernel.tensors[tensor].name);
         let settings = entry.settings.iter().map(|setting| match &setting.value {

@@ -12,17 +12,24 @@ pub fn check(kernel: &Kernel, launch: &Launch, inputs: &[Array]) -> Vec<Diagnost
     let of =
         |tensor: Id<Tensor>| arrays.iter().find(|(id, _)| *id == tensor).map(|(_, array)| *array);
     let facts = kernel.facts.iter().filter_map(|fact| {
-        let (tensor, offender) = match fact.kind {
-            FactKind::Sorted(tensor) => (tensor, of(tensor).and_then(first_unsorted)),
-            FactKind::Finite(tensor) => (tensor, of(tensor).and_then(first_infinite)),
+        let (at, promise) = match fact.kind {
+            FactKind::Sorted(id) => {
+                let (tensor, array) = (&kernel.tensors[id], of(id)?);
+                let later = first_unsorted(array)?;
+                let (before, after) =
+                    (place(tensor, array, later - 1), place(tensor, array, later));
+                (format!("{before}, but then {after}"), "promises that every row ascends")
+            }
+            FactKind::Finite(id) => {
+                let (tensor, array) = (&kernel.tensors[id], of(id)?);
+                let at = place(tensor, array, first_infinite(array)?);
+                (at, "promises that no element is NaN or infinite")
+            }
             FactKind::Equal(..) | FactKind::AtMost(..) | FactKind::Less(..) => return None,
         };
-        let at = place(&kernel.tensors[tensor], of(tensor)?, offender?);
         let message = format!("`{}` does not hold: {at}", fact.text);
-        Some(
-            Diagnostic::new(Kind::BadData, fact.span, message)
-                .help("give data that fits, or drop the fact"),
-        )
+        let diagnostic = Diagnostic::new(Kind::BadData, fact.span, message).here(promise);
+        Some(diagnostic.help("give data that fits, or drop the fact"))
     });
     facts
         .chain(arrays.iter().filter_map(|&(id, array)| out_of_range(kernel, launch, id, array)))
@@ -65,8 +72,10 @@ fn out_of_range(
     let offender = values.iter().position(|&v| !(0..bound).contains(&i64::from(v)))?;
     let at = place(tensor, array, offender);
     let message = format!("{at} is not in 0 .. {}", bound - 1);
-    let help = "an ordinary launch clamps such values when they are read";
-    Some(Diagnostic::new(Kind::BadData, tensor.span, message).help(help))
+    let label = format!("its values index something of size {bound}");
+    let help =
+        "correct the data; a launch that does not check clamps such values when they are read";
+    Some(Diagnostic::new(Kind::BadData, tensor.span, message).here(label).help(help))
 }
 
 /// `x[3, 5] = nan`

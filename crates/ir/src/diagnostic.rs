@@ -215,8 +215,8 @@ kinds! {
     BadFact = "bad-fact",
     /// Facts that contradict each other.
     Contradiction = "contradiction",
-    /// A size parameter that no input tells and that has no default.
-    UninferableSize = "uninferable-size",
+    /// A size parameter without a default that nothing depends on.
+    UnusedSize = "unused-size",
 
     // Tile blocks.
     /// A tile block for a kernel that is not in the file.

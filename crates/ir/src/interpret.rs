@@ -105,11 +105,21 @@ fn zeros(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>) -> Result<Array, 
     let element = Element::of(*element);
     Array::zeros(element, shape).ok_or_else(|| {
         let bytes = shape.iter().fold(element.bytes() as u128, |n, &d| n.saturating_mul(d as u128));
-        let message = format!("not enough memory for `{name}`, which needs {bytes} bytes");
+        let message = format!("not enough memory for `{name}`, which needs {}", human(bytes));
         Diagnostic::new(Kind::OutOfMemory, *span, message)
             .here(format!("{} elements of {}", show_shape(shape), element.name()))
             .help("run it with smaller sizes")
     })
+}
+
+/// A number of bytes as people read it: `1.5 GiB`.
+fn human(bytes: u128) -> String {
+    const UNITS: [&str; 7] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let steps = (bytes.max(1).ilog2() / 10) as usize;
+    match steps.min(UNITS.len() - 1) {
+        0 => format!("{bytes} bytes"),
+        unit => format!("{:.1} {}", bytes as f64 / 1024f64.powi(unit as i32), UNITS[unit]),
+    }
 }
 
 fn show_shape(shape: &[usize]) -> String {

@@ -18,7 +18,7 @@ use crate::arena::Id;
 use crate::diagnostic::Diagnostic;
 use crate::tensor::{Kernel, Size};
 
-pub use solve::uninferable;
+pub use solve::tellers;
 
 /// The sizes of one launch.
 #[derive(Clone, Debug, PartialEq, Eq)]

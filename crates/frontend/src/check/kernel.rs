@@ -80,10 +80,8 @@ pub(super) fn check<'a>(
         }
         checker.check_equation(&tree.equations[at]);
     }
-    if !damaged {
-        checker.check_sizes_are_told();
-    }
     if !checker.failed && !damaged {
+        checker.check_sizes_are_used();
         checker.warn_of_unused(&dependencies);
     }
     (!checker.failed && !damaged).then_some(checker.kernel)

@@ -1,13 +1,12 @@
 //! Which equation needs which, and what nobody needs.
 
 use super::kernel::Checker;
-use super::names::Named;
 use super::order::{Order, order};
 use super::sizes::operands_first;
 use crate::ast::{Equation, ExprKind, Param};
 use std::collections::HashMap;
-use tilec_ir::tensor::{Role, Tensor};
-use tilec_ir::{Atom, Diagnostic, Id, Kind, Scalar, Span};
+use tilec_ir::tensor::{FactKind, Kernel, Role, Tensor};
+use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Scalar, Span, walk};
 
 /// How much of a ring is shown.
 const SHOWN_OF_RING: usize = 8;
@@ -171,45 +170,52 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Reports size parameters that no parameter mentions and that have no default.
-    pub(super) fn check_sizes_are_told(&mut self) {
-        let mut told = vec![false; self.kernel.sizes.len()];
-        for (_, tensor) in
-            self.kernel.tensors.iter().filter(|(_, tensor)| tensor.role != Role::Local)
-        {
-            let element = if let Scalar::Idx(n) = tensor.element { Some(n) } else { None };
-            for &int in tensor.shape.iter().chain(&element) {
-                self.kernel.ints.visit_atoms(int, &mut |_, atom| {
-                    if let Atom::Size(size) = atom {
-                        told[size.index()] = true;
-                    }
-                });
-            }
-        }
-        let all_known = self
-            .kernel
-            .tensors
-            .iter()
-            .all(|(id, t)| t.role == Role::Local || self.known[id.index()]);
-        let untold = self.kernel.sizes.iter().filter(|(id, size)| {
-            let defined = matches!(self.names.get(size.name.as_str()), Some(Named::Size(first)) if first == id);
-            defined && !told[id.index()] && size.default.is_none()
-        });
-        let reports: Vec<_> = untold.map(|(_, size)| untold_size(&size.name, size.span)).collect();
-        if all_known {
-            reports.into_iter().for_each(|report| self.report(report));
-        }
+    /// Reports sizes without a default that nothing of a kernel without mistakes
+    /// depends on: every launch would have to give them, for nothing.
+    pub(super) fn check_sizes_are_used(&mut self) {
+        let used = used_sizes(&self.kernel);
+        let sizes = self.kernel.sizes.iter();
+        let unused = sizes.filter(|(id, size)| !used[id.index()] && size.default.is_none());
+        let reports: Vec<_> = unused.map(|(_, size)| unused_size(&size.name, size.span)).collect();
+        reports.into_iter().for_each(|report| self.report(report));
     }
 }
 
-fn untold_size(name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Kind::UninferableSize,
-        span,
-        format!("no input or output tells the size `{name}`, and it has no default"),
-    )
-    .here("only equations use it")
-    .help(format!("give it a default, such as `{name} = 8`"))
+/// By size: whether a shape, a type, a range, a fact or a value depends on it.
+fn used_sizes(kernel: &Kernel) -> Vec<bool> {
+    let mut ints: Vec<IntId> = Vec::new();
+    for (_, tensor) in kernel.tensors.iter() {
+        ints.extend(&tensor.shape);
+        if let Scalar::Idx(bound) = tensor.element {
+            ints.push(bound);
+        }
+    }
+    ints.extend(kernel.vars.iter().map(|(_, var)| var.range));
+    ints.extend(kernel.exprs.iter().flat_map(|(_, expr)| walk::ints(expr)));
+    for fact in &kernel.facts {
+        match fact.kind {
+            FactKind::Equal(a, b) | FactKind::AtMost(a, b) | FactKind::Less(a, b) => {
+                ints.extend([a, b]);
+            }
+            FactKind::Sorted(_) | FactKind::Finite(_) => {}
+        }
+    }
+    ints.sort_unstable();
+    ints.dedup();
+    let mut used = vec![false; kernel.sizes.len()];
+    for int in ints {
+        kernel.ints.visit_atoms(int, &mut |_, atom| {
+            if let Atom::Size(size) = atom {
+                used[size.index()] = true;
+            }
+        });
+    }
+    used
+}
+
+fn unused_size(name: &str, span: Span) -> Diagnostic {
+    let message = format!("nothing depends on the size `{name}`, and no input tells it");
+    Diagnostic::new(Kind::UnusedSize, span, message).here("declared here").help("leave it out")
 }
 
 /// The left-hand side of an equation.

@@ -456,5 +456,5 @@ fn too_little_memory_is_a_diagnostic() {
     let launch = b.launch(&[1 << 18]);
     let error = super::interpret(&b.0, &launch, &[], &|_| ()).unwrap_err();
     assert_eq!(error.kind, crate::Kind::OutOfMemory);
-    assert_eq!(error.message, "not enough memory for `y`, which needs 72057594037927936 bytes");
+    assert_eq!(error.message, "not enough memory for `y`, which needs 64.0 PiB");
 }

@@ -1,6 +1,7 @@
 //! What must hold of the sizes of a launch: the facts, and that every tensor
 //! can exist.
 
+use super::messages::choose;
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::int::{Atom, IntId};
 use crate::int_text::{show, show_sizes};
@@ -34,7 +35,8 @@ fn broken(kernel: &Kernel, sizes: &[i64], fact: &Fact) -> Option<Diagnostic> {
     let known = show_sizes(kernel, &[a, b], sizes);
     let known = if known.is_empty() { known } else { format!(": {known}") };
     let message = format!("`{}` does not hold{known}", fact.text);
-    Some(Diagnostic::new(Kind::FactViolated, fact.span, message).here("stated here"))
+    let diagnostic = Diagnostic::new(Kind::FactViolated, fact.span, message).here("stated here");
+    Some(diagnostic.help(choose(kernel, &[a, b])))
 }
 
 /// The shape of every tensor.
@@ -83,9 +85,9 @@ fn out_of_range(
     let value = value.map_or("out of range".to_owned(), |value| value.to_string());
     let known = show_sizes(kernel, &[dim], sizes);
     let message = format!("{what} is `{text}` = {value}, not in 0 ..= {MAX_DIMENSION}");
-    let help = if known.is_empty() { known } else { format!("here {known}") };
+    let message = if known.is_empty() { message } else { format!("{message}: {known}") };
     let diagnostic = Diagnostic::new(Kind::SizeOutOfRange, tensor.span, message);
-    if help.is_empty() { diagnostic } else { diagnostic.help(help) }
+    diagnostic.here("declared here").help(choose(kernel, &[dim]))
 }
 
 /// `idx<N>` needs an N of at most 2^31 - 1, and of at least 1 for an input that
@@ -108,7 +110,8 @@ fn bad_index_type(
     let text = show(kernel, bound);
     let message = format!("`{}` holds indices below `{text}`, which is 0", tensor.name);
     let diagnostic = Diagnostic::new(Kind::SizeOutOfRange, tensor.span, message);
-    Some(diagnostic.help(format!("make `{text}` at least 1, or `{}` empty", tensor.name)))
+    let help = format!("make `{text}` at least 1, or `{}` empty", tensor.name);
+    Some(diagnostic.here("declared here").help(help))
 }
 
 /// The value of a polynomial over sizes.

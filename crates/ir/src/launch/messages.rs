@@ -1,9 +1,11 @@
-//! What is said of sizes that cannot be found.
+//! What is said of sizes that cannot be found or do not fit, with the way out:
+//! which option or which input tells a size.
 
 use super::solve::unknown_of;
 use crate::arena::Id;
 use crate::array::Element;
 use crate::diagnostic::{Diagnostic, Kind};
+use crate::int::{Atom, IntId};
 use crate::int_text::show;
 use crate::nearest::nearest;
 use crate::tensor::{Kernel, Role, Scalar, Size, Tensor};
@@ -18,8 +20,11 @@ pub(super) fn unknown_size(kernel: &Kernel, name: &str) -> Diagnostic {
     let message = format!("kernel `{}` has no size `{name}`", kernel.name);
     let help = match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if names.is_empty() => "it has no sizes".to_owned(),
-        None => format!("its sizes are {}", names.join(", ")),
+        None if names.is_empty() => "it has no sizes: leave it out".to_owned(),
+        None => match names.as_slice() {
+            [only] => format!("its only size is {only}"),
+            names => format!("its sizes are {}", names.join(", ")),
+        },
     };
     Diagnostic::global(Kind::UnknownArgument, message).help(help)
 }
@@ -33,7 +38,7 @@ pub(super) fn wrong_rank(kernel: &Kernel, tensor: Id<Tensor>, given: &[usize]) -
         dimensions(given.len()),
         given_text.join(", "),
     );
-    let help = format!("it is declared as `{}`", declared(kernel, tensor));
+    let help = format!("give an array that fits its type, `{}`", declared(kernel, tensor));
     Diagnostic::global(Kind::WrongRank, message).help(help)
 }
 
@@ -46,7 +51,7 @@ fn dimensions(count: usize) -> String {
 }
 
 /// `bf16[M, N]`, or just `bf16`
-fn declared(kernel: &Kernel, tensor: Id<Tensor>) -> String {
+pub(super) fn declared(kernel: &Kernel, tensor: Id<Tensor>) -> String {
     let tensor = &kernel.tensors[tensor];
     let element = if let Scalar::Idx(bound) = tensor.element {
         format!("idx<{}>", show(kernel, bound))
@@ -60,12 +65,7 @@ fn declared(kernel: &Kernel, tensor: Id<Tensor>) -> String {
 pub(super) fn unbound(kernel: &Kernel, size: Id<Size>) -> Diagnostic {
     let name = &kernel.sizes[size].name;
     let message = format!("nothing tells the size `{name}` of kernel `{}`", kernel.name);
-    // With all the others known, which inputs would tell it?
-    let teller = kernel.tensors_of(Role::Input).find(|&tensor| {
-        let dims = &kernel.tensors[tensor].shape;
-        dims.iter().any(|&dim| unknown_of(kernel, dim, |other| other != size).is_some())
-    });
-    let help = match teller {
+    let help = match teller(kernel, size) {
         Some(tensor) => format!(
             "give it with `--set {name}=..`, or give the input `{}: {}`",
             kernel.tensors[tensor].name,
@@ -74,4 +74,46 @@ pub(super) fn unbound(kernel: &Kernel, size: Id<Size>) -> Diagnostic {
         None => format!("give it with `--set {name}=..`"),
     };
     Diagnostic::global(Kind::UnboundSize, message).help(help)
+}
+
+/// The first input that would tell a size, were all the others known.
+fn teller(kernel: &Kernel, size: Id<Size>) -> Option<Id<Tensor>> {
+    kernel.tensors_of(Role::Input).find(|&tensor| {
+        let dims = &kernel.tensors[tensor].shape;
+        dims.iter().any(|&dim| unknown_of(kernel, dim, |other| other != size).is_some())
+    })
+}
+
+/// How to choose other values of the sizes that these are made of.
+pub(super) fn choose(kernel: &Kernel, ints: &[IntId]) -> String {
+    let mut held = Vec::new();
+    for &int in ints {
+        kernel.ints.visit_atoms(int, &mut |_, atom| {
+            if let Atom::Size(size) = atom {
+                held.push(*size);
+            }
+        });
+    }
+    held.sort_unstable();
+    held.dedup();
+    another(kernel, &held)
+}
+
+/// "choose another `N` or `S`, with `--set N=..` or by the shape of `x`"
+pub(super) fn another(kernel: &Kernel, sizes: &[Id<Size>]) -> String {
+    let quoted = |name: &String| format!("`{name}`");
+    let names: Vec<_> = sizes.iter().map(|&size| &kernel.sizes[size].name).collect();
+    let Some(first) = names.first() else {
+        return "no sizes of a launch change it: correct the kernel".to_owned();
+    };
+    let mut inputs: Vec<_> = sizes.iter().filter_map(|&size| teller(kernel, size)).collect();
+    inputs.sort_unstable();
+    inputs.dedup();
+    let inputs: Vec<_> = inputs.iter().map(|&input| quoted(&kernel.tensors[input].name)).collect();
+    let shapes = match inputs.as_slice() {
+        [] => String::new(),
+        inputs => format!(" or by the shape of {}", inputs.join(" or ")),
+    };
+    let names: Vec<_> = names.iter().map(|&name| quoted(name)).collect();
+    format!("choose another {}, with `--set {first}=..`{shapes}", names.join(" or "))
 }

@@ -6,6 +6,7 @@
 
 use super::check::{MAX_DIMENSION, value};
 use super::interval::{I32, Ranges};
+use super::messages::choose;
 use crate::arena::Id;
 use crate::diagnostic::{Diagnostic, Kind, Span};
 use crate::int::{Atom, IntId};
@@ -135,5 +136,5 @@ fn overflow(ranges: &Ranges<'_>, what: &str, int: IntId, span: Span) -> Diagnost
     let message = format!("{what} can leave the range of i32{known}");
     Diagnostic::new(Kind::IndexOverflow, span, message)
         .here("evaluated here")
-        .help("it fits at smaller sizes")
+        .help(format!("it fits at smaller sizes: {}", choose(ranges.kernel, &held)))
 }

@@ -5,7 +5,7 @@
 //! (`ceil(K / 128)`) is only compared. Every given dimension is compared in the
 //! end, so a size that is told twice is told consistently or refused.
 
-use super::messages::{place, unbound, unknown_size, wrong_rank};
+use super::messages::{another, declared, place, unbound, unknown_size, wrong_rank};
 use crate::arena::Id;
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::int::{Atom, IntId};
@@ -32,20 +32,27 @@ pub(super) fn sizes(
     bound.finish()
 }
 
-/// Sizes without a default that no shape of an input can tell.
+/// The input whose shape tells each size when all inputs are given, in the order
+/// of the sizes; defaults help only with what shapes alone do not tell.
 #[must_use]
-pub fn uninferable(kernel: &Kernel) -> Vec<Id<Size>> {
-    let mut known: Vec<bool> = kernel.sizes.iter().map(|(_, s)| s.default.is_some()).collect();
-    let inputs = kernel.tensors_of(Role::Input);
-    let dims: Vec<IntId> = inputs.flat_map(|t| kernel.tensors[t].shape.clone()).collect();
-    loop {
-        let told = dims.iter().filter_map(|&dim| unknown_of(kernel, dim, |s| known[s.index()]));
-        let told: Vec<_> = told.collect();
-        if told.is_empty() {
-            return kernel.sizes.ids().filter(|size| !known[size.index()]).collect();
+pub fn tellers(kernel: &Kernel) -> Vec<Option<Id<Tensor>>> {
+    let mut tellers = vec![None; kernel.sizes.len()];
+    let defaults: Vec<bool> = kernel.sizes.iter().map(|(_, s)| s.default.is_some()).collect();
+    for use_defaults in [false, true] {
+        loop {
+            let known = |size: Id<Size>| {
+                tellers[size.index()].is_some() || use_defaults && defaults[size.index()]
+            };
+            let told = kernel.tensors_of(Role::Input).find_map(|tensor| {
+                let dims = kernel.tensors[tensor].shape.iter();
+                let size = dims.into_iter().find_map(|&dim| unknown_of(kernel, dim, known))?;
+                Some((size, tensor))
+            });
+            let Some((size, tensor)) = told else { break };
+            tellers[size.index()] = Some(tensor);
         }
-        told.into_iter().for_each(|size| known[size.index()] = true);
     }
+    tellers
 }
 
 /// The only size that `dim` holds and that is not known, if `dim` is linear in it.
@@ -120,12 +127,14 @@ impl Bound<'_> {
             if *value < 0 || *value > i64::from(i32::MAX) {
                 let message =
                     format!("`{name}` cannot be {value}: a size is in 0 ..= {}", i32::MAX);
-                self.errors.push(Diagnostic::global(Kind::SizeOutOfRange, message));
+                let help = format!("give a size in that range: `--set {name}=..`");
+                self.errors.push(Diagnostic::global(Kind::SizeOutOfRange, message).help(help));
             }
             match self.values[id.index()] {
                 Some((other, _)) if other != *value => {
                     let message = format!("`{name}` is set to {other} and to {value}");
-                    self.errors.push(Diagnostic::global(Kind::SizeConflict, message));
+                    let help = "leave one of the two out";
+                    self.errors.push(Diagnostic::global(Kind::SizeConflict, message).help(help));
                 }
                 _ => self.values[id.index()] = Some((*value, Origin::Set)),
             }
@@ -216,7 +225,7 @@ impl Bound<'_> {
             let name = &self.kernel.sizes[size].name;
             let message =
                 format!("{place} is {}, but no `{name}` makes `{text}` that", extent.value);
-            return Diagnostic::global(Kind::SizeConflict, message);
+            return Diagnostic::global(Kind::SizeConflict, message).help(self.near(extent, size));
         }
         let reasons: Vec<_> = held.iter().filter_map(|&size| self.reason(size)).collect();
         let reasons = reasons.join(", ");
@@ -229,7 +238,46 @@ impl Bound<'_> {
         };
         let stated = if held.is_empty() { String::new() } else { format!(" (`{text}`)") };
         let message = format!("{place}{stated} is {}, but {expected}", extent.value);
-        Diagnostic::global(Kind::SizeConflict, message)
+        Diagnostic::global(Kind::SizeConflict, message).help(self.way_out(extent, held))
+    }
+
+    /// "`N` = 2 makes it 4, and `N` = 3 makes it 6"
+    fn near(&self, extent: &Extent, size: Id<Size>) -> String {
+        let name = &self.kernel.sizes[size].name;
+        let low = self.values[size.index()].map_or(0, |(value, _)| value);
+        let makes = [low, low + 1].into_iter().filter_map(|size_value| {
+            let value = self.kernel.ints.eval(extent.dim, &mut |atom| match atom {
+                Atom::Size(id) if *id == size => Some(size_value),
+                _ => self.value(atom),
+            })?;
+            Some(format!("`{name}` = {size_value} makes it {value}"))
+        });
+        makes.collect::<Vec<_>>().join(", and ")
+    }
+
+    /// "give `b` a dimension 2 of 64, or leave out `--set K=..`"
+    fn way_out(&self, extent: &Extent, held: &[Id<Size>]) -> String {
+        let tensor = &self.kernel.tensors[extent.tensor].name;
+        let mut ways = vec![format!(
+            "give `{tensor}: {}` a shape that fits",
+            declared(self.kernel, extent.tensor)
+        )];
+        for &size in held {
+            let name = &self.kernel.sizes[size].name;
+            match self.values[size.index()] {
+                Some((_, Origin::Set)) => {
+                    ways.push(format!("leave out or change `--set {name}=..`"))
+                }
+                Some((_, Origin::Default)) => ways.push(format!("choose `--set {name}=..`")),
+                Some((_, Origin::Dimension(other, _))) if other != extent.tensor => {
+                    let other = &self.kernel.tensors[other].name;
+                    ways.push(format!("give another `{other}`"));
+                }
+                Some((_, Origin::Dimension(..))) | None => {}
+            }
+        }
+        ways.dedup();
+        ways.join(", or ")
     }
 
     fn is_told_by(&self, size: Id<Size>, extent: &Extent) -> bool {
@@ -250,15 +298,19 @@ impl Bound<'_> {
     }
 
     fn finish(mut self) -> Result<Vec<i64>, Vec<Diagnostic>> {
+        // A size may be unknown only because of another mistake, so that is said first.
+        let all_fits = self.errors.is_empty();
         for (id, value) in self.kernel.sizes.ids().zip(&self.values) {
             match value {
-                None => self.errors.push(unbound(self.kernel, id)),
+                None if all_fits => self.errors.push(unbound(self.kernel, id)),
+                None => {}
                 Some((value, Origin::Default | Origin::Dimension(..)))
                     if !(0..=i64::from(i32::MAX)).contains(value) =>
                 {
                     let name = &self.kernel.sizes[id].name;
                     let message = format!("`{name}` is {value}: a size is in 0 ..= {}", i32::MAX);
-                    self.errors.push(Diagnostic::global(Kind::SizeOutOfRange, message));
+                    let help = another(self.kernel, &[id]);
+                    self.errors.push(Diagnostic::global(Kind::SizeOutOfRange, message).help(help));
                 }
                 Some(_) => {}
             }
