@@ -96,10 +96,15 @@ fn advice(wanted: Element) -> &'static str {
     match wanted {
         Element::F32 => "save it with .astype(np.float32)",
         Element::I32 => "save it with .astype(np.int32)",
-        Element::Bf16 => "save its bits with .view(np.uint16), or use .safetensors",
+        Element::Bf16 => {
+            "save .astype(ml_dtypes.bfloat16).view(np.uint16), its bits, or use .safetensors"
+        }
         Element::F16 => "save it with .astype(np.float16)",
-        Element::F8E4M3 | Element::F8E5M2 => {
-            "save its bits with .view(np.uint8), or use .safetensors"
+        Element::F8E4M3 => {
+            "save .astype(ml_dtypes.float8_e4m3fn).view(np.uint8), its bits, or use .safetensors"
+        }
+        Element::F8E5M2 => {
+            "save .astype(ml_dtypes.float8_e5m2).view(np.uint8), its bits, or use .safetensors"
         }
         Element::I8 => "save it with .astype(np.int8)",
         Element::U8 => "save it with .astype(np.uint8)",

@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     let kernel = program.kernel(selection.kernel.as_deref()).map_err(Stop::Usage)?;
     let compilation = stage::Compilation::new(kernel, &selection.set).map_err(|diagnostics| {
         reporter.report(&selection.file, &text, &diagnostics);
-        Stop::Usage("the sizes given by --set do not fit the kernel".to_owned())
+        Stop::Launch
     })?;
     match arguments.emit {
         None => write_all(&arguments.output, compilation.files().map_err(Stop::Target)?),

@@ -29,8 +29,12 @@ pub(crate) enum Stop {
     Program,
     /// The command line, or a file or array that it names, is wrong: 2.
     Usage(String),
+    /// The kernel cannot be launched like this, already reported: 2.
+    Launch,
     /// The target or the device can't: 3.
     Target(String),
+    /// There is not enough memory, already reported: 3.
+    Memory,
     /// `--check` found a difference, already reported: 4.
     Difference,
 }
@@ -39,8 +43,8 @@ impl Stop {
     fn code(&self) -> u8 {
         match self {
             Self::Program => 1,
-            Self::Usage(_) => 2,
-            Self::Target(_) => 3,
+            Self::Usage(_) | Self::Launch => 2,
+            Self::Target(_) | Self::Memory => 3,
             Self::Difference => 4,
         }
     }
@@ -170,6 +174,10 @@ pub(crate) fn load(path: &Path, reporter: &Reporter) -> Result<(String, Program)
 
 /// `tilec targets [NAME]`
 pub(crate) fn targets(name: Option<&str>) -> Result<(), Stop> {
+    if name == Some(Target::Cpu.name()) {
+        print("cpu is this machine's processor: a target without chips to choose from\n");
+        return Ok(());
+    }
     check_chip(None, name)?;
     match name.and_then(tilec_target::chip) {
         Some(chip) => print(&tilec_target::describe(chip)),

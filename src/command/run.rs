@@ -18,14 +18,15 @@ use crate::command::progress::with_progress;
 pub(crate) struct Arguments {
     #[command(flatten)]
     selection: Selection,
-    /// Reads an input from a .npy or .safetensors file; may be repeated.
+    /// Reads an input from a .npy or .safetensors file, or takes the value of a
+    /// scalar; may be repeated.
     #[arg(long, value_name = "NAME=PATH", value_parser = tensors::named)]
     input: Vec<Named>,
     /// Writes an output to a .npy or .safetensors file; may be repeated.
     #[arg(long, value_name = "NAME=PATH", value_parser = tensors::named)]
     output: Vec<Named>,
     /// Draws the inputs that are not given.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = seed, allow_hyphen_values = true)]
     seed: u64,
     /// Compares the outputs with the interpreter's, and checks the
     /// preconditions on the data.
@@ -85,6 +86,11 @@ fn local_picks(kernel: &Kernel) -> Vec<Id<Tensor>> {
     picks.filter(|&tensor| kernel.tensors[tensor].role == Role::Local).collect()
 }
 
+/// Parses a seed.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("`{text}` is not an integer from 0 to {}", u64::MAX))
+}
+
 struct Outputs {
     arrays: Vec<Array>,
     compiled: Duration,
@@ -108,9 +114,9 @@ fn execute(
 /// Mistakes of a launch are mistakes of usage, except where memory ends.
 fn stop(diagnostics: &[Diagnostic]) -> Stop {
     if diagnostics.iter().any(|d| d.kind == Kind::OutOfMemory) {
-        Stop::Target("this machine has not enough memory for the launch".to_owned())
+        Stop::Memory
     } else {
-        Stop::Usage("the kernel cannot be launched like this".to_owned())
+        Stop::Launch
     }
 }
 

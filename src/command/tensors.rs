@@ -58,6 +58,11 @@ pub(crate) fn check_names(
 
 fn read_one(tensor: &Tensor, path: &Path) -> Result<Array, Stop> {
     let shown = path.display();
+    if tensor.shape.is_empty()
+        && let Some(scalar) = scalar(tensor, &path.to_string_lossy())
+    {
+        return Ok(scalar);
+    }
     let format = Format::of(path).map_err(Stop::Usage)?;
     if path.is_dir() {
         return Err(Stop::Usage(format!("`{shown}`, given for `{}`, is a directory", tensor.name)));
@@ -67,6 +72,21 @@ fn read_one(tensor: &Tensor, path: &Path) -> Result<Array, Stop> {
     })?;
     arrays::decode(format, &bytes, &tensor.name, Element::of(tensor.element))
         .map_err(|reason| Stop::Usage(format!("`{shown}`, given for `{}`, {reason}", tensor.name)))
+}
+
+/// A scalar written on the command line; `None` if the text is no value of its type.
+fn scalar(tensor: &Tensor, text: &str) -> Option<Array> {
+    let mut array = Array::zeros(Element::of(tensor.element), &[])?;
+    match array.element {
+        Element::F32 | Element::Bf16 | Element::F16 | Element::F8E4M3 | Element::F8E5M2 => {
+            array.set_f32(0, text.parse().ok()?);
+        }
+        Element::I32 => array.set_i32(0, text.parse().ok()?),
+        Element::I8 => array.set_i32(0, text.parse::<i8>().ok()?.into()),
+        Element::U8 => array.set_i32(0, text.parse::<u8>().ok()?.into()),
+        Element::Bool => array.set_bool(0, text.parse().ok()?),
+    }
+    Some(array)
 }
 
 /// Draws the inputs that are missing.
@@ -122,8 +142,8 @@ pub(crate) fn table<'a>(rows: impl Iterator<Item = (&'a Tensor, &'a Array, Strin
     let mut table = new_table(&["tensor", "type", "shape", "norm", ""]);
     for (tensor, array, origin) in rows {
         let shape: Vec<_> = array.shape.iter().map(ToString::to_string).collect();
-        let norm = format!("{:.6e}", norm(array));
-        table.add_row([&tensor.name, array.element.name(), &shape.join(" x "), &norm, &origin]);
+        let (shape, norm) = (shape.join(" x "), norm(array));
+        table.add_row([&tensor.name, array.element.name(), &shape, &norm, &origin]);
     }
     format!("{table}\n")
 }
@@ -135,8 +155,24 @@ pub(crate) fn new_table(header: &[&str]) -> Table {
     table
 }
 
-/// The Euclidean norm of the finite elements.
-fn norm(array: &Array) -> f64 {
-    let values = (0..array.data.len()).map(|i| f64::from(array.get_f32(i)));
-    values.filter(|v| v.is_finite()).map(|v| v * v).sum::<f64>().sqrt()
+/// The Euclidean norm of the finite elements, and how many are not finite; of a
+/// scalar its value.
+fn norm(array: &Array) -> String {
+    if array.shape.is_empty() {
+        return array.get_f32(0).to_string();
+    }
+    let values = (0..array.len()).map(|i| f64::from(array.get_f32(i)));
+    let (mut sum, mut nan, mut infinite) = (0.0, 0u64, 0u64);
+    for value in values {
+        nan += u64::from(value.is_nan());
+        infinite += u64::from(value.is_infinite());
+        sum += if value.is_finite() { value * value } else { 0.0 };
+    }
+    let mut text = format!("{:.6e}", f64::sqrt(sum));
+    for (count, what) in [(nan, "NaN"), (infinite, "infinite")] {
+        if count > 0 {
+            text += &format!(" + {count} {what}");
+        }
+    }
+    text
 }
