@@ -1,7 +1,7 @@
 //! Inputs that the caller did not give, drawn from a seed: the same seed gives
 //! the same data on every machine.
 //!
-//! Floats are standard normal, except scales, which are positive; `idx<N>` is in
+//! Floats are standard normal, except scales and scalars, in 0.5 .. 1.5; `idx<N>` is in
 //! range, other integers small, a tensor that must be sorted is sorted.
 
 use tilec_ir::formats::Format;
@@ -15,7 +15,8 @@ use tilec_ir::{Array, Atom, Data, Element, Id, IntId, Kernel, Launch, Scalar};
 pub fn draw(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>, seed: u64) -> Option<Array> {
     let element = Element::of(kernel.tensors[tensor].element);
     let mut array = Array::zeros(element, &launch.shapes[tensor.index()])?;
-    let positive = is_scale(kernel, tensor);
+    // Scalars are temperatures, shares, epsilons: rarely negative, seldom tiny.
+    let positive = array.shape.is_empty() || is_scale(kernel, tensor);
     let mut bits =
         Bits { key: [seed as u32, (seed >> 32) as u32], stream: tensor.index() as u32, count: 0 };
     let range = integer_range(kernel, launch, tensor);
