@@ -248,6 +248,16 @@ fn scans_and_histograms() {
          }",
         &[&[0, 3], &[3, 0], &[3, 1], &[5, 129], &[3, 3000]],
     );
+    check_within(
+        1e-4,
+        "kernel f[M, N, K](p: f32[M, N], k: i32[M]) -> (a: f32[K, M], b: f32[M, N], c: i32[N])
+         {
+             a[j, m] = sum[i](if i < j + 2 and 0 < k[m] then p[m, i] else 0.0)
+             b[m, j] = sum[i](if N - j <= i then p[m, i] else 0.0)
+             c[j] = sum[i < N](if j - i >= 3 then i else 0)
+         }",
+        &[&[0, 3, 2], &[3, 0, 2], &[3, 5, 9], &[5, 129, 64]],
+    );
     check(
         "kernel f[T, S, E](expert: idx<E>[T, S], w: i32[T, S]) -> (count: i32[E], weighed: i32[E], pos: i32[T, S])
          where 1 <= E

@@ -99,3 +99,20 @@ fn the_first_of_many() {
         order
     });
 }
+
+/// What is computed on the way does not fit into any memory.
+#[test]
+fn too_much_workspace() {
+    let texts = [
+        "kernel f[N](x: i32[N], y: i32[N]) -> (z: i32)
+         { t[i, j, k, l] = x[i] * y[j] + x[k] * y[l]  z = max[i, j, k, l](t[i, j, k, l]) }",
+        "kernel f[N](x: i32[N], y: i32[N]) -> (z: i32)
+         { t[i, j] = x[i] * y[j]  z = max[i, j](t[i, j]) }",
+    ];
+    for text in texts {
+        let kernel = kernel(text);
+        let (launch, inputs) = launch(&kernel, &[6_000_000]);
+        let failed = tilec_codegen_cpu::compile(&kernel).unwrap().run(&launch, &inputs);
+        assert_eq!(failed.unwrap_err().kind, tilec_ir::Kind::OutOfMemory);
+    }
+}

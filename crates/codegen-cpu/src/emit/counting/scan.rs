@@ -108,7 +108,10 @@ impl Scan {
         c.enter();
         c.bind(self.var, &0.into());
         c.bind(self.bound, &0.into());
+        // What both sides read cancels, but may not exist at 0.
+        c.clamped = true;
         let (left, right) = (c.int(self.left), c.int(self.right));
+        c.clamped = false;
         c.leave();
         // With d = right - left there: var <= bound + d and so on.
         let (a, b) = if self.negated { (&left, &right) } else { (&right, &left) };
