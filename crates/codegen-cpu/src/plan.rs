@@ -37,6 +37,9 @@ pub(crate) struct Step {
     pub(crate) guards: Vec<Guard>,
     /// Reads may be out of range for elements that are never read.
     pub(crate) clamped: bool,
+    /// Variables around the value, besides its own: what it reads is proved to
+    /// exist only where each of them has a value.
+    pub(crate) around: Vec<Id<Var>>,
 }
 
 /// A test, and what it must give.
@@ -66,6 +69,8 @@ struct Use {
     guards: Vec<Guard>,
     /// Under a reduction that is not hoisted with it.
     reduced: Vec<Id<Var>>,
+    /// Those of `reduced` that every use is under.
+    around: Vec<Id<Var>>,
 }
 
 /// The steps of a kernel.
@@ -92,6 +97,7 @@ pub(crate) fn plan(kernel: &Kernel) -> Plan {
             value: equation.value,
             guards: Vec::new(),
             clamped: false,
+            around: Vec::new(),
         });
     }
     plan.pure = pure_expressions(kernel, &plan);
@@ -109,11 +115,13 @@ impl Plan {
             |g: &Guard| g.test < id && self.free[g.test.index()].iter().all(|v| free.contains(v));
         let guards: Vec<_> = used.guards.iter().copied().filter(usable).collect();
         let clamped = guards.len() < used.guards.len();
+        let mut around = [order, &used.around].concat();
+        around.retain(|v| !vars.contains(v));
         let shape = vars.iter().map(|&v| kernel.vars[v].range).collect();
         let buffer = self.buffers.len();
         self.buffers.push(Buffer { element: kernel.exprs[id].ty, shape });
         self.hoisted.insert(id, (buffer, vars.clone()));
-        self.steps.push(Step { buffer, vars, value: id, guards, clamped });
+        self.steps.push(Step { buffer, vars, value: id, guards, clamped, around });
     }
 }
 
@@ -214,17 +222,22 @@ fn uses(kernel: &Kernel, root: Id<Expr>) -> BTreeMap<Id<Expr>, Use> {
     let mut uses = BTreeMap::new();
     while let Some((id, used)) = open.pop_last() {
         let kind = &kernel.exprs[id].kind;
-        let reduced = [used.reduced.as_slice(), bound(kind)].concat();
+        let under = |vars: &[Id<Var>]| [vars, bound(kind)].concat();
+        let inside = Use {
+            guards: used.guards.clone(),
+            reduced: under(&used.reduced),
+            around: under(&used.around),
+        };
         let Operands { exprs, ints } = operands(kind);
         for (n, operand) in exprs.iter().enumerate() {
-            let mut guards = used.guards.clone();
-            guards.extend(guard_of(kind, n));
-            note(&mut open, *operand, &guards, &reduced);
+            let mut inside = inside.clone();
+            inside.guards.extend(guard_of(kind, n));
+            note(&mut open, *operand, &inside);
         }
         for int in ints {
             kernel.ints.visit_atoms(int, &mut |_, atom| {
                 if let Atom::Value(e) = atom {
-                    note(&mut open, *e, &used.guards, &reduced);
+                    note(&mut open, *e, &inside);
                 }
             });
         }
@@ -243,15 +256,17 @@ fn guard_of(kind: &ExprKind, n: usize) -> Option<Guard> {
     }
 }
 
-fn note(open: &mut BTreeMap<Id<Expr>, Use>, id: Id<Expr>, guards: &[Guard], reduced: &[Id<Var>]) {
+/// Notes one more use of an expression.
+fn note(open: &mut BTreeMap<Id<Expr>, Use>, id: Id<Expr>, one: &Use) {
     let used = open
         .entry(id)
         .and_modify(|used| {
-            let common = used.guards.iter().zip(guards).take_while(|(a, b)| a == b).count();
+            let common = used.guards.iter().zip(&one.guards).take_while(|(a, b)| a == b).count();
             used.guards.truncate(common);
+            used.around.retain(|v| one.around.contains(v));
         })
-        .or_insert_with(|| Use { guards: guards.to_vec(), reduced: Vec::new() });
-    used.reduced.extend_from_slice(reduced);
+        .or_insert_with(|| Use { reduced: Vec::new(), ..one.clone() });
+    used.reduced.extend_from_slice(&one.reduced);
     used.reduced.sort_unstable();
     used.reduced.dedup();
 }

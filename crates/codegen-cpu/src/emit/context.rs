@@ -199,7 +199,7 @@ impl<'k> Context<'k> {
 
     /// Reads an element: f32, i32 or i1.
     pub(crate) fn read(&mut self, buffer: usize, index: &[Value]) -> Value {
-        let offset = self.offset(buffer, index);
+        let mut offset = self.offset(buffer, index);
         let mut pointer = self.pointer(buffer);
         let plan = self.plan;
         let Some(declared) = plan.buffers.get(buffer) else { unreachable!("buffers are numbered") };
@@ -208,6 +208,7 @@ impl<'k> Context<'k> {
             let count = self.product(&declared.shape);
             let some = self.f.def(format_args!("icmp sgt i64 {count}, 0"));
             pointer = self.f.def(format_args!("select i1 {some}, ptr {pointer}, ptr %args"));
+            offset = self.f.def(format_args!("select i1 {some}, i64 {offset}, i64 0"));
         }
         let value = self.decode(declared.element, &pointer, &offset);
         match (declared.element, self.role(buffer)) {

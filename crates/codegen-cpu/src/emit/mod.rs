@@ -38,6 +38,7 @@ pub(crate) fn emit(kernel: &Kernel, plan: &Plan, machine: Machine, attributes: &
 }
 
 fn emit_step(program: &mut Program<'_>, step: &Step) {
+    program.begin_step(step);
     let taken = select::emit(program, step)
         || counting::emit(program, step)
         || contract::emit(program, step);

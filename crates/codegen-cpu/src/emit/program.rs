@@ -19,7 +19,7 @@ use tilec_ir::{IntId, Kernel, Scalar};
 use super::context::Context;
 use super::function::{Function, Value};
 use super::vector::Machine;
-use crate::plan::{Buffer, Plan};
+use crate::plan::{Buffer, Plan, Step};
 
 /// How much work a phase is.
 #[derive(Debug)]
@@ -65,6 +65,8 @@ pub(crate) struct Program<'k> {
     functions: String,
     helpers: BTreeSet<String>,
     phases: usize,
+    /// The phases of this step do nothing unless each of these is at least 1.
+    needed: Vec<IntId>,
     /// By buffer: those of the plan, then what emitters asked for.
     buffers: Vec<Bytes>,
     /// By phase: what each of its tasks needs.
@@ -73,6 +75,9 @@ pub(crate) struct Program<'k> {
 
 /// Everything starts on a cache line of its own.
 pub(crate) const ALIGNMENT: i64 = 64;
+
+/// More bytes than any address space has; thousands of these fit 64 bits.
+const TOO_MANY: i64 = 1 << 48;
 
 /// Work that is worth a task of its own.
 const GRAIN: f32 = 32768.0;
@@ -117,9 +122,19 @@ impl<'k> Program<'k> {
             functions: String::new(),
             helpers: BTreeSet::new(),
             phases: 0,
+            needed: Vec::new(),
             buffers: plan.buffers.iter().map(bytes).collect(),
             scratch: Vec::new(),
         }
+    }
+
+    /// The phases that follow belong to this step. Where one of its variables
+    /// has no value, nothing of it is needed, nor is anything proved of it.
+    pub(crate) fn begin_step(&mut self, step: &Step) {
+        let vars = step.vars.iter().chain(&step.around);
+        self.needed = vars.map(|&v| self.kernel.vars[v].range).collect();
+        self.needed.sort_unstable();
+        self.needed.dedup();
     }
 
     /// Adds a buffer that phases hand on; returns its number.
@@ -179,7 +194,12 @@ impl<'k> Program<'k> {
     fn write_units(&mut self, id: usize, work: impl FnOnce(&mut Context<'k>) -> Work) {
         let mut c = self.context();
         self.load_sizes(&mut c.f);
-        let Work { units, cost } = work(&mut c);
+        let Work { mut units, cost } = work(&mut c);
+        for &range in &self.needed {
+            let range = c.int(range);
+            let some = c.f.def(format_args!("icmp sgt i64 {range}, 0"));
+            units = c.f.def(format_args!("select i1 {some}, i64 {units}, i64 0"));
+        }
         let f = &mut c.f;
         let workers = f.load("i64", &Value::new("%args"), &index(Words::of(self.kernel).workers()));
         let most = f.def(format_args!("shl i64 {workers}, 3"));
@@ -382,9 +402,20 @@ fn aligned(f: &mut Function, bytes: &Value) -> Value {
     f.def(format_args!("and i64 {above}, {}", -ALIGNMENT))
 }
 
+/// At most [`TOO_MANY`]: buffers of steps have shapes that no tensor has, which
+/// no launch has looked at.
 fn bytes_of(c: &mut Context<'_>, bytes: &Bytes) -> Value {
-    let count = c.product(&bytes.shape);
-    let size = c.f.mul(&count, &bytes.bytes.into());
+    let mut size = Value::from(bytes.bytes);
+    let mut estimate = Value::new(format_args!("{}.0", bytes.bytes));
+    for &dimension in &bytes.shape {
+        let dimension = c.int(dimension);
+        let dimension = c.f.max(&dimension, &0.into());
+        size = c.f.mul(&size, &dimension);
+        let float = c.f.def(format_args!("sitofp i64 {dimension} to double"));
+        estimate = c.f.def(format_args!("fmul double {estimate}, {float}"));
+    }
+    let fits = c.f.def(format_args!("fcmp olt double {estimate}, {TOO_MANY}.0"));
+    let size = c.f.def(format_args!("select i1 {fits}, i64 {size}, i64 {TOO_MANY}"));
     aligned(&mut c.f, &size)
 }
 

@@ -4,7 +4,9 @@
 //! and formats agree bit for bit; floats within a bound relative to the largest
 //! value of the output, since sums may be taken in any order.
 
-use crate::support::{check, check_within};
+use crate::support::{check, check_within, kernel, launch};
+use tilec_codegen_cpu::compile;
+use tilec_ir::Kind;
 
 #[test]
 fn pointwise() {
@@ -291,4 +293,51 @@ fn routing() {
          }",
         &[&[0, 3, 2, 2, 1], &[5, 16, 24, 4, 2], &[33, 40, 65, 8, 3]],
     );
+}
+
+/// What is computed ahead of where it stands is computed only where it would
+/// have been: a proof may rest on variables around it that have no value.
+#[test]
+fn nothing_is_read_for_variables_without_values() {
+    let ahead = "kernel f[N, M](x: f32[N, M], w: f32[M]) -> (y: f32[N, M])
+         {
+             y[n, m] = w[m] + sum[k < 3](x[0, m] * f32(k))
+         }";
+    check(ahead, &[&[0, 1000], &[2, 5]]);
+    let guarded = "kernel f[N, J, M](x: f32[N, M], g: i32[J]) -> (y: f32[J, M])
+         {
+             y[j, m] = if g[j] >= 0 and g[j] < N then sum[k < 3](x[0, m] * f32(k)) else 0.0
+         }";
+    check(guarded, &[&[0, 0, 1000], &[0, 3, 100_000], &[2, 3, 5]]);
+    let factor = "kernel f[M, N, K](a: f32[M, K], b: f32[N, K], s: f32[M, N, K]) -> (y: f32[M, N])
+         {
+             y[m, n] = sum[k](a[m, k] * b[n, k] * s[m, n, K - 1])
+         }";
+    check_within(2e-6, factor, &[&[3, 3, 0], &[3, 5, 2]]);
+    let key = "kernel f[T, E, P](key: i32[P, E], q: f32[T]) -> (c: i32[E], z: f32[T])
+         where 1 <= P
+         {
+             c[e] = sum[t < T](if key[P - 1, E - 1] + i32(t) == e then 1 else 0)
+             z[t] = q[t]
+         }";
+    check(key, &[&[3, 0, 1000], &[3, 4, 2]]);
+    let ranges = "kernel f[N, M](x: f32[N, M], w: f32[M]) -> (y: f32[N])
+         {
+             y[n] = sum[i < N - 1, m](f32(argmax[k < 3](f32(k) * w[m] + x[i, m])))
+         }";
+    check(ranges, &[&[0, 1000], &[1, 3], &[3, 5]]);
+}
+
+/// Memory for what is computed ahead may be more than any machine has.
+#[test]
+fn what_is_kept_between_steps_may_not_fit() {
+    let kernel = kernel(
+        "kernel f[N](x: f32[N]) -> (y: f32)
+         {
+             y = sum[i, j, k, l](f32(argmax[v](x[v] + x[i] * x[j] + x[k] * x[l])))
+         }",
+    );
+    let (launch, inputs) = launch(&kernel, &[65_536]);
+    let refused = compile(&kernel).unwrap().run(&launch, &inputs).unwrap_err();
+    assert_eq!(refused.kind, Kind::OutOfMemory, "{refused:?}");
 }

@@ -258,12 +258,15 @@ fn write_block(
     c.bind_flat(&found.columns, &flat);
     let mut value = c.f.load(class.ty(), &results, &column.index);
     if !found.after.is_empty() {
-        // A sum of nothing is 0, whatever it is multiplied by.
+        // A sum of nothing is 0, and what it is multiplied by need not exist.
+        let some = c.f.def(format_args!("icmp sgt i64 {all}, 0"));
+        let mut branch = c.f.begin_if(&some);
+        c.enter();
         let after = pack::product(c, class, &found.after);
         let product = c.binary(tilec_ir::tensor::Binary::Mul, class, &value, &after);
-        let some = c.f.def(format_args!("icmp sgt i64 {all}, 0"));
-        let ty = class.ty();
-        value = c.f.def(format_args!("select i1 {some}, {ty} {product}, {ty} {value}"));
+        c.leave();
+        c.f.begin_else(&mut branch, &[product]);
+        value = c.f.end_if(branch, &[class.ty()], &[value]).swap_remove(0);
     }
     write_step(c, step, &value);
     c.leave();

@@ -150,7 +150,15 @@ fn each_row<'k>(
         Some((atom, _)) => c.atom(atom),
         None => 0.into(),
     };
+    // A row that is never read may have a bucket that is none.
+    let buckets = match found.bucket {
+        Some((_, bound)) => c.int(bound),
+        None => 1.into(),
+    };
+    let inside = c.f.def(format_args!("icmp ult i64 {bucket}, {buckets}"));
+    let branch = c.f.begin_if(&inside);
     body(c, &each.index, &bucket);
+    c.f.end_then(branch);
     end_guards(c, guards);
     c.leave();
     c.f.end_loop(each, &[]);

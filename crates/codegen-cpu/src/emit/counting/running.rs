@@ -35,7 +35,11 @@ pub(super) fn emit(program: &mut Program<'_>, step: &Step, sum: &Conditional) ->
     let (kernel, plan) = (program.kernel, program.plan);
     let Some(found) = matches(kernel, plan, step, sum) else { return false };
     program.phase(
-        vec![Bytes { shape: vec![found.keys], bytes: 4 }],
+        // One more, which stands in where there are no keys.
+        vec![
+            Bytes { shape: vec![found.keys], bytes: 4 },
+            Bytes { shape: Vec::new(), bytes: 4 },
+        ],
         |c| {
             let units = c.count(&found.rows);
             let ranges: Vec<_> = step.vars.iter().map(|&v| kernel.vars[v].range).collect();
@@ -146,6 +150,10 @@ fn rows(c: &mut Context<'_>, step: &Step, found: &Running, task: &Task) {
         c.bind(var, &entered.index);
     }
     let key = c.int(found.key);
+    // A key that no other element asks for may be anything.
+    let last = c.f.sub(&keys, &1.into());
+    let key = c.f.min(&key, &last);
+    let key = c.f.max(&key, &0.into());
     let write = |c: &mut Context<'_>| {
         let value: Value = c.f.load(class.ty(), sums, &key);
         write_step(c, step, &value);
