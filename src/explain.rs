@@ -8,12 +8,14 @@ use tilec_ir::tensor::{Equation, Order, Reduction, SettingValue, Tiling};
 use tilec_ir::{Kernel, Module, launch, print};
 use tilec_passes::{Body, Canonical, Stated, normalize};
 
-/// Explains every kernel of a module; tile blocks only of `chip`, if one is given.
+/// Explains the kernels of a module, or `only` one; tile blocks only of `chip`, if
+/// one is given.
 #[must_use]
-pub fn explain(module: &Module, chip: Option<&str>) -> String {
+pub fn explain(module: &Module, only: Option<&str>, chip: Option<&str>) -> String {
     let mut out = String::new();
-    for (position, kernel) in module.kernels.iter().enumerate() {
-        if position > 0 {
+    let kernels = module.kernels.iter().enumerate();
+    for (position, kernel) in kernels.filter(|(_, k)| only.is_none_or(|only| only == k.name)) {
+        if !out.is_empty() {
             out.push('\n');
         }
         kernel_text(&mut out, kernel);

@@ -1,12 +1,15 @@
 //! Inputs that the caller did not give, drawn from a seed: the same seed gives
 //! the same data on every machine.
 //!
-//! Floats are standard normal, except scales and scalars, in 0.5 .. 1.5; `idx<N>` is in
-//! range, other integers small, a tensor that must be sorted is sorted.
+//! Floats are standard normal, except scales and scalars (an epsilon, a
+//! temperature), which are in 0.5 .. 1.5; `idx<N>` is in range, other integers
+//! small, a tensor that must be sorted is sorted. Logarithms and cosines are
+//! libm's, since those of systems differ in the last digit.
 
 use tilec_ir::formats::Format;
 use tilec_ir::philox::philox4x32_10;
 use tilec_ir::tensor::{Binary, ExprKind, FactKind, Tensor};
+use tilec_ir::walk::bound;
 use tilec_ir::{Array, Atom, Data, Element, Id, IntId, Kernel, Launch, Scalar};
 
 /// Draws an input of the shape it has in `launch`; `None` if it does not fit
@@ -76,8 +79,8 @@ fn sort_rows(array: &mut Array) {
 }
 
 /// Whether the float input is only ever a factor that is coarser than another
-/// factor of its product and than every reduction around it: a block, row,
-/// column or tensor scale.
+/// factor of its product and that no sum runs over finely: a block, row or
+/// column scale, but not the vector of a matrix-vector product.
 fn is_scale(kernel: &Kernel, tensor: Id<Tensor>) -> bool {
     let reads = kernel.exprs.iter().filter_map(|(id, expr)| match &expr.kind {
         ExprKind::Read(read, index) if *read == tensor => Some((id, index)),
@@ -97,6 +100,12 @@ fn is_scale(kernel: &Kernel, tensor: Id<Tensor>) -> bool {
 /// finely on all its variables and on one more.
 fn coarser_factor(kernel: &Kernel, id: Id<tilec_ir::tensor::Expr>, index: &[IntId]) -> bool {
     let vars = fine_vars(kernel, index);
+    let reduced = |var: &Id<tilec_ir::tensor::Var>| {
+        kernel.exprs.iter().any(|(_, expr)| bound(&expr.kind).contains(var))
+    };
+    if vars.iter().any(reduced) {
+        return false;
+    }
     let factors = product_around(kernel, id);
     factors.iter().any(|&factor| match &kernel.exprs[factor].kind {
         ExprKind::Read(other, other_index) if factor != id => {
@@ -163,7 +172,7 @@ impl Bits {
     /// Standard normal by Box-Muller, or uniform in 0.5 .. 1.5.
     fn float(&mut self, positive: bool) -> f32 {
         let [a, b, ..] = self.block().map(|w| (f64::from(w) + 0.5) / 4_294_967_296.0);
-        let normal = (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
+        let normal = (-2.0 * libm::log(a)).sqrt() * libm::cos(std::f64::consts::TAU * b);
         if positive { (0.5 + a) as f32 } else { normal as f32 }
     }
 }

@@ -7,6 +7,7 @@ use tilec_ir::{Array, Data, Element};
 
 /// Reads an array whose elements are to be of type `wanted`.
 pub fn decode(bytes: &[u8], wanted: Element) -> Result<Array, String> {
+    check_header(bytes).map_err(|reason| format!("is not a .npy file: {reason}"))?;
     let file = NpyFile::new(bytes).map_err(|e| format!("is not a .npy file: {e}"))?;
     let shape: Vec<usize> = dimensions(file.shape())?;
     let order = file.order();
@@ -14,6 +15,9 @@ pub fn decode(bytes: &[u8], wanted: Element) -> Result<Array, String> {
         return Err("holds records, not a plain array".to_owned());
     };
     let data = elements(file, &dtype, wanted)?;
+    if shape.iter().try_fold(1, |count: usize, &d| count.checked_mul(d)) != Some(data.len()) {
+        return Err("is damaged: its shape and its data differ".to_owned());
+    }
     let data = if order == Order::Fortran { to_row_major(data, &shape) } else { data };
     Ok(Array { element: wanted, shape, data })
 }
@@ -36,6 +40,41 @@ pub fn encode(array: &Array) -> Vec<u8> {
         (Data::B8(x), _) => write(&mut out, &array.shape, x.iter().copied()),
     }
     out
+}
+
+/// The deepest nesting of brackets in a header: records have a few levels.
+const DEEPEST_HEADER: usize = 8;
+
+/// Refuses headers that the reader would recurse on, reserve memory for or
+/// overflow with: the text is a dictionary of Python, with whatever in it.
+fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
+    let header = match bytes {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, a, b, rest @ ..] => {
+            rest.get(..u16::from_le_bytes([*a, *b]).into())
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', _, _, a, b, c, d, rest @ ..] => {
+            let length = usize::try_from(u32::from_le_bytes([*a, *b, *c, *d]));
+            length.ok().and_then(|length| rest.get(..length))
+        }
+        _ => return Err("it does not begin as one"),
+    };
+    let header = header.ok_or("its header is cut off")?;
+    let mut depth = 0usize;
+    for byte in header {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST_HEADER {
+            return Err("its header is nested too deeply");
+        }
+    }
+    // The numbers of a header are its dimensions and a few small ones.
+    let numbers = header.split(|byte| !byte.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let values = numbers.map(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
+    let product = values.fold(Some(1u64), |product, n| product?.checked_mul(n?.max(1)));
+    product.map(|_| ()).ok_or("its shape has more elements than can be counted")
 }
 
 fn dimensions(shape: &[u64]) -> Result<Vec<usize>, String> {
