@@ -90,11 +90,12 @@ def make_logits(rng, r, v, *_):
 
 
 def lands(shares, u, rank, slack) -> bool:
-    """Whether a draw u falls on `rank` among shares in order, give or take f32 sums."""
+    """Whether a draw u falls on `rank` among shares in order, give or take f32 sums.
+    A rank without a share is never drawn, whatever the rounding."""
     upto = np.cumsum(shares)
     draw = u * upto[-1]
     before = upto[rank] - shares[rank]
-    return before - slack * upto[-1] <= draw <= upto[rank] + slack * upto[-1]
+    return shares[rank] > 0 and before - slack * upto[-1] <= draw <= upto[rank] + slack * upto[-1]
 
 
 def judged(order, shares_of, rows, seed):
@@ -113,7 +114,9 @@ def judged(order, shares_of, rows, seed):
 
 
 def make_top_p(rng, r, v):
-    return {**make_logits(rng, r, v), "temperature": np.float32(0.8), "keep": np.float32(0.9)}
+    """A single row keeps nothing but its most likely token."""
+    keep = np.float32(0 if r == 1 else 0.9)
+    return {**make_logits(rng, r, v), "temperature": np.float32(0.8), "keep": keep}
 
 
 def top_p(logit, seed, temperature, keep):
@@ -141,7 +144,8 @@ def top_k_sample(logit, seed, K):
 
 
 def make_min_p(rng, r, v):
-    return {**make_logits(rng, r, v), "floor_p": np.float32(0.05)}
+    """In a single row no token is as likely as asked, so that the likeliest stays alone."""
+    return {**make_logits(rng, r, v), "floor_p": np.float32(2 if r == 1 else 0.05)}
 
 
 def min_p_sample(logit, seed, floor_p):
@@ -149,8 +153,9 @@ def min_p_sample(logit, seed, floor_p):
 
     def shares(row):
         p = np.exp(wide(logit[row]) - np.max(wide(logit[row])))
-        assert not np.any(np.abs(p - float(floor_p)) < 1e-6), "the data is near a tie"
-        return [np.where(p >= float(floor_p), p, 0)]
+        floor = min(float(floor_p), 1.0)
+        assert not np.any(np.abs(p[p < 1] - floor) < 1e-6), "the data is near a tie"
+        return [np.where(p >= floor, p, 0)]
 
     return judged(order, shares, len(logit), seed)
 
