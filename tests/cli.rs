@@ -85,6 +85,11 @@ fn exit_codes_and_words() {
     place.check("compile scale.tile --target cuda", 3, "comes later");
     place.check("compile scale.tile --target tt", 3, "comes later");
     place.check("run scale.tile --target tt --set N=4", 3, "comes later");
+    place.check("run wrong.tile --target cuda --set N=4", 1, "wrong.tile:2:");
+    place.check("compile wrong.tile --target tt --emit canonical", 1, "wrong.tile:2:");
+    for stage in ["tensor", "canonical", "llvm", "all"] {
+        place.check(&format!("compile scale.tile --target tt --emit {stage}"), 3, "comes later");
+    }
     place.check("compile scale.tile --target cuda --chip h2000", 2, "no chip is called `h2000`");
     place.check("compile scale.tile --target tt --chip h200", 2, "belongs to --target cuda");
     place.check("targets", 0, "h200");
@@ -144,6 +149,68 @@ fn an_array_that_does_not_fit_gets_one_sentence() {
     place.check(&run(""), 2, "N");
     place.check("run pair.tile --target cpu --input a=four.npy --input b=five.npy", 2, "N");
     place.check("run pair.tile --target cpu --set M=2147483647 --set N=2147483647", 3, "available");
+}
+
+#[test]
+fn places_for_outputs_are_checked_before_anything_runs() {
+    let place = Place::new();
+    place.write("two.tile", b"kernel two[N](x: f32[N]) -> (y: f32[N], z: f32[N]) {\n    y[i] = x[i]\n    z[i] = x[i] * 2.0\n}\n");
+    place.write("locked.npy", b"");
+    let locked = place.path().join("locked.npy");
+    let mut permissions = fs::metadata(&locked).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&locked, permissions).unwrap();
+    fs::create_dir(place.path().join("folder.npy")).unwrap();
+    let run = |outputs: &str, code: i32, says: &str| {
+        let output = place.run(&format!("run two.tile --target cpu --set N=3 {outputs}"));
+        assert_eq!(output.status.code(), Some(code), "{outputs}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(says), "{outputs}: {}", text(&output.stderr));
+        assert_eq!(output.stdout.is_empty(), code != 0, "{outputs} ran first");
+    };
+    let twice = "`same.npy` is given for both `y` and `z`";
+    run("--output y=same.npy --output z=same.npy", 2, twice);
+    run("--output y=./same.npy --output z=same.npy", 2, twice);
+    run("--output y=no/such/y.npy", 2, "`no/such/y.npy` cannot be written");
+    run("--output y=folder.npy", 2, "`folder.npy` cannot be written");
+    run("--output y=y.txt", 2, "should end in .npy or .safetensors");
+    // The superuser may write everything.
+    if fs::OpenOptions::new().write(true).open(&locked).is_err() {
+        run("--output y=locked.npy", 2, "`locked.npy` cannot be written");
+    }
+    run("--output y=./same.safetensors --output z=same.safetensors", 0, "");
+    let bytes = fs::read(place.path().join("same.safetensors")).unwrap();
+    for name in ["y", "z"] {
+        let array = tilec::arrays::safetensors::decode(&bytes, name, tilec_ir::Element::F32);
+        assert_eq!(array.unwrap().shape, [3], "both outputs are in the one file");
+    }
+}
+
+#[test]
+fn a_file_larger_than_memory_is_not_read() {
+    let place = Place::new();
+    let huge = fs::File::create(place.path().join("huge.npy")).unwrap();
+    if huge.set_len(1 << 42).is_ok() {
+        place.check("run scale.tile --target cpu --input x=huge.npy", 3, "reading it takes twice");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_printed_is_an_error_unless_nobody_reads() {
+    let place = Place::new();
+    let run = |stdout: std::process::Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tilec"));
+        command.current_dir(place.path()).args(["explain", "scale.tile"]).stdout(stdout);
+        let output = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (code, said) = run(full.into());
+    assert!(code == Some(2) && said.contains("standard output cannot be written"), "{said}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run(writer.into()), (Some(0), String::new()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(crate) mod run;
 mod source;
 mod tensors;
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -194,7 +194,14 @@ pub(crate) fn phases() -> Result<(), Stop> {
 
 /// Prints to standard output; a closed pipe is the reader's choice, not an error.
 pub(crate) fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprint_all(&format!("error: standard output cannot be written: {error}\n"));
+            std::process::exit(Stop::Usage(String::new()).code().into());
+        }
+        Ok(()) | Err(_) => {}
+    }
 }
 
 fn eprint_all(text: &str) {

@@ -37,7 +37,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
     let (text, program) = arguments.selection.load(reporter)?;
     let kernel = program.kernel(arguments.selection.kernel.as_deref()).map_err(Stop::Usage)?;
-    tensors::check_names(kernel, Role::Output, "output", &arguments.output)?;
+    // Before anything is computed, so that no result is lost for want of a place.
+    let wanted = tensors::destinations(kernel, &arguments.output)?;
     let report = |diagnostics: &[Diagnostic]| {
         reporter.report(&arguments.selection.file, &text, diagnostics);
         stop(diagnostics)
@@ -60,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     let picked = outputs.arrays.split_off(kernel.tensors_of(Role::Output).count());
     print(&summary(kernel, arguments, &inputs, &outputs.arrays));
     print(&times(&outputs));
-    tensors::write(kernel, &outputs.arrays, &arguments.output)?;
+    tensors::write(kernel, &outputs.arrays, &wanted)?;
     if !arguments.check {
         return Ok(());
     }

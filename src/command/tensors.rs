@@ -33,13 +33,46 @@ pub(crate) fn read(kernel: &Kernel, given: &[Named]) -> Result<Vec<Option<Array>
     inputs.collect()
 }
 
+/// Checks where outputs are to be written, so that writing them can be relied on;
+/// gives the names with paths that are equal only if the files are the same.
+pub(crate) fn destinations(kernel: &Kernel, wanted: &[Named]) -> Result<Vec<Named>, Stop> {
+    check_names(kernel, Role::Output, "output", wanted)?;
+    let mut resolved: Vec<Named> = Vec::new();
+    for (name, path) in wanted {
+        let format = Format::of(path).map_err(Stop::Usage)?;
+        let target = writable(path)
+            .map_err(|e| Stop::Usage(format!("`{}` cannot be written: {e}", path.display())))?;
+        let other = resolved.iter().find(|(_, other)| *other == target);
+        if let (Format::Npy, Some((other, _))) = (format, other) {
+            return Err(Stop::Usage(format!(
+                "`{}` is given for both `{other}` and `{name}`, but a .npy file holds one array; use .safetensors for several",
+                path.display()
+            )));
+        }
+        resolved.push((name.clone(), target));
+    }
+    Ok(resolved)
+}
+
+/// The absolute path of a file that exists and may be written, or that may be
+/// made where it stands.
+fn writable(path: &Path) -> std::io::Result<PathBuf> {
+    if path.exists() {
+        std::fs::OpenOptions::new().write(true).open(path)?;
+        return path.canonicalize();
+    }
+    let folder = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("/"),
+    };
+    let folder = folder.canonicalize()?;
+    tempfile::NamedTempFile::new_in(&folder)?;
+    Ok(path.file_name().map_or(folder.clone(), |name| folder.join(name)))
+}
+
 /// Every name is a tensor of that role, and none is given twice.
-pub(crate) fn check_names(
-    kernel: &Kernel,
-    role: Role,
-    what: &str,
-    given: &[Named],
-) -> Result<(), Stop> {
+fn check_names(kernel: &Kernel, role: Role, what: &str, given: &[Named]) -> Result<(), Stop> {
     let names: Vec<_> = kernel.tensors_of(role).map(|t| kernel.tensors[t].name.as_str()).collect();
     for (position, (name, _)) in given.iter().enumerate() {
         if !names.contains(&name.as_str()) {
@@ -67,6 +100,7 @@ fn read_one(tensor: &Tensor, path: &Path) -> Result<Array, Stop> {
     if path.is_dir() {
         return Err(Stop::Usage(format!("`{shown}`, given for `{}`, is a directory", tensor.name)));
     }
+    super::memory::check_file(path, &tensor.name)?;
     let bytes = std::fs::read(path).map_err(|e| {
         Stop::Usage(format!("`{shown}`, given for `{}`, cannot be read: {e}", tensor.name))
     })?;
