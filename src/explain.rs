@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use tilec_ir::tensor::{Equation, Order, Reduction, SettingValue, Tiling};
+use tilec_ir::tensor::{Equation, FactKind, Order, Reduction, SettingValue, Tiling};
 use tilec_ir::{Kernel, Module, launch, print};
 use tilec_passes::{Body, Canonical, Stated, normalize};
 
@@ -30,18 +30,25 @@ pub fn explain(module: &Module, only: Option<&str>, chip: Option<&str>) -> Strin
 fn kernel_text(out: &mut String, kernel: &Kernel) {
     line(out, format_args!("{}", print::header(kernel).trim_end()));
     let width = kernel.sizes.iter().map(|(_, size)| size.name.len()).max().unwrap_or(0);
-    for ((_, size), teller) in kernel.sizes.iter().zip(launch::tellers(kernel)) {
-        let teller = teller.map(|tensor| &kernel.tensors[tensor].name);
-        let told = match (teller, size.default) {
+    let name = |tensor| &kernel.tensors[tensor].name;
+    for ((id, size), teller) in kernel.sizes.iter().zip(launch::tellers(kernel)) {
+        let told = match (teller.map(name), size.default) {
             (Some(input), None) => format!("told by the shape of {input}"),
             (Some(input), Some(value)) => format!("told by the shape of {input}, else {value}"),
             (None, Some(value)) => format!("{value}, unless --set says otherwise"),
-            (None, None) => "must be given with --set".to_owned(),
+            (None, None) => match launch::teller(kernel, id).map(name) {
+                Some(input) => format!("given with --set, or told by {input} once the others are"),
+                None => "must be given with --set".to_owned(),
+            },
         };
         line(out, format_args!("  size {:<width$}  {told}", size.name));
     }
     for fact in &kernel.facts {
-        line(out, format_args!("  fact {}", fact.text));
+        let when = match fact.kind {
+            FactKind::Equal(..) | FactKind::AtMost(..) | FactKind::Less(..) => "at every launch",
+            FactKind::Sorted(_) | FactKind::Finite(_) => "by `run --check`, on the data",
+        };
+        line(out, format_args!("  fact {}  checked {when}", fact.text));
     }
     let canonical = normalize(kernel);
     line(out, format_args!("  canonical equations:"));

@@ -18,6 +18,7 @@ use crate::arena::Id;
 use crate::diagnostic::Diagnostic;
 use crate::tensor::{Kernel, Size};
 
+pub use messages::teller;
 pub use solve::tellers;
 
 /// The sizes of one launch.

@@ -77,7 +77,8 @@ pub(super) fn unbound(kernel: &Kernel, size: Id<Size>) -> Diagnostic {
 }
 
 /// The first input that would tell a size, were all the others known.
-fn teller(kernel: &Kernel, size: Id<Size>) -> Option<Id<Tensor>> {
+#[must_use]
+pub fn teller(kernel: &Kernel, size: Id<Size>) -> Option<Id<Tensor>> {
     kernel.tensors_of(Role::Input).find(|&tensor| {
         let dims = &kernel.tensors[tensor].shape;
         dims.iter().any(|&dim| unknown_of(kernel, dim, |other| other != size).is_some())

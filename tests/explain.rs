@@ -1,0 +1,103 @@
+//! What `tilec explain` prints for every example, as snapshots to be read, and
+//! what must hold of each: every size and every canonical equation is there.
+
+#[path = "support/files.rs"]
+mod files;
+
+use tilec::explain::explain;
+use tilec::program::Program;
+use tilec_passes::normalize;
+
+fn program(text: &str) -> Program {
+    let program = Program::check(text);
+    assert!(program.diagnostics.is_empty(), "{:#?}", program.diagnostics);
+    program
+}
+
+#[test]
+fn every_example_is_explained() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/explain");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for path in files::tile_files("examples") {
+        let program = program(&std::fs::read_to_string(&path).expect("programs are text"));
+        let text = explain(&program.module, None, None);
+        for kernel in &program.module.kernels {
+            for (_, size) in kernel.sizes.iter() {
+                assert!(text.contains(&format!("\n  size {}", size.name)), "{}", path.display());
+            }
+            let canonical = normalize(kernel);
+            for equation in &canonical.kernel().equations {
+                let name = &canonical.kernel().tensors[equation.tensor].name;
+                assert!(text.contains(&format!("\n    {name}: ")), "{name} in {}", path.display());
+            }
+        }
+        let name = path.file_stem().expect("programs have names").to_string_lossy();
+        settings.bind(|| insta::assert_snapshot!(name.as_ref(), text));
+    }
+}
+
+#[test]
+fn it_is_said_who_tells_a_size_and_what_form_an_equation_has() {
+    for (signature, equation, says) in [
+        ("k[N](x: f32[N]) -> (y: f32[N])", "y[i] = x[i]", "size N  told by the shape of x"),
+        ("k[N](x: f32[N]) -> (y: f32[N])", "y[i] = x[i]", "      pointwise"),
+        ("k[N = 8](x: f32[N]) -> (y: f32[N])", "y[i] = x[i]", "told by the shape of x, else 8"),
+        ("k[N = 8](x: f32) -> (y: f32[N])", "y[i] = x", "size N  8, unless --set says otherwise"),
+        (
+            "k[N](x: f32[N]) -> (y: f32[N]) where finite(x)",
+            "y[i] = x[i]",
+            "\n  fact finite(x)  checked by `run --check`, on the data\n",
+        ),
+        (
+            "k[M, N](x: f32[M * N]) -> (y: f32[M * N])",
+            "y[i] = x[i]",
+            "size M  given with --set, or told by x once the others are",
+        ),
+        ("k[N](x: f32) -> (y: f32[N])", "y[i] = x", "size N  must be given with --set"),
+        ("k[N](x: f32[N]) -> (y: f32)", "y = sum[i](x[i])", "sum over i < N\n"),
+        ("k[N](x: f32[N]) -> (y: f32)", "y = prod[i](x[i])", "product over i < N\n"),
+        ("k[N](x: f32[N]) -> (y: f32)", "y = max[i](x[i])", "maximum over i < N\n"),
+        (
+            "k[N](x: f32[N], w: f32[N]) -> (y: f32)",
+            "y = sum[i](x[i] * w[i])",
+            "sum over i < N of products of 2 factors\n",
+        ),
+        (
+            "k[N](x: f32[N]) -> (y: idx<N>[N])",
+            "y[r] = argsort[i asc](x[i])[r]",
+            "selection over i < N, smallest first\n",
+        ),
+        (
+            "k[N](x: f32[N]) -> (y: f32[N]) where N <= 4",
+            "y[i] = x[i]",
+            "\n  fact N <= 4  checked at every launch\n",
+        ),
+    ] {
+        let program = program(&format!("kernel {signature} {{ {equation} }}"));
+        let text = explain(&program.module, None, None);
+        assert!(text.contains(says), "{text}\ndoes not say {says}");
+    }
+}
+
+#[test]
+fn only_the_kernel_and_the_chip_that_are_asked_for_are_explained() {
+    let program = program(
+        "kernel a[N](x: f32[N]) -> (y: f32[N]) { y[i] = x[i] }\n\
+         kernel b[N](x: f32[N]) -> (y: f32[N]) { y[i] = x[i] }\n\
+         tile a on h200 { y: m = 128 }\n",
+    );
+    for (kernel, chip, has, lacks) in [
+        (None, None, "kernel a[N]", "nothing"),
+        (None, None, "kernel b[N]", "nothing"),
+        (None, Some("h200"), "y: m = 128", "nothing"),
+        (None, Some("blackhole"), "kernel a[N]", "tile block"),
+        (Some("b"), None, "kernel b[N]", "kernel a[N]"),
+        (Some("a"), None, "y: m = 128", "kernel b[N]"),
+        (Some("b"), None, "kernel b[N]", "tile block"),
+    ] {
+        let text = explain(&program.module, kernel, chip);
+        assert!(text.contains(has) && !text.contains(lacks), "{kernel:?} {chip:?}\n{text}");
+    }
+}
