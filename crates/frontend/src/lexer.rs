@@ -95,7 +95,8 @@ fn number<'src>(written: &'src str, span: Span, reports: &mut Reports) -> Token<
         ),
         Ok(0.0) if decimal && vanishes(written) => reports.push(
             Diagnostic::new(Kind::BadNumber, span, "this number is too small for f32: it would be 0")
-                .here("the smallest is about 1.4e-45"),
+                .here("the smallest is about 1.4e-45")
+                .help("write `0.0` if that is what you mean"),
         ),
         Ok(value) if decimal => return Token::Fraction(value),
         _ => reports.push(

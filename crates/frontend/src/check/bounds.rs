@@ -25,7 +25,11 @@ impl<'a> Checker<'a> {
         self.visit_all(index, Step::Discard(index.len(), span));
     }
 
-    fn report_no_tensor(&mut self, name: &Name) {
+    fn report_no_tensor(&mut self, name: &'a Name) {
+        self.failed = true;
+        if self.frames.is_empty() && !self.told.insert(&name.text) {
+            return;
+        }
         let mut report = self.unknown_name(name, "tensor");
         if self.scope.get(name.text.as_str()).is_some_and(|list| !list.is_empty()) {
             report.message = format!("`{}` is an index variable, not a tensor", name.text);
@@ -156,11 +160,15 @@ impl<'a> Checker<'a> {
         {
             return report.help(format!("indices go from 0 to {dimension} - 1"));
         }
-        let bounded = |x: &Atom| matches!(x, Atom::Read(..) | Atom::Value(_));
-        if self.kernel.ints.as_atom(access.0).is_some_and(bounded) {
-            return report.help(format!(
-                "clamp it into range: `idx<{dimension}>({index})`, or test it with `if`"
-            ));
+        let clamp = format!("clamp it into range: `idx<{dimension}>({index})`");
+        match self.kernel.ints.as_atom(access.0) {
+            Some(Atom::Read(..)) => return report.help(format!("{clamp}, or test it with `if`")),
+            // It wraps, so what a test says of it does not hold where it is written again.
+            Some(Atom::Value(_)) => {
+                let help = "or give it an equation of its own and test that tensor with `if`";
+                return report.help(format!("{clamp}, {help}"));
+            }
+            Some(Atom::Size(_) | Atom::Var(_) | Atom::Div(..)) | None => {}
         }
         match below {
             true => report
