@@ -95,9 +95,9 @@ define internal float @tile.tanh(float %x) #2 {
   %v11 = fadd float %v10, 0x3FF0000000000000
   %v12 = fdiv float 0x4000000000000000, %v11
   %v13 = fsub float 0x3FF0000000000000, %v12
-  %v14 = call float @llvm.copysign.f32(float %v13, float %x)
-  %v15 = fcmp olt float %v1, 0x3FE4000000000000
-  %v16 = select i1 %v15, float %v8, float %v14
+  %v14 = fcmp olt float %v1, 0x3FE4000000000000
+  %v15 = select i1 %v14, float %v8, float %v13
+  %v16 = call float @llvm.copysign.f32(float %v15, float %x)
   ret float %v16
 }
 

@@ -23,6 +23,8 @@ fn check(name: &str, exact: impl Fn(f64) -> f64) {
         let right = exact(f64::from(*x));
         let error = units(right, y);
         assert!(error <= ALLOWED, "{name}({x:e}) is {y:e}, not {right:e}: {error} units");
+        let signed = y != 0.0 || y.is_sign_negative() == right.is_sign_negative();
+        assert!(signed, "{name}({x:e}) is {y:e}, not {right:e}");
     }
 }
 
