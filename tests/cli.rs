@@ -268,6 +268,15 @@ fn column_major_arrays_are_read_by_their_indices() {
 }
 
 #[test]
+fn scalars_are_shown_as_their_values() {
+    let place = Place::new();
+    place.write("draw.tile", b"kernel draw[N](seed: i32, by: f32) -> (y: f32[N]) {\n    y[i] = uniform(seed, i) * by\n}\n");
+    let run = "run draw.tile --target cpu --set N=3 --input seed=-123456789 --input by=1e-7";
+    place.check(run, 0, " -123456789 ");
+    place.check(run, 0, " 1e-7 ");
+}
+
+#[test]
 fn missing_inputs_are_the_same_for_the_same_seed() {
     let place = Place::new();
     let run = |seed: u32, name: &str| {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use comfy_table::{Table, presets};
 use tilec::arrays::{self, Format, draw, npy, safetensors};
 use tilec_ir::tensor::{Role, Tensor};
-use tilec_ir::{Array, Element, Kernel, Launch};
+use tilec_ir::{Array, Data, Element, Kernel, Launch};
 
 use super::Stop;
 
@@ -193,7 +193,11 @@ pub(crate) fn new_table(header: &[&str]) -> Table {
 /// scalar its value.
 fn norm(array: &Array) -> String {
     if array.shape.is_empty() {
-        return array.get_f32(0).to_string();
+        return match &array.data {
+            Data::I32(values) => values[0].to_string(),
+            // Debug, which writes very large and very small numbers with an exponent.
+            Data::F32(_) | Data::B16(_) | Data::B8(_) => format!("{:?}", array.get_f32(0)),
+        };
     }
     let values = (0..array.len()).map(|i| f64::from(array.get_f32(i)));
     let (mut sum, mut nan, mut infinite) = (0.0, 0u64, 0u64);
