@@ -28,6 +28,7 @@ mod sizes;
 mod store;
 mod tilings;
 mod types;
+mod unbound;
 mod usage;
 mod uses;
 

@@ -19,6 +19,8 @@ impl<'a> Checker<'a> {
             return self.report(report);
         }
         self.uses = self.find_uses(equation);
+        self.root = Some(equation.value);
+        self.told.clear();
         self.bind(None, &equation.binders);
         let vars = self.open.last().and_then(super::binders::Group::all);
         let shape =

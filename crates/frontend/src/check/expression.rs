@@ -253,8 +253,7 @@ impl<'a> Checker<'a> {
             }
             Some(&Named::Tensor(tensor)) => self.read(tensor, &[], name, name.span),
             None => {
-                let report = self.unknown_name(name, "tensor, size or index variable");
-                self.report(report);
+                self.report_unknown_value(name);
                 self.push(Value::Unknown, name.span);
             }
         }

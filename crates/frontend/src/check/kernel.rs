@@ -53,6 +53,10 @@ pub(super) struct Checker<'a> {
     pub(super) marks: Vec<Mark>,
     /// Variables of this equation that have gone out of scope.
     pub(super) past: HashMap<&'a str, Span>,
+    /// The value of the equation being checked.
+    pub(super) root: Option<Id<ast::Expr>>,
+    /// Unknown names that this equation has been told of.
+    pub(super) told: HashSet<&'a str>,
     /// Missing facts about divisors that have been asked for.
     pub(super) asked: HashSet<String>,
     /// How many steps are left.
@@ -126,6 +130,8 @@ impl<'a> Checker<'a> {
             closed: Vec::new(),
             marks: Vec::new(),
             past: HashMap::new(),
+            root: None,
+            told: HashSet::new(),
             asked: HashSet::new(),
             budget: MOST_STEPS,
         }
