@@ -82,9 +82,9 @@ fn sort_rows(array: &mut Array) {
 /// factor of its product and that no sum runs over finely: a block, row or
 /// column scale, but not the vector of a matrix-vector product.
 fn is_scale(kernel: &Kernel, tensor: Id<Tensor>) -> bool {
-    let reads = kernel.exprs.iter().filter_map(|(id, expr)| match &expr.kind {
-        ExprKind::Read(read, index) if *read == tensor => Some((id, index)),
-        _ => None,
+    let reads = kernel.exprs.iter().filter_map(|(id, expr)| {
+        let ExprKind::Read(read, index) = &expr.kind else { return None };
+        (*read == tensor).then_some((id, index))
     });
     let mut any = false;
     for (id, index) in reads {
@@ -107,14 +107,13 @@ fn coarser_factor(kernel: &Kernel, id: Id<tilec_ir::tensor::Expr>, index: &[IntI
         return false;
     }
     let factors = product_around(kernel, id);
-    factors.iter().any(|&factor| match &kernel.exprs[factor].kind {
-        ExprKind::Read(other, other_index) if factor != id => {
-            let others = fine_vars(kernel, other_index);
-            kernel.tensors[*other].element.is_float()
-                && others.len() > vars.len()
-                && vars.iter().all(|v| others.contains(v))
-        }
-        _ => false,
+    factors.iter().any(|&factor| {
+        let ExprKind::Read(other, other_index) = &kernel.exprs[factor].kind else { return false };
+        let others = fine_vars(kernel, other_index);
+        factor != id
+            && kernel.tensors[*other].element.is_float()
+            && others.len() > vars.len()
+            && vars.iter().all(|v| others.contains(v))
     })
 }
 
@@ -133,9 +132,10 @@ fn product_around(
     }
     let (mut leaves, mut stack) = (vec![], vec![root]);
     while let Some(next) = stack.pop() {
-        match kernel.exprs[next].kind {
-            ExprKind::Binary(Binary::Mul | Binary::Div, a, b) => stack.extend([a, b]),
-            _ => leaves.push(next),
+        if let ExprKind::Binary(Binary::Mul | Binary::Div, a, b) = kernel.exprs[next].kind {
+            stack.extend([a, b]);
+        } else {
+            leaves.push(next);
         }
     }
     leaves

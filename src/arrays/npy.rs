@@ -72,8 +72,8 @@ fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
     }
     // The numbers of a header are its dimensions and a few small ones.
     let numbers = header.split(|byte| !byte.is_ascii_digit()).filter(|digits| !digits.is_empty());
-    let values = numbers.map(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
-    let product = values.fold(Some(1u64), |product, n| product?.checked_mul(n?.max(1)));
+    let mut values = numbers.map(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
+    let product = values.try_fold(1u64, |product, n| product.checked_mul(n?.max(1)));
     product.map(|_| ()).ok_or("its shape has more elements than can be counted")
 }
 

@@ -246,9 +246,8 @@ impl Bound<'_> {
         let name = &self.kernel.sizes[size].name;
         let low = self.values[size.index()].map_or(0, |(value, _)| value);
         let makes = [low, low + 1].into_iter().filter_map(|size_value| {
-            let value = self.kernel.ints.eval(extent.dim, &mut |atom| match atom {
-                Atom::Size(id) if *id == size => Some(size_value),
-                _ => self.value(atom),
+            let value = self.kernel.ints.eval(extent.dim, &mut |atom| {
+                if *atom == Atom::Size(size) { Some(size_value) } else { self.value(atom) }
             })?;
             Some(format!("`{name}` = {size_value} makes it {value}"))
         });
