@@ -4,8 +4,7 @@
 //! layout is that of [`crate::emit::Words`]: eight bytes each, in this order.
 //! The object needs `libm` and `memset` and nothing of Rust.
 
-use std::fmt::Write as _;
-
+use tilec_cpp::{Declaration, Names, Writer};
 use tilec_ir::print;
 use tilec_ir::tensor::{FactKind, Kernel, Role, Tensor};
 use tilec_ir::{Element, show};
@@ -13,95 +12,83 @@ use tilec_ir::{Element, show};
 /// Fields that every argument structure has.
 const FIELDS: [&str; 4] = ["workspace", "workers", "parallel_for", "context"];
 
-/// Words that C or C++ keep for themselves, as far as they are names of ours.
-const KEYWORDS: &str = " alignas alignof and_eq asm auto bitand bitor bool break case catch char \
-    class compl concept const consteval constexpr constinit const_cast continue co_await \
-    co_return co_yield decltype default delete do double dynamic_cast enum explicit export \
-    extern false float for friend goto inline int long mutable namespace new noexcept not_eq \
-    nullptr operator or_eq private protected public register reinterpret_cast requires restrict \
-    return short signed sizeof static static_assert static_cast struct switch template this \
-    thread_local throw true try typedef typeid typename union unsigned using virtual void \
-    volatile wchar_t while xor xor_eq while typeof typeof_unqual linux unix ";
-
 /// The text of the header of a kernel.
 #[must_use]
 pub fn header(kernel: &Kernel) -> String {
     let name = &kernel.name;
-    let fields = fields(kernel);
-    let facts = facts(kernel);
-    format!(
-        "\
-/* {name}: a kernel compiled by tilec for x86-64 with AVX2 and FMA. Link with -lm. */
-#ifndef TILEC_{name}_H
-#define TILEC_{name}_H
-
-#include <stdint.h>
-
-#ifdef __cplusplus
-extern \"C\" {{
-#endif
-
-/* One task; `worker` is below `workers`, and tasks that run at the same time have different ones. */
-typedef void (*{name}_body)(void *closure, int64_t task, int64_t worker);
-
-/* Runs body(closure, task, worker) for every task below `tasks`, in any order and at the same
-   time if it likes, and returns when all are done. */
-typedef void (*{name}_parallel_for)(void *context, int64_t tasks, {name}_body body, void *closure);
-
-/* Tensors are dense and row-major and do not overlap. */
-struct {name}_args {{
-{fields}
-    void *workspace;                      /* {name}_workspace() bytes, aligned to 64 */
-    int64_t workers;                      /* how many tasks may run at a time; 0 counts as 1 */
-    {name}_parallel_for parallel_for; /* null: one task after another */
-    void *context;                        /* handed to parallel_for */
-}};
-
-/* Bytes of workspace for the sizes and the number of workers; reads nothing else. */
-int64_t {name}_workspace(const struct {name}_args *args);
-
-/* Runs the kernel. Returns 0, or 1 without touching a tensor if a size is negative{facts}. */
-int32_t {name}_run(const struct {name}_args *args);
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif
-"
-    )
+    let mut out = Writer::default();
+    out.comment(&format!(
+        "{name}: a kernel compiled by tilec for x86-64 with AVX2 and FMA. Link with -lm."
+    ));
+    out.line(format!("#ifndef TILEC_{name}_H")).line(format!("#define TILEC_{name}_H")).line("");
+    out.line("#include <stdint.h>").line("");
+    out.line("#ifdef __cplusplus").line("extern \"C\" {").line("#endif").line("");
+    write_callbacks(&mut out, name);
+    write_arguments(&mut out, kernel);
+    write_functions(&mut out, kernel);
+    out.line("#ifdef __cplusplus").line("}").line("#endif").line("").line("#endif");
+    out.finish()
 }
 
-/// The fields of the sizes and tensors, a line each.
-fn fields(kernel: &Kernel) -> String {
-    let mut taken: Vec<String> = FIELDS.map(str::to_owned).to_vec();
-    let mut text = String::new();
-    for (_, size) in kernel.sizes.iter() {
-        let name = field(&size.name, &mut taken);
-        writeln!(text, "    int64_t {name};").expect("a string takes all text");
-    }
+fn write_callbacks(out: &mut Writer, name: &str) {
+    out.comment(
+        "One task; `worker` is below `workers`, and tasks that run at the same time have \
+         different ones.",
+    );
+    out.line(format!("typedef void (*{name}_body)(void *closure, int64_t task, int64_t worker);"));
+    out.line("").comment(
+        "Runs body(closure, task, worker) for every task below `tasks`, in any order and at the \
+         same\ntime if it likes, and returns when all are done.",
+    );
+    let parameters = format!("void *context, int64_t tasks, {name}_body body, void *closure");
+    out.line(format!("typedef void (*{name}_parallel_for)({parameters});")).line("");
+}
+
+fn write_arguments(out: &mut Writer, kernel: &Kernel) {
+    let name = &kernel.name;
+    out.comment("Tensors are dense and row-major and do not overlap.");
+    out.block(&format!("struct {name}_args"), ";", |out| {
+        out.declarations(&fields(kernel));
+    });
+    out.line("");
+}
+
+fn write_functions(out: &mut Writer, kernel: &Kernel) {
+    let name = &kernel.name;
+    out.comment("Bytes of workspace for the sizes and the number of workers; reads nothing else.");
+    out.line(format!("int64_t {name}_workspace(const struct {name}_args *args);")).line("");
+    let facts = facts(kernel);
+    out.comment(&format!(
+        "Runs the kernel. Returns 0, or 1 without touching a tensor if a size is negative{facts}."
+    ));
+    out.line(format!("int32_t {name}_run(const struct {name}_args *args);")).line("");
+}
+
+/// The fields of the structure: sizes, tensors, and where to work.
+fn fields(kernel: &Kernel) -> Vec<Declaration> {
+    let mut names = Names::with(&FIELDS);
+    let declare = |code: String, says: &str| Declaration { code, says: says.to_owned() };
+    let sizes = kernel.sizes.iter().map(|(_, size)| names.make(&size.name)).collect::<Vec<_>>();
+    let mut fields: Vec<_> =
+        sizes.into_iter().map(|name| declare(format!("int64_t {name};"), "")).collect();
     for role in [Role::Input, Role::Output] {
         for id in kernel.tensors_of(role) {
             let tensor = &kernel.tensors[id];
-            let name = field(&tensor.name, &mut taken);
+            let name = names.make(&tensor.name);
             let constant = if role == Role::Input { "const " } else { "" };
-            let declaration = format!("{constant}{} *{name};", c_type(tensor));
-            let described = describe(kernel, tensor);
-            writeln!(text, "    {declaration:<37} /* {described} */")
-                .expect("a string takes all text");
+            let code = format!("{constant}{} *{name};", c_type(tensor));
+            fields.push(declare(code, &describe(kernel, tensor)));
         }
     }
-    text.trim_end().to_owned()
-}
-
-/// A name that C accepts and that no other field has.
-fn field(name: &str, taken: &mut Vec<String>) -> String {
-    let mut field = name.to_owned();
-    while KEYWORDS.contains(&format!(" {field} ")) || taken.contains(&field) {
-        field.push('_');
-    }
-    taken.push(field.clone());
-    field
+    let name = &kernel.name;
+    let workspace = format!("{name}_workspace() bytes, aligned to 64");
+    fields.push(declare("void *workspace;".to_owned(), &workspace));
+    let workers = "how many tasks may run at a time; 0 counts as 1";
+    fields.push(declare("int64_t workers;".to_owned(), workers));
+    let serial = "null: one task after another";
+    fields.push(declare(format!("{name}_parallel_for parallel_for;"), serial));
+    fields.push(declare("void *context;".to_owned(), "handed to parallel_for"));
+    fields
 }
 
 fn c_type(tensor: &Tensor) -> &'static str {
@@ -125,9 +112,9 @@ fn describe(kernel: &Kernel, tensor: &Tensor) -> String {
 fn facts(kernel: &Kernel) -> String {
     let is_of_sizes = |kind: FactKind| !matches!(kind, FactKind::Sorted(_) | FactKind::Finite(_));
     let facts = kernel.facts.iter().filter(|f| is_of_sizes(f.kind));
-    let texts: Vec<_> = facts.map(|f| f.text.replace("*/", "* /")).collect();
+    let texts: Vec<_> = facts.map(|f| f.text.clone()).collect();
     if texts.is_empty() {
         return String::new();
     }
-    format!(",\n   or one of these does not hold: {}", texts.join(", "))
+    format!(",\nor one of these does not hold: {}", texts.join(", "))
 }

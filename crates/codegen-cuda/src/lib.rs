@@ -1,1 +1,2 @@
-//! tilec-codegen-cuda.
+//! tile IR to CUDA C++. Empty until the tile IR exists: the driver says so to whoever
+//! asks for the target.

@@ -1,1 +1,2 @@
-//! tilec-codegen-tt.
+//! tile IR to Tensix C++. Empty until the tile IR exists: the driver says so to whoever
+//! asks for the target.

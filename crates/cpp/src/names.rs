@@ -1,0 +1,142 @@
+//! Names and comments that C and C++ accept.
+
+/// Words that C or C++ keep for themselves, or that common compilers define, as
+/// far as they could be names of the language (C23 and C++23).
+const KEYWORDS: &[&str] = &[
+    "alignas",
+    "alignof",
+    "and_eq",
+    "asm",
+    "auto",
+    "bitand",
+    "bitor",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "compl",
+    "concept",
+    "const",
+    "consteval",
+    "constexpr",
+    "constinit",
+    "const_cast",
+    "continue",
+    "co_await",
+    "co_return",
+    "co_yield",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "dynamic_cast",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "inline",
+    "int",
+    "linux",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not_eq",
+    "nullptr",
+    "operator",
+    "or_eq",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "reinterpret_cast",
+    "requires",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "static_assert",
+    "static_cast",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "thread_local",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "typeof",
+    "typeof_unqual",
+    "union",
+    "unix",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "wchar_t",
+    "while",
+    "xor",
+    "xor_eq",
+];
+
+/// The names of one scope.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    taken: Vec<String>,
+}
+
+impl Names {
+    /// A scope that has these names already.
+    #[must_use]
+    pub fn with(taken: &[&str]) -> Self {
+        Self { taken: taken.iter().map(|&name| name.to_owned()).collect() }
+    }
+
+    /// `name`, with underscores behind it until it is neither a keyword nor taken.
+    pub fn make(&mut self, name: &str) -> String {
+        let mut made = name.to_owned();
+        while KEYWORDS.contains(&made.as_str()) || self.taken.contains(&made) {
+            made.push('_');
+        }
+        self.taken.push(made.clone());
+        made
+    }
+}
+
+/// Text that may stand inside `/* .. */`.
+#[must_use]
+pub fn comment(text: &str) -> String {
+    text.replace("*/", "* /")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_legal_and_different() {
+        let mut names = Names::with(&["workspace"]);
+        let made = ["x", "x", "x", "register", "workspace", "n"].map(|name| names.make(name));
+        assert_eq!(made, ["x", "x_", "x__", "register_", "workspace_", "n"]);
+    }
+
+    #[test]
+    fn comments_cannot_be_left() {
+        assert_eq!(comment("N*/int x;/*"), "N* /int x;/*");
+    }
+}
