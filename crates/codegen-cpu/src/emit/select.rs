@@ -36,7 +36,8 @@ pub(crate) fn emit(program: &mut Program<'_>, step: &Step) -> bool {
     let (kernel, plan) = (program.kernel, program.plan);
     let longest = kernel.vars[selection.places.unwrap_or(selection.var)].range;
     program.phase(
-        vec![Bytes { shape: vec![longest], bytes: 8 }],
+        // One more, which stands in where there is nothing to select.
+        vec![Bytes { shape: vec![longest], bytes: 8 }, Bytes { shape: Vec::new(), bytes: 8 }],
         |c| {
             let units = c.count(&selection.rows);
             let vars = selection.rows.iter().chain([&selection.var]);
