@@ -117,15 +117,15 @@ impl Function {
     }
 
     pub(crate) fn add(&mut self, a: &Value, b: &Value) -> Value {
-        self.def(format_args!("add nsw i64 {a}, {b}"))
+        self.def(format_args!("add i64 {a}, {b}"))
     }
 
     pub(crate) fn sub(&mut self, a: &Value, b: &Value) -> Value {
-        self.def(format_args!("sub nsw i64 {a}, {b}"))
+        self.def(format_args!("sub i64 {a}, {b}"))
     }
 
     pub(crate) fn mul(&mut self, a: &Value, b: &Value) -> Value {
-        self.def(format_args!("mul nsw i64 {a}, {b}"))
+        self.def(format_args!("mul i64 {a}, {b}"))
     }
 
     /// The smaller of two i64.
