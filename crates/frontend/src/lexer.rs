@@ -16,6 +16,7 @@ pub use token::Token;
 
 use crate::report::Reports;
 use logos::Logos;
+use std::ops::Range;
 use strange::Slips;
 use tilec_ir::{Diagnostic, Kind, Span};
 
@@ -42,13 +43,27 @@ pub fn lex<'src>(text: &'src str, reports: &mut Reports) -> Lexed<'src> {
     let mut lexer = Token::lexer(&text[start..]);
     while let Some(token) = lexer.next() {
         let range = lexer.span();
-        let range = range.start + start..range.end + start;
+        let mut range = range.start + start..range.end + start;
+        if token.is_err()
+            && let Some(word) = foreign_word(text, &range, lexed.spans.last())
+        {
+            lexer.bump(word.end - range.end);
+            if word.start < range.start {
+                lexed.drop_last();
+                line_end = lexed.spans.last().map_or(0, |span| span.end as usize);
+            }
+            slips.report_word(&text[word.clone()], Span::new(word.clone()), reports);
+            range = word;
+        }
         let span = Span::new(range.clone());
         let token = match token {
             Ok(Token::Comment) => {
                 let kept = text[range.clone()].trim_end().len();
                 lexed.comments.push(Span::new(range.start..range.start + kept));
                 continue;
+            }
+            Err(()) if text.get(range.clone()).is_some_and(is_word) => {
+                Token::Name(&text[range.clone()])
             }
             Ok(Token::ForeignComment | Token::Semicolon) | Err(()) => {
                 match slips.report(span, text, reports) {
@@ -69,6 +84,33 @@ pub fn lex<'src>(text: &'src str, reports: &mut Reports) -> Lexed<'src> {
         lexed.line_start.push(fresh);
     }
     lexed
+}
+
+impl Lexed<'_> {
+    fn drop_last(&mut self) {
+        self.tokens.pop();
+        self.spans.pop();
+        self.line_start.pop();
+    }
+}
+
+/// The word with letters outside of ASCII that an unknown character stands in,
+/// with what the token before it has of it.
+fn foreign_word(text: &str, found: &Range<usize>, before: Option<&Span>) -> Option<Range<usize>> {
+    let is_part = |c: char| c == '_' || strange::is_letter(c);
+    text.get(found.clone())?.chars().next().filter(|&c| strange::is_letter(c))?;
+    let rest = &text[found.start..];
+    let end = found.start + rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+    let adjacent = before.filter(|span| span.end as usize == found.start);
+    let start = adjacent.filter(|span| is_word(&text[span.range()]));
+    let word = start.map_or(found.start, |span| span.start as usize)..end;
+    is_word(&text[word.clone()]).then_some(word)
+}
+
+/// Whether a text looks like a name, whatever its letters.
+fn is_word(text: &str) -> bool {
+    let first = text.chars().next();
+    first.is_some_and(|c| c == '_' || strange::is_letter(c) && !c.is_numeric())
 }
 
 /// The value of a number as written.

@@ -71,7 +71,7 @@ pub(crate) fn lex_within_limit<'src>(
 
 /// Reads the tokens of a file.
 pub(crate) fn read_file(text: &str, lexed: &Lexed<'_>, reports: &mut Reports) -> File {
-    let state = State { exprs: Vec::new(), reports: Vec::new(), spans: &[] };
+    let state = State { exprs: Vec::new(), reports: Vec::new(), text, spans: &[] };
     let mut reader =
         Reader { text, lexed, rules: Rules::new(), state, reports, file: File::default() };
     for section in split::sections(lexed) {

@@ -8,7 +8,7 @@ use super::kernel::Checker;
 use super::types::{Class, Value};
 use crate::ast::{self, ExprKind, Name};
 use tilec_ir::tensor::{self, Binary, Expr, Unary};
-use tilec_ir::{Diagnostic, Id, Kind, Scalar, Span, nearest};
+use tilec_ir::{Diagnostic, Id, Kind, Scalar, Span};
 
 /// How deep calls may be nested.
 const DEEPEST_CALLS: usize = 64;
@@ -103,7 +103,7 @@ impl<'a> Checker<'a> {
                 }
             }
             (None, None) => {
-                let report = self.unknown_function(name);
+                let report = self.unknown_function(name, arguments.len());
                 self.report(report);
                 Step::Discard(arguments.len(), name.span)
             }
@@ -139,7 +139,7 @@ impl<'a> Checker<'a> {
         true
     }
 
-    fn unknown_function(&self, name: &Name) -> Diagnostic {
+    fn unknown_function(&self, name: &Name, given: usize) -> Diagnostic {
         let mut report = self.mistake(
             Kind::UnknownFunction,
             name.span,
@@ -149,7 +149,7 @@ impl<'a> Checker<'a> {
         if self.tensor(&name.text).is_some() {
             report = report.help(format!("`{0}` is a tensor: write `{0}[..]`", name.text));
         } else {
-            report = report.help(self.functions.suggestion(&name.text));
+            report = report.help(self.functions.suggestion(&name.text, given));
         }
         report
     }
@@ -215,16 +215,5 @@ impl<'a> Checker<'a> {
         let words: Vec<_> = arguments.iter().map(|&a| self.with_class(a, Class::Integer)).collect();
         let words = words.into_iter().collect::<Option<Vec<_>>>()?;
         Some(self.add(tensor::ExprKind::Random(words), Scalar::I32, span))
-    }
-}
-
-/// The way out of an unknown function.
-pub(super) fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
-    let built_in = BUILTINS.iter().map(|&(name, _)| name);
-    match nearest(name, built_in.chain(known)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "define it: `fn {name}(x) = ..`; products and other patterns are written as sums: `sum[k](a[m, k] * b[k, n])`"
-        ),
     }
 }

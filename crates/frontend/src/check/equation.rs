@@ -19,7 +19,7 @@ impl<'a> Checker<'a> {
             return self.report(report);
         }
         self.uses = self.find_uses(equation);
-        self.root = Some(equation.value);
+        self.equation = Some(equation);
         self.told.clear();
         self.bind(None, &equation.binders);
         let vars = self.open.last().and_then(super::binders::Group::all);
@@ -91,17 +91,39 @@ impl<'a> Checker<'a> {
             {
                 continue;
             }
+            let help = self.help_for_fill(&binder.name.text, given, expected);
             let (given, expected) = (self.show(given), self.show(expected));
             let message = format!(
                 "`{}` ranges over {given}, but this dimension of `{}` is declared as {expected}",
                 binder.name.text, equation.name.text
             );
             let report = self
-                .mistake(Kind::WrongDimension, binder.span, message, format!("here it ranges over {given}"))
+                .mistake(
+                    Kind::WrongDimension,
+                    binder.span,
+                    message,
+                    format!("here it ranges over {given}"),
+                )
                 .with(span, "declared here")
-                .help(format!("if they are equal, say so: `where {given} == {expected}`; an output is filled completely"));
+                .help(format!("{help}; an output is filled completely"));
             self.report(report);
         }
+    }
+
+    fn help_for_fill(&mut self, name: &str, given: IntId, expected: IntId) -> String {
+        let shown = self.show(given);
+        if !self.is_excluded(|facts, ints| facts.assume_equal(ints, given, expected)) {
+            return format!(
+                "if they are equal, say so: `where {shown} == {}`",
+                self.show(expected)
+            );
+        }
+        if self.facts.at_most(&mut self.kernel.ints, given, expected) {
+            return format!(
+                "leave the range out, and choose: `if {name} < {shown} then .. else ..`"
+            );
+        }
+        "leave the range out".to_owned()
     }
 
     fn report_rank(&mut self, equation: &ast::Equation, rank: usize, declared: tilec_ir::Span) {

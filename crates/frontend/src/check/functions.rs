@@ -5,8 +5,9 @@
 //! with such a mistake is *broken*: its calls are unknown. Types are checked
 //! where it is called.
 
-use super::calls::{BUILTINS, Builtin, argument_count, suggestion};
+use super::calls::{BUILTINS, Builtin, argument_count};
 use super::depth::depth;
+use super::foreign::suggestion;
 use super::names::duplicate;
 use super::order::{Order, order};
 use super::sizes::operands_first;
@@ -79,11 +80,11 @@ impl<'a> Functions<'a> {
     }
 
     /// The way out of an unknown function.
-    pub(super) fn suggestion(&self, name: &str) -> String {
+    pub(super) fn suggestion(&self, name: &str, given: usize) -> String {
         if self.unread.contains(&name) {
             return "its definition could not be read".into();
         }
-        suggestion(name, self.callees.iter().map(|callee| callee.tree.name.text.as_str()))
+        suggestion(name, given, self.callees.iter().map(|callee| callee.tree.name.text.as_str()))
     }
 
     fn add(&mut self, file: &'a File, own: bool, reports: &mut Reports) {
@@ -187,7 +188,7 @@ impl<'a> Functions<'a> {
         let Some(callee) = self.get(&name.text) else {
             let message = format!("no function is called `{}`", name.text);
             let report = Diagnostic::new(Kind::UnknownFunction, name.span, message).here("unknown");
-            return Some(report.help(self.suggestion(&name.text)));
+            return Some(report.help(self.suggestion(&name.text, given)));
         };
         let count = callee.tree.params.len();
         let (kind, message, here) = argument_count(&name.text, (count, count), given)?;

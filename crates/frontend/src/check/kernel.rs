@@ -53,8 +53,8 @@ pub(super) struct Checker<'a> {
     pub(super) marks: Vec<Mark>,
     /// Variables of this equation that have gone out of scope.
     pub(super) past: HashMap<&'a str, Span>,
-    /// The value of the equation being checked.
-    pub(super) root: Option<Id<ast::Expr>>,
+    /// The equation being checked.
+    pub(super) equation: Option<&'a ast::Equation>,
     /// Unknown names that this equation has been told of.
     pub(super) told: HashSet<&'a str>,
     /// Missing facts about divisors that have been asked for.
@@ -130,7 +130,7 @@ impl<'a> Checker<'a> {
             closed: Vec::new(),
             marks: Vec::new(),
             past: HashMap::new(),
-            root: None,
+            equation: None,
             told: HashSet::new(),
             asked: HashSet::new(),
             budget: MOST_STEPS,

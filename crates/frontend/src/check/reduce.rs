@@ -119,6 +119,10 @@ impl Checker<'_> {
         let shown = self.show(range);
         let one = self.kernel.ints.constant(1);
         let (x, y) = self.facts.missing(&mut self.kernel.ints, one, range).unwrap_or((one, range));
+        let help = match self.is_excluded(|facts, ints| facts.assume_at_most(ints, x, y)) {
+            true => "give its variable a range that is not empty".to_owned(),
+            false => format!("if there always is one, say so: `where {}`", self.at_most_text(x, y)),
+        };
         let report = self
             .mistake(
                 Kind::MayBeEmpty,
@@ -126,7 +130,7 @@ impl Checker<'_> {
                 format!("`{what}` needs at least one value, and {shown} may be 0"),
                 format!("of {shown} values"),
             )
-            .help(format!("if there always is one, say so: `where {}`", self.at_most_text(x, y)));
+            .help(help);
         self.report(report);
     }
 }

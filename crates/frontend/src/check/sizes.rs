@@ -41,6 +41,9 @@ impl Checker<'_> {
         let report = match self.facts.missing(&mut self.kernel.ints, zero, size) {
             Some((x, y)) => report
                 .help(format!("say what keeps it from that: `where {}`", self.at_most_text(x, y))),
+            None if self.is_excluded(|facts, ints| facts.assume_at_most(ints, zero, size)) => {
+                report.help("it is with the facts stated: write a size that can be 0 or more")
+            }
             None => report.help(format!(
                 "say what keeps it from that: `where {}`",
                 self.at_most_text(zero, size)
@@ -182,9 +185,16 @@ impl Checker<'_> {
             return false;
         }
         let message = format!("the division `{above} / {below}` in a size is not proved exact");
-        let report = self.mistake(Kind::InexactDivision, span, message, "may leave a remainder").help(format!(
-            "if it is exact, say so: `where {above} % {below} == 0`; to round up, write `ceil({above} / {below})`"
-        ));
+        let round = format!("to round up, write `ceil({above} / {below})`");
+        let exact = format!("if it is exact, say so: `where {above} % {below} == 0`; {round}");
+        let rest = self.facts.rem(&mut self.kernel.ints, a, b).ok();
+        let zero = self.kernel.ints.constant(0);
+        let never = rest.is_some_and(|rest| {
+            self.is_excluded(|facts, ints| facts.assume_equal(ints, rest, zero))
+        });
+        let report = self
+            .mistake(Kind::InexactDivision, span, message, "may leave a remainder")
+            .help(if never { round } else { exact });
         self.report(report);
         false
     }

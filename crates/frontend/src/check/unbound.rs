@@ -80,8 +80,8 @@ impl<'a> Checker<'a> {
 
     fn find_unbound(&self, name: &str) -> Unbound {
         let mut found = Unbound::default();
-        let Some(root) = self.root else { return found };
-        let mut nodes = self.nodes(root, name, &mut found.elsewhere);
+        let Some(equation) = self.equation else { return found };
+        let mut nodes = self.nodes(equation.value, name, &mut found.elsewhere);
         for at in 0..nodes.len() {
             let expr = self.tree_of(nodes[at].id);
             if !nodes[at].bound && matches!(&expr.kind, ExprKind::Name(n) if n.text == name) {

@@ -20,14 +20,45 @@ pub(super) struct Uses {
     by_binder: HashMap<BinderAt, Vec<Use>>,
     /// Part of the equation could not be read, so that uses may be missing.
     damaged: bool,
+    /// The reads with several bare indices, in the order of the source.
+    pub(super) reads: Vec<BareRead>,
+    /// Sizes of this equation that have been reported to conflict.
+    pub(super) conflicts: Vec<(IntId, IntId)>,
+    /// Whether a conflict has been put down to one read, and so all of them.
+    pub(super) explained: bool,
 }
 
 /// A dimension that a variable indexes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use {
     /// `None` if it is unknown after some mistake.
-    dimension: Option<IntId>,
-    span: Span,
+    pub(super) dimension: Option<IntId>,
+    pub(super) span: Span,
+    /// `None` on the left-hand side.
+    pub(super) read: Option<Id<ast::Expr>>,
+}
+
+/// A read with what it is indexed by bare.
+#[derive(Clone, Debug)]
+pub(super) struct BareRead {
+    pub(super) id: Id<ast::Expr>,
+    pub(super) span: Span,
+    pub(super) places: Vec<BarePlace>,
+}
+
+/// A bare index: its place among all, its variable, and what it indexes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BarePlace {
+    pub(super) at: usize,
+    pub(super) binder: BinderAt,
+    pub(super) dimension: IntId,
+}
+
+impl Uses {
+    /// The uses of a variable.
+    pub(super) fn of(&self, binder: BinderAt) -> &[Use] {
+        self.by_binder.get(&binder).map_or(&[], Vec::as_slice)
+    }
 }
 
 enum Walk<'a> {
@@ -78,10 +109,11 @@ impl<'a> Checker<'a> {
             .filter(|shape| shape.len() == equation.binders.len());
         for (at, binder) in equation.binders.iter().enumerate() {
             let dimension = shape.map(|shape| shape[at]);
-            uses.by_binder
-                .entry((None, at))
-                .or_default()
-                .push(Use { dimension, span: binder.name.span });
+            uses.by_binder.entry((None, at)).or_default().push(Use {
+                dimension,
+                span: binder.name.span,
+                read: None,
+            });
         }
     }
 
@@ -96,13 +128,20 @@ impl<'a> Checker<'a> {
         uses.damaged |= matches!(file.exprs[id].kind, ExprKind::Error);
         let ExprKind::Read(tensor, index) = &file.exprs[id].kind else { return };
         let shape = self.kernel_shape(&tensor.text);
+        let mut places = Vec::new();
         for (at, &index) in index.iter().enumerate() {
             if let ExprKind::Name(name) = &file.exprs[index].kind
                 && let Some(&binder) = scope.get(name.text.as_str()).and_then(|list| list.last())
             {
                 let dimension = shape.and_then(|shape| shape.get(at).copied());
-                uses.by_binder.entry(binder).or_default().push(Use { dimension, span: name.span });
+                let read = Some(id);
+                let bare = Use { dimension, span: name.span, read };
+                uses.by_binder.entry(binder).or_default().push(bare);
+                places.extend(dimension.map(|dimension| BarePlace { at, binder, dimension }));
             }
+        }
+        if places.len() > 1 {
+            uses.reads.push(BareRead { id, span: file.exprs[id].span, places });
         }
     }
 
@@ -127,21 +166,11 @@ impl<'a> Checker<'a> {
 
     /// The range that the uses of a binder tell.
     pub(super) fn inferred_range(&mut self, at: BinderAt, binder: &Binder) -> Option<IntId> {
-        let uses = self.uses.by_binder.remove(&at).unwrap_or_default();
-        let mut known = uses.iter().filter_map(|u| Some((u.dimension?, u.span)));
-        let Some((first, place)) = known.next() else {
-            if uses.is_empty() && !self.uses.damaged {
-                self.report_unknown_range(binder);
-            }
-            return None;
-        };
-        let conflict =
-            known.find(|&(other, _)| !self.facts.equal(&mut self.kernel.ints, first, other));
-        if let Some((other, span)) = conflict {
-            self.report_conflict(binder, (first, place), (other, span));
-            return None;
+        let uses = self.uses.of(at).to_vec();
+        if uses.is_empty() && !self.uses.damaged {
+            self.report_unknown_range(binder);
         }
-        Some(first)
+        self.agreed_range(at, binder, &uses)
     }
 
     fn report_unknown_range(&mut self, binder: &Binder) {
@@ -150,24 +179,6 @@ impl<'a> Checker<'a> {
         let report = Diagnostic::new(Kind::UnknownRange, binder.name.span, message)
             .here("it indexes no dimension by itself")
             .help(format!("give it a range: `{name} < N`"));
-        self.report(report);
-    }
-
-    fn report_conflict(&mut self, binder: &Binder, first: (IntId, Span), other: (IntId, Span)) {
-        let name = &binder.name.text;
-        let (a, b) = (self.show(first.0), self.show(other.0));
-        let ints = &self.kernel.ints;
-        let help = match (ints.as_constant(first.0), ints.as_constant(other.0)) {
-            (Some(_), Some(_)) => {
-                format!("give it the range that is meant: `{name} < {a}` or `{name} < {b}`")
-            }
-            _ => format!("if they are equal, say so: `where {b} == {a}`"),
-        };
-        let message = format!("index `{name}` ranges over two different sizes");
-        let report = Diagnostic::new(Kind::ConflictingRanges, other.1, message)
-            .here(format!("here it ranges over {b}"))
-            .with(first.1, format!("here it ranges over {a}"))
-            .help(help);
         self.report(report);
     }
 }

@@ -4,18 +4,23 @@
 
 use super::token::Token;
 use crate::report::Reports;
+use std::collections::HashSet;
 use tilec_ir::{Diagnostic, Kind, Span};
+
+/// How much of a word is shown.
+const LONGEST_WORD: usize = 40;
 
 /// Which slips have been reported: each is told once, not on every line.
 #[derive(Default)]
-pub(super) struct Slips {
+pub(super) struct Slips<'src> {
+    words: HashSet<&'src str>,
     semicolon: bool,
     hash: bool,
     block: bool,
     unknown_end: u32,
 }
 
-impl Slips {
+impl<'src> Slips<'src> {
     /// Reports text that is no token of the language, and tells which token was
     /// meant, if that is certain.
     pub(super) fn report(
@@ -47,6 +52,19 @@ impl Slips {
         None
     }
 
+    /// Reports a word with letters outside of ASCII once.
+    pub(super) fn report_word(&mut self, word: &'src str, span: Span, reports: &mut Reports) {
+        if !self.words.insert(word) {
+            return;
+        }
+        let shown: String = word.chars().take(LONGEST_WORD).collect();
+        let more = if shown.len() < word.len() { ".." } else { "" };
+        let message = format!("`{shown}{more}` is not a name of the language");
+        let report = Diagnostic::new(Kind::UnknownCharacter, span, message)
+            .help("names consist of the letters a-z and A-Z, digits and `_`");
+        reports.push(report);
+    }
+
     /// Reports a run of unknown characters once.
     fn unknown(&mut self, span: Span, text: &str, reports: &mut Reports) -> Option<Token<'static>> {
         let adjacent = self.unknown_end == span.start && span.start > 0;
@@ -65,6 +83,12 @@ impl Slips {
         });
         meant.and_then(|(_, token)| token)
     }
+}
+
+/// Whether a character is one that people write names with, in any script.
+pub(super) fn is_letter(character: char) -> bool {
+    let accent = ('\u{300}'..='\u{36f}').contains(&character);
+    (character.is_alphanumeric() || accent) && lookalike(character).is_none()
 }
 
 /// What a character that word processors and textbooks like stands for.

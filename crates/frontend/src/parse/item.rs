@@ -7,14 +7,14 @@ use super::expression::{
 use super::failure::Expect;
 use super::state::{Context, Extra, Rule, Tokens, place};
 use crate::ast::{
-    Binder, Element, Entry, Equation, Fact, FactKind, Function, Kernel, Name, Param, Relation,
-    Setting, SettingValue, SizeParam,
+    Binder, Element, Entry, Equation, Expr, Fact, FactKind, Function, Kernel, Name, Param,
+    Relation, Setting, SettingValue, SizeParam,
 };
 use crate::lexer::Token;
 use chumsky::prelude::{
     IterParser, Parser, Recursive, any, choice, end, just, recursive, select, via_parser,
 };
-use tilec_ir::{Diagnostic, Kind};
+use tilec_ir::{Diagnostic, Id, Kind};
 
 /// The rules that are run on slices of a file, built once per file.
 pub(super) struct Rules<'src> {
@@ -181,7 +181,7 @@ fn fact<'src>(size: ExprRule<'src>) -> Rule<'src, Fact> {
         .then(relation().labelled(Expect::Relation))
         .then(size)
         .map_with(|((a, relation), b), e| {
-            refuse_relation(relation, e);
+            refuse_relation(relation, [a, b], e);
             FactKind::Compare(a, relation, b)
         })
         .boxed();
@@ -191,12 +191,16 @@ fn fact<'src>(size: ExprRule<'src>) -> Rule<'src, Fact> {
 }
 
 /// Reports a relation that facts don't know.
-fn refuse_relation(relation: Relation, e: &mut Context<'_, '_>) {
+fn refuse_relation(relation: Relation, sides: [Id<Expr>; 2], e: &mut Context<'_, '_>) {
+    let state = e.state();
+    let [a, b] = sides.map(|side| state.text.get(state.span(side).range()).unwrap_or(".."));
     let (written, help) = match relation {
         Relation::Equal | Relation::Less | Relation::AtMost => return,
-        Relation::NotEqual => ("!=", "state which way they differ: `a < b`"),
-        Relation::Greater => (">", "turn it around: `b < a`"),
-        Relation::AtLeast => (">=", "turn it around: `b <= a`"),
+        Relation::NotEqual => {
+            ("!=", format!("state which way they differ: `{a} < {b}` or `{b} < {a}`"))
+        }
+        Relation::Greater => (">", format!("turn it around: `{b} < {a}`")),
+        Relation::AtLeast => (">=", format!("turn it around: `{b} <= {a}`")),
     };
     let span = place(e);
     let report =

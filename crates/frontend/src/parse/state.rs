@@ -26,6 +26,8 @@ pub(super) struct State<'src> {
     pub(super) exprs: Vec<Expr>,
     /// Mistakes in what could be read.
     pub(super) reports: Vec<Diagnostic>,
+    /// The source.
+    pub(super) text: &'src str,
     /// Where the tokens of the slice that is being parsed stand.
     pub(super) spans: &'src [Span],
 }

@@ -4,6 +4,7 @@
 mod accepted;
 mod large;
 mod refused;
+mod repaired;
 
 use std::path::Path;
 
