@@ -82,7 +82,7 @@ impl Checker<'_> {
     fn fits(&mut self, read: &BareRead, order: &[usize]) -> bool {
         std::iter::zip(&read.places, order).all(|(place, &to)| {
             let size = read.places[to].dimension;
-            let others = self.uses.of(place.binder).into_iter().filter(|u| u.read != Some(read.id));
+            let others = self.uses.of(place.binder).iter().filter(|u| u.read != Some(read.id));
             let mut sizes: Vec<IntId> = others.filter_map(|u| u.dimension).collect();
             sizes.dedup();
             sizes.into_iter().all(|other| self.facts.equal(&mut self.kernel.ints, size, other))
