@@ -26,7 +26,8 @@ const LONGEST_LINE: usize = 1000;
 /// With source lines, unless one of them is too long to be read.
 fn style(file: &SimpleFile<&str, &str>, diagnostic: &Diagnostic) -> DisplayStyle {
     let is_long = |span: Span| {
-        let line = file.line_index((), span.range().start).and_then(|line| file.line_range((), line));
+        let line =
+            file.line_index((), span.range().start).and_then(|line| file.line_range((), line));
         line.is_ok_and(|line| line.len() > LONGEST_LINE)
     };
     let long = diagnostic.labels.iter().any(|label| is_long(label.span));
