@@ -39,5 +39,6 @@ lint: setup
 	cargo clippy --workspace --all-targets $(FEATURES) -- -D warnings
 
 bench: setup
+	$(PYTHON) -m pip install -q -r bench/requirements.txt
 	cargo build --release $(FEATURES)
-	for script in bench/*_speed.py; do $(PYTHON) "$$script" target/release/tilec; done
+	$(PYTHON) bench/run.py target/release/tilec
