@@ -30,6 +30,7 @@ fn every_case_reports_its_kind_with_a_way_out() {
     settings.set_snapshot_path("snapshots/errors");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    let mut taken = vec![];
     for case in cases() {
         let text = std::fs::read_to_string(&case).expect("cases are text");
         let diagnostics = diagnostics(&text);
@@ -40,13 +41,11 @@ fn every_case_reports_its_kind_with_a_way_out() {
             check_quality(&case, diagnostic);
         }
         let rendered = render::text(&format!("{name}.tile"), &text, &diagnostics, false);
-        settings.bind(|| {
-            insta::assert_snapshot!(
-                format!("{}__{name}", kind_of(&case)),
-                format!("{text}\n{rendered}")
-            );
-        });
+        let snapshot = format!("{}__{name}", kind_of(&case));
+        taken.push(snapshot.clone());
+        settings.bind(|| insta::assert_snapshot!(snapshot, format!("{text}\n{rendered}")));
     }
+    files::assert_no_stale_snapshots("errors", &taken);
 }
 
 fn check_quality(case: &Path, diagnostic: &Diagnostic) {

@@ -14,6 +14,7 @@ fn every_stage_of_every_program() {
     settings.set_snapshot_path("snapshots/stages");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
+    let mut taken = vec![];
     let programs = ["examples", "tests/cases/idioms"].into_iter().flat_map(files::tile_files);
     for path in programs {
         let text = std::fs::read_to_string(&path).expect("programs are text");
@@ -24,12 +25,13 @@ fn every_stage_of_every_program() {
             let compilation = Compilation::new(kernel, &[]).expect("nothing is bound");
             for (stage, name) in [(Stage::Tensor, "tensor"), (Stage::Canonical, "canonical")] {
                 let text = compilation.text(stage).expect("these stages need no LLVM");
-                settings.bind(|| {
-                    insta::assert_snapshot!(format!("{file}__{}__{name}", kernel.name), text)
-                });
+                let snapshot = format!("{file}__{}__{name}", kernel.name);
+                taken.push(snapshot.clone());
+                settings.bind(|| insta::assert_snapshot!(snapshot, text));
             }
         }
     }
+    files::assert_no_stale_snapshots("stages", &taken);
 }
 
 #[test]
