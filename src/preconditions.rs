@@ -1,6 +1,8 @@
 //! What a kernel presumes of the values of its inputs, checked on the data: the
 //! debug launch. Names the first offender of each kind and input.
 
+use std::cmp::Ordering;
+
 use tilec_ir::tensor::{FactKind, Role, Tensor};
 use tilec_ir::{Array, Atom, Data, Diagnostic, Id, Kernel, Kind, Launch, Scalar};
 
@@ -42,9 +44,10 @@ fn first_unsorted(array: &Array) -> Option<usize> {
         i % row != 0
             && match &array.data {
                 Data::I32(x) => x[i - 1] > x[i],
-                // Also where one of the two is NaN.
                 Data::F32(_) | Data::B16(_) | Data::B8(_) => {
-                    !(array.get_f32(i - 1) <= array.get_f32(i))
+                    let order = array.get_f32(i - 1).partial_cmp(&array.get_f32(i));
+                    // Nothing is sorted around a NaN.
+                    order.is_none_or(Ordering::is_gt)
                 }
             }
     };

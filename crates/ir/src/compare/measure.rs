@@ -5,7 +5,7 @@
 //!
 //! NaN must meet NaN and infinities their like.
 
-use super::Tolerance;
+use super::{Tolerance, magnitude};
 use crate::array::{Array, Element};
 
 /// What was measured between two arrays.
@@ -37,6 +37,17 @@ const FAINT: f64 = 1.0 / 1024.0;
 /// Compares two arrays of one element type.
 #[must_use]
 pub fn compare(expected: &Array, actual: &Array, tolerance: &Tolerance) -> Difference {
+    compare_scaled(expected, actual, tolerance, None)
+}
+
+/// Like [`compare`], but measures errors against the magnitudes where these are
+/// larger than the values.
+pub(super) fn compare_scaled(
+    expected: &Array,
+    actual: &Array,
+    tolerance: &Tolerance,
+    magnitudes: Option<&Array>,
+) -> Difference {
     let mut difference = Difference { elements: expected.len(), ..Difference::default() };
     if expected.shape != actual.shape || expected.element != actual.element {
         difference.mismatches = expected.len().max(actual.len()).max(1);
@@ -53,7 +64,7 @@ pub fn compare(expected: &Array, actual: &Array, tolerance: &Tolerance) -> Diffe
                 let (x, y) = (expected.get_f32(at), actual.get_f32(at));
                 !(x.is_finite() && y.is_finite() || x == y || x.is_nan() && y.is_nan())
             });
-            measure(&mut difference, expected, actual, tolerance.step);
+            measure(&mut difference, expected, actual, tolerance.step, magnitudes);
         }
     }
     difference
@@ -85,7 +96,13 @@ struct Squares {
     error: f64,
 }
 
-fn measure(difference: &mut Difference, expected: &Array, actual: &Array, step: f64) {
+fn measure(
+    difference: &mut Difference,
+    expected: &Array,
+    actual: &Array,
+    step: f64,
+    magnitudes: Option<&Array>,
+) {
     let row = expected.shape.last().copied().unwrap_or(1).max(1);
     let pair = |at| {
         let (x, y) = (f64::from(expected.get_f32(at)), f64::from(actual.get_f32(at)));
@@ -105,23 +122,28 @@ fn measure(difference: &mut Difference, expected: &Array, actual: &Array, step: 
             error: sum.error + error * error,
         })
     };
+    let magnitude = |at| magnitude::at(magnitudes, at);
+    let larger = |range: std::ops::Range<usize>, squares: f64| {
+        squares.max(range.map(|at| magnitude(at) * magnitude(at)).sum())
+    };
     let all = squares(0..expected.len());
-    let both = all.expected + all.actual;
+    let both = larger(0..expected.len(), all.expected) + all.actual;
     // 1 - 2xy / (x^2 + y^2), without the cancellation.
     difference.calc_diff = if both > 0.0 { all.error / both } else { 0.0 };
     let rows = expected.len() / row;
     let faint = FAINT * FAINT * all.expected / rows.max(1) as f64;
     for at in 0..rows {
-        let here = squares(at * row..(at + 1) * row);
-        let norm = here.expected.max(faint);
+        let range = at * row..(at + 1) * row;
+        let here = squares(range.clone());
+        let norm = larger(range.clone(), here.expected.max(faint));
         let error = relative(here.error.sqrt(), norm.sqrt());
         if error > difference.worst_row_error {
             (difference.worst_row_error, difference.worst_row) = (error, at);
         }
         let typical = (norm / row as f64).sqrt();
-        for at in at * row..(at + 1) * row {
+        for at in range {
             let (x, _, error) = pair(at);
-            let error = relative(error, x.abs().max(typical));
+            let error = relative(error, x.abs().max(typical).max(magnitude(at)));
             if error > difference.worst_element_error {
                 (difference.worst_element_error, difference.worst_element) = (error, at);
             }

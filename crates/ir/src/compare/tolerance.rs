@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Sums that cancel to far less than the root of their length, and differences
-//! of nearly equal numbers, are worse than that; they are not modeled.
+//! of nearly equal numbers, are worse than that: where they are, errors are
+//! measured against the magnitude of what was added up.
 
 use std::collections::HashMap;
 
