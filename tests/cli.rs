@@ -60,9 +60,9 @@ impl Place {
             .shape(shape)
             .writer(&mut bytes)
             .begin_nd()
-            .unwrap();
-        writer.extend(values).unwrap();
-        writer.finish().unwrap();
+            .expect("the header can be written");
+        writer.extend(values).expect("memory takes all bytes");
+        writer.finish().expect("there are as many values as the shape says");
         self.write(name, &bytes);
     }
 }

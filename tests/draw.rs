@@ -81,7 +81,7 @@ fn indices_are_in_range_and_all_are_drawn() {
         assert!(seen.iter().all(|&seen| seen), "not all of 0 .. {most} are drawn");
     }
     let empty = inputs(text, None, "T=0 E=0", 1);
-    assert!(empty.iter().all(|(_, array)| array.data.len() == 0));
+    assert!(empty.iter().all(|(_, array)| array.data.is_empty()));
 }
 
 #[test]

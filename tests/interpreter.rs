@@ -32,7 +32,7 @@ impl Inputs<'_> {
     }
 
     fn index(&self, name: &str, index: &[usize]) -> usize {
-        usize::try_from(self.int(name, index)).unwrap()
+        usize::try_from(self.int(name, index)).expect("picks are not negative")
     }
 }
 
@@ -41,7 +41,7 @@ fn value_of(kernel: &Kernel, launch: &Launch, int: IntId) -> i64 {
         let Atom::Size(size) = atom else { return None };
         Some(launch.sizes[size.index()])
     };
-    kernel.ints.eval(int, &mut { size }).unwrap()
+    kernel.ints.eval(int, &mut { size }).expect("sizes are polynomials of sizes")
 }
 
 /// Small numbers: halves for floats, so that sums are exact in any order.
@@ -49,7 +49,8 @@ fn draw(kernel: &Kernel, launch: &Launch) -> Vec<Array> {
     let draw = |(number, id): (i32, Id<Tensor>)| {
         let tensor = &kernel.tensors[id];
         let element = Element::of(tensor.element);
-        let mut array = Array::zeros(element, &launch.shapes[id.index()]).unwrap();
+        let mut array =
+            Array::zeros(element, &launch.shapes[id.index()]).expect("inputs are small");
         for at in 0..array.len() {
             let bits = philox::random(number, &[at as i32]).unsigned_abs();
             match tensor.element {
@@ -57,8 +58,12 @@ fn draw(kernel: &Kernel, launch: &Launch) -> Vec<Array> {
                     let bound = value_of(kernel, launch, bound).max(1) as u32;
                     array.set_i32(at, (bits % bound) as i32);
                 }
-                ty if ty.is_float() => array.set_f32(at, (bits % 17) as f32 / 2.0 - 4.0),
-                _ => array.set_i32(at, (bits % 9) as i32 - 4),
+                Scalar::F32 | Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => {
+                    array.set_f32(at, (bits % 17) as f32 / 2.0 - 4.0);
+                }
+                Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Bool => {
+                    array.set_i32(at, (bits % 9) as i32 - 4);
+                }
             }
         }
         array
@@ -80,7 +85,8 @@ fn check(
     let none = vec![None; kernel.tensors_of(Role::Input).count()];
     let launch = launch::bind(kernel, &none, &set).unwrap_or_else(|e| panic!("{text}: {e:#?}"));
     let inputs = Inputs { kernel, arrays: draw(kernel, &launch) };
-    let outputs = interpret::interpret(kernel, &launch, &inputs.arrays, &|_| ()).unwrap();
+    let outputs =
+        interpret::interpret(kernel, &launch, &inputs.arrays, &|_| ()).expect("outputs are small");
     let sizes: Vec<_> = sizes.iter().map(|(_, s)| *s).collect();
     let output = &outputs[0];
     for at in 0..output.len() {
@@ -212,7 +218,7 @@ fn blocks_and_their_peaks() {
 fn descending(x: &Inputs<'_>, row: usize, count: usize) -> Vec<usize> {
     let mut order: Vec<_> = (0..count).collect();
     let key = |&i: &usize| x.at("x", &[row, i]);
-    order.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap().then(a.cmp(b)));
+    order.sort_by(|a, b| key(b).partial_cmp(&key(a)).expect("keys are numbers").then(a.cmp(b)));
     order
 }
 

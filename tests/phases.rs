@@ -58,7 +58,7 @@ fn imagined(file: &str) -> Option<String> {
 
 #[track_caller]
 fn check(proof: &str, expected: Option<&str>) {
-    let list = phases::parse(&with_evidence(proof)).unwrap();
+    let list = phases::parse(&with_evidence(proof)).expect("the checklist is well-formed");
     let faults = phases::verify(&list, imagined);
     match expected {
         None => assert!(faults.is_empty(), "{proof}: {faults:?}"),

@@ -44,15 +44,15 @@ pub(crate) fn read(path: &Path, reporter: &Reporter) -> Result<String, Stop> {
 
 fn read_limited(path: &Path) -> Result<Vec<u8>, Stop> {
     let shown = path.display();
-    let explain = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => Stop::Usage(format!("there is no file `{shown}`")),
-        ErrorKind::PermissionDenied => {
-            Stop::Usage(format!("`{shown}` may not be read: permission denied"))
-        }
-        ErrorKind::IsADirectory => {
-            Stop::Usage(format!("`{shown}` is a directory; name a .tile file"))
-        }
-        _ => Stop::Usage(format!("`{shown}` cannot be read: {error}")),
+    let explain = |error: std::io::Error| {
+        let reason = if error.kind() == ErrorKind::NotFound {
+            return Stop::Usage(format!("there is no file `{shown}`"));
+        } else if error.kind() == ErrorKind::PermissionDenied {
+            "permission denied".to_owned()
+        } else {
+            error.to_string()
+        };
+        Stop::Usage(format!("`{shown}` cannot be read: {reason}"))
     };
     if path.is_dir() {
         return Err(Stop::Usage(format!("`{shown}` is a directory; name a .tile file")));
