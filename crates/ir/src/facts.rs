@@ -27,6 +27,8 @@ use system::Relevant;
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     known: Vec<Known>,
+    /// Integers that are known not to be 0, whichever sign they have.
+    not_zero: Vec<IntId>,
 }
 
 /// `poly >= 0`, or `poly == 0`.
@@ -40,7 +42,7 @@ struct Known {
 
 /// A place to return to; see [`Facts::reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark(usize);
+pub struct Mark(usize, usize);
 
 /// How much work an answer is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +57,13 @@ impl Facts {
     /// How many facts there are, to return to later.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark(self.known.len())
+        Mark(self.known.len(), self.not_zero.len())
     }
 
     /// Forgets what was assumed since the mark.
     pub fn reset(&mut self, mark: Mark) {
         self.known.truncate(mark.0);
+        self.not_zero.truncate(mark.1);
     }
 
     /// From here on `a <= b`.
@@ -76,6 +79,13 @@ impl Facts {
     /// From here on `a == b`.
     pub fn assume_equal(&mut self, ints: &mut Ints, a: IntId, b: IntId) {
         self.assume(ints, Poly::difference(ints, b, a), true);
+    }
+
+    /// From here on `a != b`.
+    pub fn assume_different(&mut self, ints: &mut Ints, a: IntId, b: IntId) {
+        // Both signs, so that asking needs no arithmetic.
+        let differences = [ints.sub(a, b), ints.sub(b, a)];
+        self.not_zero.extend(differences.into_iter().filter_map(Result::ok));
     }
 
     /// From here on some `v` with `0 <= v < range` exists (an index variable in
@@ -127,6 +137,9 @@ impl Facts {
 
     /// Whether `a != 0` follows.
     pub fn not_zero(&self, ints: &mut Ints, a: IntId) -> bool {
+        if self.not_zero.contains(&a) {
+            return true;
+        }
         let below = Poly::of(ints, a).negated().and_then(|p| p.plus_constant(-1));
         self.positive(ints, a) || self.holds(ints, below, Effort::Thorough)
     }

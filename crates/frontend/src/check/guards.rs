@@ -57,13 +57,15 @@ impl Checker<'_> {
         }
     }
 
-    /// `a != b` says something where one of them is known to be at most the other.
+    /// `a != b` says more where one of them is known to be at most the other.
     fn assume_different(&mut self, a: IntId, b: IntId) {
         let ints = &mut self.kernel.ints;
         if self.facts.at_most(ints, a, b) {
             self.facts.assume_less(ints, a, b);
         } else if self.facts.at_most(ints, b, a) {
             self.facts.assume_less(ints, b, a);
+        } else {
+            self.facts.assume_different(ints, a, b);
         }
     }
 

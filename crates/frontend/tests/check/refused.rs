@@ -81,6 +81,11 @@ fn types_are_checked() {
         "a key is a number",
     );
     refuse_equation("y[i] = e[i] / c[i]", "i32[N]", Kind::DivisorNotPositive, "`if 1 <= c[i]");
+    // What a test tells is forgotten behind its branch, and is of no other value.
+    let other = "y[i] = if c[i] != 1 then e[i] / c[i] else 0";
+    refuse_equation(other, "i32[N]", Kind::DivisorNotPositive, "`if 1 <= c[i]");
+    let behind = "y[i] = (if c[i] != 0 then 1 else 0) + e[i] / c[i]";
+    refuse_equation(behind, "i32[N]", Kind::DivisorNotPositive, "`if 1 <= c[i]");
     refuse_equation("y[i] = c[i]", "idx<E>[N]", Kind::NotProvedIndex, "`idx<E>(c[i])`");
 }
 
