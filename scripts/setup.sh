@@ -34,7 +34,7 @@ installed() {
 }
 
 need_rust() {
-    have cargo || fail "there is no cargo; install Rust from https://rustup.rs and run this again"
+    have cargo || fail "there is no cargo; install Rust (with rustup) and run this again"
     if ! cargo fmt --version >/dev/null 2>&1; then
         have rustup || fail "there is no rustfmt; install it beside cargo and run this again"
         say "adding rustfmt and clippy to the Rust toolchain"

@@ -159,5 +159,58 @@ fn judge(kernel: &Kernel, verdicts: &[Verdict]) -> Result<(), Stop> {
         ]);
     }
     print(&format!("{table}\n"));
-    if verdicts.iter().all(Verdict::passes) { Ok(()) } else { Err(Stop::Difference) }
+    let different: Vec<_> = verdicts.iter().filter(|verdict| !verdict.passes()).collect();
+    for verdict in &different {
+        print(&format!("`{}` {}\n", kernel.tensors[verdict.tensor].name, where_different(verdict)));
+    }
+    if different.is_empty() { Ok(()) } else { Err(Stop::Difference) }
+}
+
+/// Where a tensor differs, by the first measure that is past its bound.
+fn where_different(verdict: &Verdict) -> String {
+    let (difference, tolerance) = (&verdict.difference, &verdict.tolerance);
+    if let Some(at) = difference.first_mismatch {
+        format!("differs first at element {at}, counted from 0 in row-major order")
+    } else if difference.worst_row_error > tolerance.row {
+        format!("differs most in row {}, counted from 0", difference.worst_row)
+    } else if difference.worst_element_error > tolerance.element() {
+        let (error, bound) = (difference.worst_element_error, tolerance.element());
+        let at = difference.worst_element;
+        format!("differs most at element {at}: by {error:.2e}, and the bound is {bound:.2e}")
+    } else {
+        "differs as a whole".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tilec::program::Program;
+    use tilec_ir::compare::{Difference, Tolerance};
+
+    /// What is said of a difference, and the exit code.
+    fn judged(difference: Difference) -> (String, Option<u8>) {
+        let program = Program::check("kernel k[N](x: f32[N]) -> (y: f32[N]) { y[i] = x[i] }");
+        let kernel = program.kernel(None).expect("there is one kernel");
+        let tensor = kernel.tensors_of(Role::Output).next().expect("it has an output");
+        let verdict = Verdict { tensor, difference, tolerance: Tolerance { row: 0.01, step: 0.0 } };
+        let said = where_different(&verdict);
+        (said, judge(kernel, &[verdict]).err().map(|stop| stop.code()))
+    }
+
+    #[test]
+    fn a_difference_is_exit_code_4_and_is_located() {
+        let fine = Difference { elements: 9, ..Difference::default() };
+        let check = |difference: Difference, says: &str| {
+            let (said, code) = judged(difference);
+            assert_eq!(code, Some(4), "{difference:?}");
+            assert!(said.contains(says), "{said}");
+        };
+        assert_eq!(judged(fine).1, None);
+        check(Difference { mismatches: 1, first_mismatch: Some(7), ..fine }, "first at element 7");
+        check(Difference { worst_row_error: 0.02, worst_row: 3, ..fine }, "row 3");
+        check(Difference { worst_element_error: 0.5, worst_element: 5, ..fine }, "element 5: by 5");
+        check(Difference { calc_diff: 0.5, ..fine }, "as a whole");
+        check(Difference { worst_row_error: f64::NAN, ..fine }, "as a whole");
+    }
 }
