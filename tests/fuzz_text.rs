@@ -125,6 +125,8 @@ fn mutated_programs_give_reports() {
     let peak = peak_bytes();
     report(&total, cpu_time("self").as_secs(), peak);
     assert!(total.findings.is_empty(), "{}", total.findings.join("\n\n"));
+    // Where the system tells neither time nor memory, the limits would be empty words.
+    assert!(cpu_time("self") > Duration::ZERO && peak > 0, "no /proc to measure with");
     assert!(peak < MOST_BYTES, "{peak} bytes of memory");
     assert!(total.inputs > 10 * seconds, "only {} inputs", total.inputs);
     assert!(total.correct > 0, "no mutation left a correct program");
