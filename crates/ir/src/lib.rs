@@ -17,11 +17,13 @@ pub mod interpret;
 pub mod launch;
 pub mod nearest;
 pub mod philox;
+pub mod plan;
 mod poly;
 pub mod print;
 pub mod tensor;
 #[cfg(test)]
 mod testing;
+pub mod tile;
 pub mod verify;
 pub mod walk;
 

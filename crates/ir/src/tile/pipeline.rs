@@ -1,0 +1,181 @@
+//! Contractions as roles joined by channels.
+//!
+//! ```text
+//! load:     for each work item { for each block of k { send A, B } }
+//! compute:  for each work item { fill; for each block of k { receive; mma; scale; release }; put }
+//! ```
+//!
+//! A [`Channel`] is a ring of `depth` slots. A slot is filled by one role, is read
+//! by `consumers` role instances (times the blocks of the cluster that it is
+//! multicast to) and is free again when each has released it. On Hopper a channel
+//! is shared memory with a full and an empty mbarrier per slot; on Tensix it is a
+//! circular buffer.
+
+use crate::int::IntId;
+use crate::tensor::Scalar;
+
+/// The position of a channel in [`Pipeline::channels`].
+pub type ChannelId = usize;
+
+/// A contraction on matrix units that are fed through channels.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Rows of `a`, rows of `b` and elements of `k` of one work item's tile in one block
+    /// of the grid, in the plan's terms (never swapped).
+    pub tile: [u32; 3],
+    /// Whether `b` takes the instruction's row side and `a` its column side.
+    pub swapped: bool,
+    /// Tiles along `m`, `n` (over the whole tensors) and the product of the batch sizes.
+    pub tiles: [IntId; 3],
+    /// How many parts `k` is cut into. Their sums meet by [`Pipeline::exchange`].
+    pub split: u32,
+    /// How the parts of a split meet.
+    pub exchange: Exchange,
+    /// Blocks of a cluster.
+    pub cluster: u32,
+    /// What the blocks of a cluster share: they take neighboring tiles along the
+    /// other axis. `None` where the cluster only serves the exchange.
+    pub multicast: Option<Side>,
+    /// The order of work items.
+    pub raster: Raster,
+    /// What multiplies.
+    pub instruction: Instruction,
+    /// What happens to partial sums.
+    pub accumulate: Accumulate,
+    /// Between roles.
+    pub channels: Vec<Channel>,
+    /// In the order of their warps.
+    pub roles: Vec<Role>,
+    /// Dynamic shared memory of a block, in bytes, barriers included.
+    pub shared_bytes: u32,
+}
+
+/// The operands of a contraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one with the rows `m`.
+    A,
+    /// The one with the rows `n`.
+    B,
+}
+
+/// How the sums of a split `k` meet; always in the order of the parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// There is one part.
+    None,
+    /// The parts are the blocks of one cluster and meet in distributed shared memory.
+    Cluster,
+    /// They meet in the workspace; the last to come adds all up.
+    Workspace,
+}
+
+/// The order of work items: bands of `width` tiles along one axis, walked along the
+/// other, so that neighbors in time share operands in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raster {
+    /// The operand whose tiles make a band.
+    pub band: Side,
+    /// Tiles of a band.
+    pub width: u32,
+}
+
+/// A matrix instruction: `rows` x `columns` x `depth`, elements of `depth`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Rows of its result.
+    pub rows: u32,
+    /// Columns of its result.
+    pub columns: u32,
+    /// Products per result.
+    pub depth: u32,
+    /// The element types of `a` and of `b` in the plan's terms; F32 is read as tf32.
+    pub elements: [Scalar; 2],
+    /// Whether `a` and `b` lie with `k` innermost (else their rows are).
+    pub k_major: [bool; 2],
+}
+
+/// What happens to partial sums of the matrix units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accumulate {
+    /// They stay there for the whole of `k`: exact types, or by a precision license.
+    InPlace,
+    /// They are added to f32 sums every so many of `k`.
+    Promote(u32),
+    /// They are multiplied by the contraction's scales and added to f32 sums every so many of `k`,
+    /// which divides every scale's block or is that block.
+    Scale(u32),
+}
+
+/// A ring of slots between roles.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// For people and for the emitted code.
+    pub name: String,
+    /// What a slot holds.
+    pub source: Source,
+    /// Slots.
+    pub depth: u32,
+    /// Bytes of a slot.
+    pub slot_bytes: u32,
+    /// Role instances that read each slot, in one block.
+    pub consumers: u32,
+    /// Whether a slot is filled in all blocks of the cluster at once.
+    pub multicast: bool,
+}
+
+/// What fills a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// One tile of each operand, for one block of `k`.
+    Operands,
+    /// The scales of a work item along its rows, for one or several blocks of `k`.
+    Scales,
+}
+
+/// A part of a block's warps with one job.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// What it does.
+    pub kind: RoleKind,
+    /// Warps of one instance.
+    pub warps: u32,
+    /// How many instances there are; each takes its share of the tile's instruction rows.
+    pub instances: u32,
+    /// Registers per thread it asks for; `None` keeps what the launch gives.
+    pub registers: Option<u32>,
+    /// What it does for each work item of its block.
+    pub body: Vec<Op>,
+}
+
+/// The jobs of roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleKind {
+    /// Brings operands.
+    Load,
+    /// Multiplies and writes results.
+    Compute,
+}
+
+/// A step of a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// For each block of `k` of the work item.
+    EachBlock(Vec<Op>),
+    /// Waits for a free slot and fills it.
+    Send(ChannelId),
+    /// Waits for a full slot.
+    Receive(ChannelId),
+    /// Gives the slot back.
+    Release(ChannelId),
+    /// Sets the accumulators to zero.
+    Fill,
+    /// Multiplies the operands of the slot into the accumulators.
+    Multiply(ChannelId),
+    /// Scales or promotes partial sums, as [`Pipeline::accumulate`] says.
+    Accumulate,
+    /// Adds up the parts of a split, as [`Pipeline::exchange`] says.
+    Exchange,
+    /// Computes the epilogue and writes what is stored.
+    Put,
+}
