@@ -19,7 +19,7 @@ help:
 	@echo 'make test    all tests, in Rust and against the Python references'
 	@echo 'make lint    formatting and clippy, warnings as errors'
 	@echo 'make bench   measure, and write bench/results'
-	@echo 'make setup   only what the others need: LLVM 19, a compiler, .venv'
+	@echo 'make setup   only what the others need: LLVM 19, a compiler, .venv, nvcc'
 
 setup:
 	@scripts/setup.sh

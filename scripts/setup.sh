@@ -5,12 +5,14 @@
 #   LLVM=no                    build without the LLVM back end, so don't look for LLVM
 #   LLVM_SYS_191_PREFIX=DIR    use the LLVM 19.1 under DIR
 #   TILEC_PYTHON=PATH          use this Python (3.10 to 3.13) for the reference tests
+#   TILEC_NVCC=PATH            use this nvcc (CUDA 13.0), with cuobjdump beside it, not one in .cuda
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PATH:$HOME/.cargo/bin"
 
 llvm_packages=(llvm-19-dev libpolly-19-dev libzstd-dev zlib1g-dev libxml2-dev)
 requirements=tests/reference/requirements.txt
+cuda_requirements=scripts/cuda-requirements.txt
 missing=()
 
 main() {
@@ -20,6 +22,7 @@ main() {
     need_python
     install_missing
     make_venv
+    make_cuda
 }
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -132,6 +135,27 @@ make_venv() {
     .venv/bin/python -m pip install -q --disable-pip-version-check -r "$requirements" ||
         fail "pip could not install the packages of $requirements; the line above says why"
     cp "$requirements" .venv/requirements.txt
+}
+
+# As with .venv; some 100 MB. Nothing of it needs a GPU.
+cuda_is_current() {
+    cmp -s "$cuda_requirements" .cuda/requirements.txt && .cuda/nvidia/cu13/bin/nvcc --version >/dev/null 2>&1
+}
+
+make_cuda() {
+    if [[ -n "${TILEC_NVCC:-}" ]]; then
+        "$TILEC_NVCC" --version >/dev/null 2>&1 || fail "TILEC_NVCC is $TILEC_NVCC, which is not an nvcc that runs"
+        return 0
+    fi
+    ! cuda_is_current || return 0
+    say "putting nvcc 13.0 into .cuda, about 100 MB"
+    rm -rf .cuda
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target .cuda -r "$cuda_requirements" ||
+        fail "pip could not install the packages of $cuda_requirements; the line above says why" \
+            "where they are not to be had: install CUDA 13.0 your own way and set TILEC_NVCC to its nvcc"
+    # nvcc looks for the libraries it links with where CUDA's own installer puts them.
+    ln -sfn lib .cuda/nvidia/cu13/lib64
+    cp "$cuda_requirements" .cuda/requirements.txt
 }
 
 main

@@ -17,8 +17,8 @@ type Rule = fn(&File) -> Vec<(usize, String)>;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Folders that are made, not written.
-const SKIPPED: [&str; 5] = [".git", "target", ".venv", "__pycache__", ".pytest_cache"];
+/// Folders that are made, not written; so are those whose name begins with a dot, but one.
+const SKIPPED: [&str; 2] = ["target", "__pycache__"];
 
 /// Most lines that a file of source may have.
 const MAX_LINES: usize = 500;
@@ -187,7 +187,7 @@ fn repository() -> Vec<File> {
             let entry = entry.expect("a folder of the repository can be read");
             let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type().expect("an entry has a type");
-            if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            if kind.is_dir() && !skipped(&name) {
                 folders.push(entry.path());
             } else if kind.is_file() && !name.ends_with(".snap.new") {
                 files.extend(read(&entry.path()));
@@ -196,6 +196,10 @@ fn repository() -> Vec<File> {
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
+}
+
+fn skipped(folder: &str) -> bool {
+    SKIPPED.contains(&folder) || (folder.starts_with('.') && folder != ".ci")
 }
 
 /// The file, unless it holds something else than text.
