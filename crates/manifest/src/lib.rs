@@ -10,8 +10,11 @@
 //! [`Formula`]; nothing here knows an emitter or a driver.
 
 mod formula;
+mod arch;
 mod launch;
+pub mod sentences;
 
+pub use arch::Arch;
 pub use formula::{Formula, Operator};
 pub use launch::{
     Base, Condition, Launch, MapElement, Parameter, Relation, Step, Swizzle, TensorMap, Variant,
