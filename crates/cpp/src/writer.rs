@@ -55,6 +55,38 @@ impl Writer {
         self.line(format!("}}{tail}"))
     }
 
+    /// `head {`; what follows stands one level deeper, until [`Writer::close`].
+    pub fn open(&mut self, head: &str) -> &mut Self {
+        self.line(format!("{head} {{"));
+        self.level += 1;
+        self
+    }
+
+    /// `}` with `tail` behind it, for the last block opened.
+    pub fn close(&mut self, tail: &str) -> &mut Self {
+        self.level = self.level.saturating_sub(1);
+        self.line(format!("}}{tail}"))
+    }
+
+    /// Code that will stand `deeper` levels below what is written next, to be
+    /// [appended](Writer::append) later.
+    #[must_use]
+    pub fn part(&self, deeper: usize) -> Self {
+        Self { text: String::new(), level: self.level + deeper }
+    }
+
+    /// The code of a [part](Writer::part).
+    pub fn append(&mut self, part: Self) -> &mut Self {
+        self.text += &part.text;
+        self
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Declarations, with what is said of them in one column.
     pub fn declarations(&mut self, declarations: &[Declaration]) -> &mut Self {
         let spoken = declarations.iter().filter(|d| !d.says.is_empty());
