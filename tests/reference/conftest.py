@@ -1,15 +1,17 @@
 """One test for each kernel and point of the tables."""
 
+import contract
 import gemm
 import integers
 import moe
 import moe_variants
 import pointwise
+import rows
 import rowwise
 import sampling
 import selection
 
-TABLES = [gemm, moe, moe_variants, rowwise, pointwise, selection, integers, sampling]
+TABLES = [gemm, moe, moe_variants, rowwise, pointwise, selection, integers, sampling, contract, rows]
 
 
 def pytest_generate_tests(metafunc) -> None:

@@ -1,4 +1,4 @@
-"""Every kernel of the examples and of tests/cases/idioms, against its reference."""
+"""Every kernel of the examples and of these folders of tests/cases, against its reference."""
 
 import re
 
@@ -12,8 +12,11 @@ def test_kernel_agrees(kernel, point):
     kernel.check(point)
 
 
+FOLDERS = ["examples/*", "tests/cases/idioms", "tests/cases/contract", "tests/cases/rowwise"]
+
+
 def files():
-    return sorted([*ROOT.glob("examples/*/*.tile"), *ROOT.glob("tests/cases/idioms/*.tile")])
+    return sorted(file for folder in FOLDERS for file in ROOT.glob(f"{folder}/*.tile"))
 
 
 @pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
