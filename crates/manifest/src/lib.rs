@@ -9,8 +9,8 @@
 //! [`Manifest`], so they cannot disagree. Everything that depends on sizes is a
 //! [`Formula`]; nothing here knows an emitter or a driver.
 
-mod formula;
 mod arch;
+mod formula;
 mod launch;
 pub mod sentences;
 

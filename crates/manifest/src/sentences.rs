@@ -64,7 +64,9 @@ pub fn overflow(function: impl Display) -> String {
 
 /// The device cannot run what was compiled.
 pub fn capability(arch: impl Display, major: impl Display, minor: impl Display) -> String {
-    format!("this kernel is compiled for {arch}, and the device has compute capability {major}.{minor}")
+    format!(
+        "this kernel is compiled for {arch}, and the device has compute capability {major}.{minor}"
+    )
 }
 
 /// The driver refuses a tensor map.

@@ -1,5 +1,30 @@
-//! Runs emitted programs on NVIDIA GPUs.
+//! Runs emitted programs on NVIDIA GPUs, following their manifest as the emitted C
+//! launcher does.
+//!
+//! ```text
+//! source --cache, or NVRTC, or nvcc--> cubin --load--> Program
+//! sizes --resolve, once per sizes--> launches --addresses--> GPU
+//! ```
+//!
+//! The driver and NVRTC are loaded when a [`Device`] is opened and a [`Program`]
+//! loaded: a machine without them gets an [`Error`] that says so, and anything that
+//! links this crate runs there. Nothing here chooses a tile or changes a source.
+
 mod cache;
+mod compile;
+mod device;
 mod error;
+mod launch;
+mod load;
+mod map;
+mod memory;
+pub mod resolve;
+pub mod time;
+
 pub use cache::{Cache, Key};
+pub use compile::{Compiler, Cubin};
+pub use device::{Device, Stream};
 pub use error::Error;
+pub use launch::{Given, Value, Workspace};
+pub use load::Program;
+pub use memory::Buffer;

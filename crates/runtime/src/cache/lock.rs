@@ -21,7 +21,9 @@ pub(super) fn hold(path: &Path, patience: Duration) -> Option<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Some(file),
-            Err(TryLockError::WouldBlock) if start.elapsed() < patience => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                std::thread::sleep(PAUSE)
+            }
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
         }
     }
