@@ -68,6 +68,14 @@ impl Writer {
         self.line(format!("}}{tail}"))
     }
 
+    /// `} between {`: the end of the last block opened and the beginning of another.
+    pub fn between(&mut self, between: &str) -> &mut Self {
+        self.level = self.level.saturating_sub(1);
+        self.line(format!("}} {between} {{"));
+        self.level += 1;
+        self
+    }
+
     /// Code that will stand `deeper` levels below what is written next, to be
     /// [appended](Writer::append) later.
     #[must_use]

@@ -1,0 +1,3 @@
+#ifndef TILEC_CONVERT_CUH
+#define TILEC_CONVERT_CUH
+#endif

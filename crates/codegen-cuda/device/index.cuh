@@ -1,0 +1,3 @@
+#ifndef TILEC_INDEX_CUH
+#define TILEC_INDEX_CUH
+#endif

@@ -1,0 +1,3 @@
+#ifndef TILEC_PHILOX_CUH
+#define TILEC_PHILOX_CUH
+#endif

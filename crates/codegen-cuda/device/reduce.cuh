@@ -1,0 +1,3 @@
+#ifndef TILEC_REDUCE_CUH
+#define TILEC_REDUCE_CUH
+#endif

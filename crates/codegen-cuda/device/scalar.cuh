@@ -1,0 +1,3 @@
+#ifndef TILEC_SCALAR_CUH
+#define TILEC_SCALAR_CUH
+#endif

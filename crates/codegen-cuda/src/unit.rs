@@ -1,0 +1,54 @@
+//! The text of an emitted source, from its first comment to its last line.
+//!
+//! ```text
+//! what it is, and how to build it
+//! static assertions and device headers
+//! functions
+//! #ifndef __CUDACC_RTC__   launcher   #endif
+//! ```
+
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+use tilec_ir::print;
+use tilec_manifest::Launch;
+
+use crate::Emitted;
+use crate::context::Context;
+use crate::{device, manifest};
+
+/// Puts everything together.
+pub(crate) fn finish(cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitted {
+    let mut source = opening(&cx);
+    source += &device::text(&cx.headers);
+    let functions = cx.functions.clone().finish();
+    source += functions.trim_end();
+    source.push('\n');
+    let manifest = manifest::manifest(&cx, launches, sha256(&source));
+    Emitted { source, header: String::new(), manifest }
+}
+
+fn sha256(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a string takes all text");
+        hex
+    })
+}
+
+/// The comment at the top.
+fn opening(cx: &Context<'_>) -> String {
+    let kernel = cx.kernel();
+    let (name, arch, chip) = (&kernel.name, &cx.program.arch, &cx.program.chip);
+    let mut text = String::new();
+    for line in print::header(kernel).lines() {
+        text += &format!("// {line}\n").replace('\\', "");
+    }
+    let virtual_arch = arch.replace("sm_", "compute_");
+    text += &format!(
+        "//\n// Emitted by tilec for {chip}. Build it with\n\
+         //     nvcc -std=c++17 -O3 -fmad=false -gencode=arch={virtual_arch},code={arch} \
+         -c {name}.cu\n\n"
+    );
+    text
+}
