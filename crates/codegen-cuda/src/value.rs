@@ -225,7 +225,7 @@ impl Function<'_, '_> {
         self.need(Header::Index);
         let clamp = |f: &mut Self, (&size, index): (&IntId, &Text)| {
             let size = f.int(size);
-            Text::call("tilec::clamp_index", &[index, &size])
+            Text::call("tilec::clamp_offset", &[index, &size])
         };
         let pairs: Vec<_> = declared.shape.iter().zip(index).collect();
         let index: Vec<_> = pairs.into_iter().map(|pair| clamp(self, pair)).collect();
