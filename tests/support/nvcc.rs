@@ -1,0 +1,171 @@
+//! nvcc, as `make setup` installs it: compiling with warnings as errors, reading
+//! what ptxas reports and which instructions the machine code holds.
+//!
+//! What compiled once is remembered under `target/nvcc`, by a hash of the text, the
+//! flags and the compiler, so that a second run of the tests is quick. Comments do
+//! not count: the same code from other lines of a source is the same code.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What a compilation makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Make {
+    /// Machine code of the device alone.
+    Device,
+    /// An object file: the device's machine code, and the launcher.
+    Object,
+}
+
+/// A successful compilation.
+#[derive(Clone, Debug)]
+pub(crate) struct Built {
+    /// What `ptxas -v` says.
+    pub(crate) report: String,
+    /// The machine code or the object.
+    pub(crate) path: PathBuf,
+}
+
+/// What ptxas reports of one kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// The emitted function.
+    pub(crate) function: String,
+    /// Bytes of local memory: arrays that are indexed, and spilled registers.
+    pub(crate) stack: u32,
+    /// Bytes of spill stores and loads.
+    pub(crate) spills: u32,
+    /// Registers of a thread.
+    pub(crate) registers: u32,
+}
+
+static NVCC: LazyLock<PathBuf> = LazyLock::new(|| {
+    let given = std::env::var_os("TILEC_NVCC").map(PathBuf::from);
+    let path = given.unwrap_or_else(|| Path::new(ROOT).join(".cuda/nvidia/cu13/bin/nvcc"));
+    assert!(path.exists(), "there is no nvcc at {}: run `make setup`", path.display());
+    path
+});
+
+/// Compiles CUDA C++ for an architecture such as `sm_90a`. An error is what nvcc said.
+pub(crate) fn compile(text: &str, arch: &str, make: Make) -> Result<Built, String> {
+    let folder = Path::new(ROOT).join("target/nvcc").join(key(text, arch, make));
+    let path = folder.join(if make == Make::Device { "out.cubin" } else { "out.o" });
+    let report = folder.join("report");
+    if let Ok(report) = std::fs::read_to_string(&report) {
+        return Ok(Built { report, path });
+    }
+    std::fs::create_dir_all(&folder).expect("target can be written to");
+    let said = run(text, arch, make, &folder, &path)?;
+    std::fs::write(report, &said).expect("target can be written to");
+    Ok(Built { report: said, path })
+}
+
+fn run(text: &str, arch: &str, make: Make, folder: &Path, out: &Path) -> Result<String, String> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let source = folder.join(format!("emitted{count}.cu"));
+    std::fs::write(&source, text).expect("target can be written to");
+    let number = arch.strip_prefix("sm_").expect("architectures begin with sm_");
+    let mut command = Command::new(&*NVCC);
+    command.args(FLAGS).arg(format!("-gencode=arch=compute_{number},code=sm_{number}"));
+    command.arg("-I").arg(Path::new(ROOT).join("crates/codegen-cuda/device"));
+    command.arg(if make == Make::Device { "-cubin" } else { "-c" });
+    let output = command.arg("-o").arg(out).arg(&source).output().expect("nvcc starts");
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if output.status.success() { Ok(said) } else { Err(said) }
+}
+
+/// As users are told to compile, with every warning an error.
+const FLAGS: [&str; 9] = [
+    "-std=c++17",
+    "-O3",
+    "-fmad=false",
+    "-Werror",
+    "all-warnings",
+    "-Xptxas",
+    "-v",
+    "-Xcompiler",
+    "-Wall,-Wextra,-Werror",
+];
+
+fn key(text: &str, arch: &str, make: Make) -> String {
+    let mut hasher = DefaultHasher::new();
+    for line in text.lines().map(|line| line.split("//").next().unwrap_or_default().trim()) {
+        line.hash(&mut hasher);
+    }
+    // What the text includes belongs to it.
+    for header in headers().iter().filter(|_| text.contains(".cuh\"")) {
+        std::fs::read(header).expect("a header can be read").hash(&mut hasher);
+    }
+    (arch, make, FLAGS, NVCC.as_path()).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// `work` on every item, on all processors; in the order of the items.
+pub(crate) fn parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&at| at < items.len());
+        std::iter::from_fn(at).map(|at| (at, work(&items[at]))).collect::<Vec<_>>()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
+    });
+    done.sort_by_key(|&(at, _)| at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The hand-written device headers, sorted.
+pub(crate) fn headers() -> Vec<PathBuf> {
+    let folder = Path::new(ROOT).join("crates/codegen-cuda/device");
+    let entries = std::fs::read_dir(folder).expect("the device headers are there");
+    let mut files: Vec<_> = entries.map(|e| e.expect("the folder is readable").path()).collect();
+    files.sort();
+    files
+}
+
+/// What `ptxas -v` says of each kernel, in its order.
+pub(crate) fn usage(report: &str) -> Vec<Usage> {
+    let mut found: Vec<Usage> = Vec::new();
+    for line in report.lines() {
+        if let Some((_, rest)) = line.split_once("Compiling entry function '") {
+            let function = rest.split('\'').next().unwrap_or_default().to_owned();
+            found.push(Usage { function, stack: 0, spills: 0, registers: 0 });
+        } else if let Some(last) = found.last_mut() {
+            read(line, "bytes stack frame", &mut last.stack);
+            read(line, "bytes spill stores", &mut last.spills);
+            let mut loads = 0;
+            read(line, "bytes spill loads", &mut loads);
+            last.spills += loads;
+            read(line, "registers", &mut last.registers);
+        }
+    }
+    found
+}
+
+/// Adds the number that stands before `unit`, if it does.
+fn read(line: &str, unit: &str, number: &mut u32) {
+    let found = line.split(',').find_map(|part| part.trim().strip_suffix(unit));
+    let word = found.and_then(|part| part.split_whitespace().last()?.parse::<u32>().ok());
+    *number += word.unwrap_or(0);
+}
+
+/// How often each of these instructions stands in machine code.
+pub(crate) fn count<const N: usize>(built: &Built, instructions: [&str; N]) -> [usize; N] {
+    let tool = NVCC.with_file_name("cuobjdump");
+    let output = Command::new(&tool).arg("-sass").arg(&built.path).output();
+    let output = output.unwrap_or_else(|error| {
+        panic!("{} cannot be run ({error}): run `make setup`", tool.display())
+    });
+    let sass = String::from_utf8_lossy(&output.stdout);
+    assert!(sass.contains("Function :"), "no machine code in {}", built.path.display());
+    instructions.map(|name| sass.matches(name).count())
+}
