@@ -90,16 +90,23 @@ fn a_wrong_page_is_noticed() {
 #[test]
 fn the_table_of_settings_is_complete() {
     let page = read("docs/language.md");
-    for (family, column) in [(Family::Hopper, 2), (Family::Tensix, 3)] {
+    let columns = [
+        (Family::Hopper, 2),
+        (Family::Ampere, 3),
+        (Family::Ada, 3),
+        (Family::Blackwell, 3),
+        (Family::Tensix, 4),
+    ];
+    for (family, column) in columns {
         for setting in settings(family) {
             let start = format!("| `{}` |", setting.name);
             let row = page.lines().find(|line| line.starts_with(&start));
             let row = row.unwrap_or_else(|| panic!("no row for {}", setting.name));
             let values = match setting.accepts() {
                 Accepts::Integers(range) => format!("{} .. {}", range.least, range.most),
-                Accepts::Words(words) => words.join(", "),
+                Accepts::Words(words) => words.join("`, `"),
             };
-            let cell = row.split('|').nth(column).expect("the table has four columns");
+            let cell = row.split('|').nth(column).expect("the table has five columns");
             assert!(cell.contains(&values), "{}: {values} is not in {cell}", setting.name);
             assert_eq!(row.contains("*license*"), setting.license, "{row}");
         }

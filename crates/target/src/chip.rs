@@ -9,7 +9,13 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 /// The tables, in the order in which `tilec targets` lists them.
-const TABLES: [&str; 1] = [include_str!("../chips/h200.toml")];
+const TABLES: [&str; 5] = [
+    include_str!("../chips/h200.toml"),
+    include_str!("../chips/h100.toml"),
+    include_str!("../chips/a100.toml"),
+    include_str!("../chips/l40s.toml"),
+    include_str!("../chips/rtx_pro_6000.toml"),
+];
 
 /// The version of the tables' format that this code reads.
 const FORMAT: u32 = 1;
@@ -47,8 +53,8 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Peak {
-    /// Products of FP8 values.
-    pub fp8: f64,
+    /// Products of FP8 values; `None` where no instruction takes them.
+    pub fp8: Option<f64>,
     /// Products of 8-bit integers.
     pub i8: f64,
     /// Products of f16 or bf16 values.
@@ -63,28 +69,46 @@ pub struct Peak {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Machine {
-    /// A chip of the Hopper family.
-    Hopper(Hopper),
+    /// A chip of the Hopper family: asynchronous copies of whole tiles, matrix
+    /// instructions that read shared memory, clusters.
+    Hopper(Cuda),
+    /// A chip of the Ampere family: matrix instructions on registers.
+    Ampere(Cuda),
+    /// A chip of the Ada family: Ampere's instructions, and FP8.
+    Ada(Cuda),
+    /// A workstation chip of the Blackwell family: programmed as Ada is.
+    Blackwell(Cuda),
 }
 
-/// The facts of a Hopper chip.
+/// The facts of a chip that runs CUDA.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Hopper {
+pub struct Cuda {
     /// The architecture that the compiler of the emitted source is asked for.
     pub arch: String,
     /// Major and minor compute capability.
     pub compute_capability: [u32; 2],
     /// How many multiprocessors there are.
     pub multiprocessors: u32,
+    /// The most threads that one multiprocessor holds at a time.
+    pub threads_per_multiprocessor: u32,
     /// The most dynamic shared memory that one block can have, in bytes.
     pub shared_bytes_per_block: u32,
+    /// Shared memory of one multiprocessor, in bytes; each block takes 1 KiB more
+    /// of it than it asks for.
+    pub shared_bytes_per_multiprocessor: u32,
     /// 32-bit registers of one multiprocessor.
     pub registers_per_multiprocessor: u32,
-    /// The most blocks in a cluster on every chip of the family.
+    /// The most blocks in a cluster on every chip of the family; 1 without clusters.
+    #[serde(default = "one")]
     pub max_cluster_portable: u32,
     /// The most blocks in a cluster on this chip.
+    #[serde(default = "one")]
     pub max_cluster: u32,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// Chips that take the same settings and the same emitter.
@@ -93,6 +117,12 @@ pub struct Hopper {
 pub enum Family {
     /// NVIDIA's chips of compute capability 9.0.
     Hopper,
+    /// NVIDIA's chips of compute capability 8.0.
+    Ampere,
+    /// NVIDIA's chips of compute capability 8.9.
+    Ada,
+    /// NVIDIA's chips of compute capability 12.0.
+    Blackwell,
     /// Tenstorrent's chips of Tensix cores.
     Tensix,
 }
@@ -103,6 +133,9 @@ impl Family {
     pub fn name(self) -> &'static str {
         match self {
             Self::Hopper => "hopper",
+            Self::Ampere => "ampere",
+            Self::Ada => "ada",
+            Self::Blackwell => "blackwell",
             Self::Tensix => "tensix",
         }
     }
@@ -111,7 +144,7 @@ impl Family {
     #[must_use]
     pub fn target(self) -> &'static str {
         match self {
-            Self::Hopper => "cuda",
+            Self::Hopper | Self::Ampere | Self::Ada | Self::Blackwell => "cuda",
             Self::Tensix => "tt",
         }
     }
@@ -123,6 +156,20 @@ impl Chip {
     pub fn family(&self) -> Family {
         match self.machine {
             Machine::Hopper(_) => Family::Hopper,
+            Machine::Ampere(_) => Family::Ampere,
+            Machine::Ada(_) => Family::Ada,
+            Machine::Blackwell(_) => Family::Blackwell,
+        }
+    }
+
+    /// The facts that chips which run CUDA have.
+    #[must_use]
+    pub fn cuda(&self) -> &Cuda {
+        match &self.machine {
+            Machine::Hopper(cuda)
+            | Machine::Ampere(cuda)
+            | Machine::Ada(cuda)
+            | Machine::Blackwell(cuda) => cuda,
         }
     }
 }
@@ -159,10 +206,22 @@ mod tests {
     }
 
     #[test]
-    fn h200_has_the_facts_that_tiles_are_checked_against() {
-        let Machine::Hopper(hopper) = &chip("h200").expect("it has a table").machine;
-        assert_eq!(hopper.shared_bytes_per_block, 227 * 1024);
-        assert_eq!(hopper.arch, "sm_90a");
+    fn chips_have_the_facts_that_tiles_are_checked_against() {
+        let facts = |name: &str| {
+            let chip = chip(name).expect("it has a table");
+            let cuda = chip.cuda();
+            (
+                &*cuda.arch,
+                cuda.shared_bytes_per_block / 1024,
+                chip.peak.fp8.is_some(),
+                cuda.max_cluster,
+            )
+        };
+        assert_eq!(facts("h200"), ("sm_90a", 227, true, 16));
+        assert_eq!(facts("h100"), ("sm_90a", 227, true, 16));
+        assert_eq!(facts("a100"), ("sm_80", 163, false, 1));
+        assert_eq!(facts("l40s"), ("sm_89", 99, true, 1));
+        assert_eq!(facts("rtx_pro_6000"), ("sm_120", 99, true, 1));
         assert_eq!(chip("h100x"), None);
     }
 

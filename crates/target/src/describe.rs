@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::chip::{Chip, Hopper, Machine, chips};
+use crate::chip::{Chip, Cuda, chips};
 use crate::setting::{Scope, settings};
 
 /// The targets that chips belong to.
@@ -42,22 +42,21 @@ pub fn describe(chip: &Chip) -> String {
 }
 
 fn line(target: &str, chip: &str, what: &str) -> String {
-    format!("{target:<8}{chip:<8}{what}\n")
+    format!("{target:<8}{chip:<14}{what}\n")
 }
 
 fn facts(chip: &Chip) -> Vec<(&'static str, String)> {
     let tera = |x: f64| format!("{} T/s", x / 1e12);
-    let Machine::Hopper(hopper) = &chip.machine;
     let mut facts = vec![
         ("target", chip.family().target().to_owned()),
         ("family", chip.family().name().to_owned()),
     ];
-    facts.extend(hopper_facts(hopper));
+    facts.extend(cuda_facts(chip.cuda()));
     facts.extend([
         ("memory", format!("{} GB", chip.memory.bytes / 1_000_000_000)),
         ("memory bandwidth", format!("{} GB/s", chip.memory.bytes_per_second / 1_000_000_000)),
         ("cache, as reported", format!("{} KiB", chip.memory.cache_bytes / 1024)),
-        ("fp8 operations", tera(chip.peak.fp8)),
+        ("fp8 operations", chip.peak.fp8.map_or("none".to_owned(), tera)),
         ("i8 operations", tera(chip.peak.i8)),
         ("f16 and bf16 operations", tera(chip.peak.half)),
         ("tf32 operations", tera(chip.peak.tf32)),
@@ -66,16 +65,19 @@ fn facts(chip: &Chip) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn hopper_facts(hopper: &Hopper) -> Vec<(&'static str, String)> {
-    let [major, minor] = hopper.compute_capability;
+fn cuda_facts(cuda: &Cuda) -> Vec<(&'static str, String)> {
+    let [major, minor] = cuda.compute_capability;
     vec![
-        ("architecture", format!("{}, compute capability {major}.{minor}", hopper.arch)),
-        ("multiprocessors", hopper.multiprocessors.to_string()),
-        ("shared memory of a block", format!("{} bytes", hopper.shared_bytes_per_block)),
-        ("registers", format!("{} per multiprocessor", hopper.registers_per_multiprocessor)),
+        ("architecture", format!("{}, compute capability {major}.{minor}", cuda.arch)),
+        ("multiprocessors", cuda.multiprocessors.to_string()),
+        ("shared memory of a block", format!("{} bytes", cuda.shared_bytes_per_block)),
+        ("registers", format!("{} per multiprocessor", cuda.registers_per_multiprocessor)),
         (
             "blocks in a cluster",
-            format!("{}, {} if asked for", hopper.max_cluster_portable, hopper.max_cluster),
+            match (cuda.max_cluster_portable, cuda.max_cluster) {
+                (1, 1) => "no clusters".to_owned(),
+                (portable, most) => format!("{portable}, {most} if asked for"),
+            },
         ),
     ]
 }

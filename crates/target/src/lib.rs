@@ -15,7 +15,7 @@ mod chip;
 mod describe;
 mod setting;
 
-pub use chip::{Chip, Family, Hopper, Machine, Memory, Peak, chip, chips};
+pub use chip::{Chip, Cuda, Family, Machine, Memory, Peak, chip, chips};
 pub use describe::{describe, describe_all};
 pub use setting::{
     Accepts, Integers, Refusal, RefusalKind, Scope, Setting, Value, check_setting, settings,

@@ -171,7 +171,7 @@ fn unknown(family: Family, scope: Scope, name: &str) -> Refusal {
     let mut message = format!("chips of the {} family have no setting `{name}`", family.name());
     if let Some(setting) = elsewhere {
         let families: Vec<_> = setting.families.iter().map(|family| family.name()).collect();
-        write!(message, "; {} chips do", families.join(" and ")).expect("a String takes all text");
+        write!(message, "; {} chips do", families.join(", ")).expect("a String takes all text");
     }
     let known: Vec<_> = settings(family).filter(|s| s.scope == scope).map(|s| &*s.name).collect();
     Refusal {
@@ -216,7 +216,7 @@ fn all() -> &'static [Setting] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Family::{Hopper, Tensix};
+    use Family::{Ada, Ampere, Blackwell, Hopper, Tensix};
     use Scope::{Equation, Kernel};
     use Value::{Integer, Word};
 
@@ -258,13 +258,15 @@ mod tests {
             (Tensix, Equation),
             "warps",
             Integer(4),
-            Some("chips of the tensix family have no setting `warps`"),
+            Some(
+                "chips of the tensix family have no setting `warps`; hopper, ampere, ada, blackwell chips do",
+            ),
         );
     }
 
     #[test]
     fn every_setting_takes_something_and_stands_once_per_family() {
-        for family in [Hopper, Tensix] {
+        for family in [Hopper, Ampere, Ada, Blackwell, Tensix] {
             for setting in settings(family) {
                 let same = settings(family).filter(|other| other.name == setting.name).count();
                 assert_eq!(same, 1, "{} twice in {}", setting.name, family.name());
