@@ -16,7 +16,9 @@ mod context;
 mod device;
 mod formula;
 mod function;
+mod header;
 mod index;
+mod launcher;
 mod manifest;
 mod names;
 mod operations;
@@ -39,6 +41,8 @@ use tilec_manifest::{Launch, Manifest};
 
 use crate::context::Context;
 
+pub use crate::header::header;
+pub use crate::launcher::launcher;
 pub use crate::source::Source;
 
 /// An emitted program.

@@ -15,6 +15,8 @@ use tilec_manifest::Launch;
 
 use crate::Emitted;
 use crate::context::Context;
+use crate::header::header;
+use crate::launcher::launcher;
 use crate::{device, manifest};
 
 /// Puts everything together.
@@ -24,8 +26,11 @@ pub(crate) fn finish(cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitte
     let functions = cx.functions.clone().finish();
     source += functions.trim_end();
     source.push('\n');
-    let manifest = manifest::manifest(&cx, launches, sha256(&source));
-    Emitted { source, header: String::new(), manifest }
+    let mut manifest = manifest::manifest(&cx, launches, String::new());
+    source.push('\n');
+    source += &launcher(&manifest);
+    manifest.source_sha256 = sha256(&source);
+    Emitted { source, header: header(&manifest), manifest }
 }
 
 fn sha256(text: &str) -> String {

@@ -25,6 +25,10 @@ use serde::{Deserialize, Serialize};
 /// The version of the format that this code writes and reads.
 pub const VERSION: u32 = 1;
 
+/// What a compiler of emitted sources is told besides the architecture. Arithmetic
+/// is that of the language: nothing is fused that the source does not fuse.
+pub const OPTIONS: [&str; 2] = ["-std=c++17", "-fmad=false"];
+
 /// An emitted program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

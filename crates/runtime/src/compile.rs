@@ -10,7 +10,7 @@ mod nvrtc;
 #[cfg(test)]
 mod tests;
 
-use tilec_manifest::Arch;
+use tilec_manifest::{Arch, OPTIONS};
 
 use crate::cache::{Cache, Key};
 use crate::error::Error;
@@ -70,5 +70,6 @@ impl Compiler {
 
 /// What both compilers are told.
 fn options(arch: Arch) -> Vec<String> {
-    vec![format!("-arch={arch}"), "-std=c++17".to_owned()]
+    let options = OPTIONS.iter().map(|&option| option.to_owned());
+    std::iter::once(format!("-arch={arch}")).chain(options).collect()
 }

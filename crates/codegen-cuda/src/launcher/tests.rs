@@ -1,0 +1,83 @@
+//! The launcher speaks in the sentences of the runtime, and writes formulas as
+//! expressions that mean the same.
+
+use tilec_manifest::{Formula, Operator, SizeParameter, VERSION, sentences};
+
+use super::*;
+
+/// Hand-written C++ and the sentences that both sides share.
+#[test]
+fn sentences_are_those_of_the_runtime() {
+    let text = [HOST, MAPS].concat();
+    let formats = [
+        sentences::size("%s", "%lld"),
+        sentences::dimension("%s", "%d", "%lld"),
+        sentences::elements("%s"),
+        sentences::null("%s"),
+        sentences::misaligned("%s", "%lld"),
+        sentences::workspace("%lld", "%lld"),
+        sentences::grid("%s"),
+        sentences::overflow("%s"),
+        sentences::capability("%s", "%d", "%d"),
+        sentences::tensor_map("%s", "%d"),
+    ];
+    for format in formats {
+        assert!(text.contains(&format!("\"{format}\"")), "no {format:?}");
+    }
+    let numbers = [
+        ("value > INT32_MAX", sentences::LARGEST_SIZE, i64::from(i32::MAX)),
+        (", workspace, 256)", sentences::WORKSPACE_ALIGNMENT.cast_signed(), 256),
+        ("clustered > 8", sentences::PORTABLE_CLUSTER.into(), 8),
+        ("shared_bytes > 48 * 1024", sentences::PLAIN_SHARED_BYTES.into(), 48 * 1024),
+        ("grid.x.value > INT32_MAX || ", sentences::LARGEST_GRID[0], i64::from(i32::MAX)),
+        ("grid.y.value > 65535 || grid.z.value > 65535", sentences::LARGEST_GRID[1], 65_535),
+    ];
+    for (part, shared, written) in numbers {
+        assert_eq!(shared, written);
+        assert!(text.contains(part), "no {part:?}");
+    }
+}
+
+fn manifest() -> Manifest {
+    let size = |name: &str| SizeParameter { name: name.to_owned(), default: None };
+    Manifest {
+        version: VERSION,
+        kernel: "k".to_owned(),
+        chip: "h200".to_owned(),
+        arch: "sm_90a".to_owned(),
+        source_sha256: String::new(),
+        sizes: vec![size("M"), size("register"), size("INT_MAX")],
+        arguments: vec![],
+        checks: vec![],
+        workspace_bytes: 0.into(),
+        steps: vec![],
+    }
+}
+
+#[test]
+fn formulas_keep_their_meaning() {
+    let check = |formula: &Formula, expected: &str| {
+        assert_eq!(expression(&manifest(), formula), expected);
+    };
+    let m = || Formula::Size("M".to_owned());
+    let apply = |op, a: Formula, b: Formula| Formula::Apply(op, Box::new(a), Box::new(b));
+    check(&m().ceil_div(128), "(sizes.M + 127) / 128");
+    check(&m().round_up(128), "(sizes.M + 127) / 128 * 128");
+    check(&apply(Operator::Mul, m(), m().ceil_div(8)), "sizes.M * ((sizes.M + 7) / 8)");
+    check(
+        &apply(Operator::Sub, 5.into(), apply(Operator::Sub, m(), 1.into())),
+        "Integer(5) - (sizes.M - 1)",
+    );
+    check(
+        &apply(Operator::Min, m(), 5_000_000_000.into()),
+        "smaller(sizes.M, INT64_C(5000000000))",
+    );
+    check(&apply(Operator::Mul, i64::MIN.into(), (-1).into()), "Integer(INT64_MIN) * (-1)");
+    check(&Formula::Size("register".to_owned()), "sizes.register_");
+    check(&Formula::Size("INT_MAX".to_owned()), "sizes.INT_MAX_");
+}
+
+#[test]
+fn sentences_become_literals() {
+    assert_eq!(quote("K % 128 == 0, or \"so\"\\?"), r#""K % 128 == 0, or \"so\"\\\?""#);
+}
