@@ -90,6 +90,7 @@ pub enum Grid {
         items: IntId,
     },
     /// At most `blocks` blocks (a multiple of the cluster), each taking every so-manyeth item.
+    /// Where there are clusters, an item is for a whole cluster.
     Persistent {
         /// How many work items there are.
         items: IntId,

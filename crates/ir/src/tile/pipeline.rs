@@ -5,6 +5,11 @@
 //! compute:  for each work item { fill; for each block of k { receive; mma; scale; release }; put }
 //! ```
 //!
+//! A work item is what one cluster computes at a time (one block, where there are no
+//! clusters): `cluster` tiles of the same part of `k`, or fewer of all parts of a split
+//! that meets in the cluster. Every role of every block of the cluster takes the same
+//! items in the same order, `item += clusters of the grid`.
+//!
 //! A [`Channel`] is a ring of `depth` slots. A slot is filled by one role, is read
 //! by `consumers` role instances (times the blocks of the cluster that it is
 //! multicast to) and is free again when each has released it. On Hopper a channel
@@ -20,8 +25,8 @@ pub type ChannelId = usize;
 /// A contraction on matrix units that are fed through channels.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    /// Rows of `a`, rows of `b` and elements of `k` of one work item's tile in one block
-    /// of the grid, in the plan's terms (never swapped).
+    /// Rows of `a` and of `b` of the tile of one block, in the plan's terms (never swapped),
+    /// and elements of `k` of one slot of operands.
     pub tile: [u32; 3],
     /// Whether `b` takes the instruction's row side and `a` its column side.
     pub swapped: bool,
@@ -31,10 +36,12 @@ pub struct Pipeline {
     pub split: u32,
     /// How the parts of a split meet.
     pub exchange: Exchange,
-    /// Blocks of a cluster.
+    /// Blocks of a cluster: those that share operands times, where the exchange is in the
+    /// cluster, the parts of the split.
     pub cluster: u32,
-    /// What the blocks of a cluster share: they take neighboring tiles along the
-    /// other axis. `None` where the cluster only serves the exchange.
+    /// What the blocks of a cluster (those with the same part of `k`) share: they take
+    /// neighboring tiles along the other axis. `None` where the cluster only serves the
+    /// exchange.
     pub multicast: Option<Side>,
     /// The order of work items.
     pub raster: Raster,
@@ -42,12 +49,59 @@ pub struct Pipeline {
     pub instruction: Instruction,
     /// What happens to partial sums.
     pub accumulate: Accumulate,
+    /// Accumulators of partial sums of one instance, each of one instruction: with two, one
+    /// is added up while the other is multiplied into. 0 where sums stay in place.
+    pub partials: u32,
+    /// The operand that is read only once in all, so that caches need not keep it.
+    pub streams: Option<Side>,
     /// Between roles.
     pub channels: Vec<Channel>,
     /// In the order of their warps.
     pub roles: Vec<Role>,
-    /// Dynamic shared memory of a block, in bytes, barriers included.
+    /// Shared memory for results on their way out or to other blocks of the cluster, in bytes.
+    pub staging_bytes: u32,
+    /// Dynamic shared memory of a block, in bytes: [`Self::ALIGNMENT`], the slots of all
+    /// channels in order, the staging, and [`Self::BARRIER_BYTES`].
     pub shared_bytes: u32,
+}
+
+impl Pipeline {
+    /// What operands are aligned to in shared memory, in bytes; as much is asked for beyond
+    /// what is used, because a block's shared memory is aligned to less.
+    pub const ALIGNMENT: u32 = 1024;
+    /// Shared memory for barriers: a full and an empty one of 8 bytes for each slot of the
+    /// channels, and some for the exchange.
+    pub const BARRIER_BYTES: u32 = 512;
+
+    /// Blocks of the cluster that share an operand's tiles.
+    #[must_use]
+    pub fn sharers(&self) -> u32 {
+        match self.exchange {
+            Exchange::Cluster => self.cluster / self.split.max(1),
+            Exchange::None | Exchange::Workspace => self.cluster,
+        }
+    }
+
+    /// Rows of the instructions' results in one tile.
+    #[must_use]
+    pub fn instruction_side(&self) -> u32 {
+        if self.swapped { self.tile[1] } else { self.tile[0] }
+    }
+
+    /// Instances of the role that multiplies.
+    #[must_use]
+    pub fn instances(&self) -> u32 {
+        let compute = self.roles.iter().filter(|role| role.kind == RoleKind::Compute);
+        compute.map(|role| role.instances).sum()
+    }
+
+    /// How many instances share the same rows, each with its own part of a slot's `k`; they
+    /// are added up in order through the staging memory. 1 where each has rows of its own.
+    #[must_use]
+    pub fn sharing_rows(&self) -> u32 {
+        let groups = self.instruction_side() / self.instruction.rows.max(1);
+        (self.instances() / groups.max(1)).max(1)
+    }
 }
 
 /// The operands of a contraction.
@@ -114,6 +168,8 @@ pub struct Channel {
     pub name: String,
     /// What a slot holds.
     pub source: Source,
+    /// Elements of `k` that a slot is for.
+    pub k: u32,
     /// Slots.
     pub depth: u32,
     /// Bytes of a slot.
@@ -140,7 +196,8 @@ pub struct Role {
     pub kind: RoleKind,
     /// Warps of one instance.
     pub warps: u32,
-    /// How many instances there are; each takes its share of the tile's instruction rows.
+    /// How many instances there are; each takes its share of the tile's instruction rows, or
+    /// of the `k` of each slot where there are more of them ([`Pipeline::sharing_rows`]).
     pub instances: u32,
     /// Registers per thread it asks for; `None` keeps what the launch gives.
     pub registers: Option<u32>,
@@ -160,8 +217,9 @@ pub enum RoleKind {
 /// A step of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// For each block of `k` of the work item.
-    EachBlock(Vec<Op>),
+    /// For each slot of the channel that the `k` of the work item, or that of the slot of the
+    /// loop around it, takes.
+    EachBlock(ChannelId, Vec<Op>),
     /// Waits for a free slot and fills it.
     Send(ChannelId),
     /// Waits for a full slot.
