@@ -53,6 +53,36 @@ __device__ __forceinline__ T reduce_block(T x, T first) {
     return x;
 }
 
+// The sum of x over the threads before this one in a block of `Threads`, whole
+// warps, all of which call it; `all` becomes the sum over all.
+template <int Threads, typename T>
+__device__ __forceinline__ T sum_before(T x, T& all) {
+    static_assert(Threads % 32 == 0 && Threads <= 1024, "a block is at most 32 whole warps");
+    __shared__ T of_warp[32];
+    const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+    // Not inclusive minus x, which would cancel and make NaN of infinities.
+    T before = 0, upto = x;
+#pragma unroll
+    for (int distance = 1; distance < 32; distance *= 2) {
+        const T other = __shfl_up_sync(0xffffffffu, upto, distance);
+        if (lane >= distance) {
+            before = distance == 1 ? other : Sum::combine(other, before);
+            upto = Sum::combine(other, upto);
+        }
+    }
+    if (lane == 31) of_warp[warp] = upto;
+    __syncthreads();
+    T sum = 0, earlier = 0;
+    for (int i = 0; i < Threads / 32; ++i) {
+        if (i == warp) earlier = sum;
+        sum = Sum::combine(sum, of_warp[i]);
+    }
+    all = sum;
+    // The next call writes the same words.
+    __syncthreads();
+    return warp == 0 ? before : Sum::combine(earlier, before);
+}
+
 }  // namespace tilec
 
 #endif

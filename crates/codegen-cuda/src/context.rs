@@ -97,6 +97,14 @@ impl<'p> Context<'p> {
         }
     }
 
+    /// Whether a tensor lies in memory: it is an argument, or has a place in the
+    /// workspace.
+    pub(crate) fn is_stored(&self, tensor: Id<Tensor>) -> bool {
+        let local = self.kernel().tensors[tensor].role == tilec_ir::tensor::Role::Local;
+        let holds = Scratch::Tensor(tensor);
+        !local || self.program.workspace.iter().any(|piece| piece.holds == holds)
+    }
+
     /// Where a piece of the workspace lies.
     pub(crate) fn scratch(&self, holds: Scratch) -> Base {
         let piece = self.program.workspace.iter().find(|piece| piece.holds == holds);

@@ -34,6 +34,8 @@ headers! {
     Philox = "philox.cuh",
     /// Exact index arithmetic.
     Index = "index.cuh",
+    /// Keys as words that sort.
+    Order = "order.cuh",
     /// Reductions over the threads of a warp or a block.
     Reduce = "reduce.cuh",
     /// Addresses in shared memory, warps and lanes.

@@ -1,14 +1,22 @@
 //! Loops over points: one thread, one warp or one block for each point of the
 //! equations of a region, and a reduction inside where the equation is one.
+//!
+//! Points are numbered in row-major order; a function takes them in strides of its
+//! grid, so that any grid computes all of them. The equations of a region have the
+//! same points, and read each other only at the same one.
 
-use tilec_ir::tensor::Equation;
-use tilec_ir::tile::{Body, Points, Step, Variant};
+mod shared;
+mod single;
+
+use tilec_ir::tensor::{Expr, ExprKind, Reduction, Var};
+use tilec_ir::tile::{Body, Step, Variant};
+use tilec_ir::{Id, Kernel};
 use tilec_manifest::Launch;
 
 use crate::context::Context;
 use crate::device::Header;
 use crate::function::{Function, Shape};
-use crate::text::Text;
+use crate::text::Level;
 
 pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<Launch> {
     let Body::Points(points) = &variant.kernel.body else {
@@ -17,51 +25,79 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let (equations, threads) = (cx.equations(step), variant.kernel.threads);
     let grid = cx.grid(&variant.kernel);
     let mut f = cx.begin(&variant.kernel.name);
-    one_thread(&mut f, &equations, points, threads);
+    let reduction = match equations.as_slice() {
+        [equation] if points.threads_per_point > 1 => reduction(&f, equation.value),
+        _ => None,
+    };
+    match reduction {
+        Some(reduction) => {
+            let group = shared::Group::of(points.threads_per_point, threads);
+            shared::write(&mut f, equations[0], &reduction, group);
+        }
+        None => single::write(&mut f, &equations, points.vector.max(1), threads),
+    }
     vec![f.finish(Shape { grid, threads, cluster: 1, shared_bytes: 0, resident: None })]
 }
 
-fn one_thread(f: &mut Function<'_, '_>, equations: &[&Equation], _points: &Points, threads: u32) {
-    f.need(Header::Index);
-    let shape: Vec<_> = equations[0].vars.iter().map(|&v| f.kernel.vars[v].range).collect();
-    let count = f.count(&shape);
-    let (count, point) = (f.declare("long long", "points", count.to_string()), f.local("point"));
-    let first = format!("{point} = blockIdx.x * {threads}ll + threadIdx.x");
-    let step = format!("{point} += gridDim.x * {threads}ll");
-    f.open(&format!("for (long long {first}; {point} < {count}; {step})"));
-    let names = decompose(f, &equations[0].vars, &point);
-    for equation in equations {
-        f.cite(equation);
-        for (&var, name) in equation.vars.iter().zip(&names) {
-            f.bind(var, name.clone());
-        }
-        let index: Vec<_> = names.iter().cloned().map(Text::atom).collect();
-        f.store(equation.tensor, &index, equation.value);
-    }
-    f.close();
+/// An equation that is a reduction, perhaps where a test holds.
+#[derive(Clone, Debug)]
+struct Reduced {
+    /// The test, and the value where it does not hold.
+    guard: Option<(Id<Expr>, Id<Expr>)>,
+    op: Reduction,
+    vars: Vec<Id<Var>>,
+    body: Id<Expr>,
 }
 
-/// Declares the variables of the point at a position in row-major order; returns
-/// their names.
-pub(crate) fn decompose(
-    f: &mut Function<'_, '_>,
-    vars: &[tilec_ir::Id<tilec_ir::tensor::Var>],
-    position: &str,
-) -> Vec<String> {
+fn reduction(f: &Function<'_, '_>, value: Id<Expr>) -> Option<Reduced> {
+    let (guard, value) = guarded(f.kernel, value);
+    match &f.kernel.exprs[value].kind {
+        ExprKind::Reduce(op, vars, body) => {
+            Some(Reduced { guard, op: *op, vars: vars.clone(), body: *body })
+        }
+        _ => None,
+    }
+}
+
+/// `if test then value else other` taken apart: the test with the other value, and
+/// the value.
+pub(crate) fn guarded(
+    kernel: &Kernel,
+    value: Id<Expr>,
+) -> (Option<(Id<Expr>, Id<Expr>)>, Id<Expr>) {
+    match kernel.exprs[value].kind {
+        ExprKind::Select(test, then, other) => (Some((test, other)), then),
+        _ => (None, value),
+    }
+}
+
+/// Declares how many points some variables have; returns its name.
+pub(crate) fn declare_count(f: &mut Function<'_, '_>, vars: &[Id<Var>], base: &str) -> String {
+    let ranges: Vec<_> = vars.iter().map(|&v| f.kernel.vars[v].range).collect();
+    let count = f.count(&ranges);
+    f.declare("long long", base, count.to_string())
+}
+
+/// Declares and binds the variables of the point at a position in row-major order;
+/// returns their names.
+pub(crate) fn decompose(f: &mut Function<'_, '_>, vars: &[Id<Var>], position: &str) -> Vec<String> {
+    f.need(Header::Index);
     let mut names = Vec::new();
     let mut rest = position.to_owned();
     for (at, &var) in vars.iter().enumerate().rev() {
         let declared = &f.kernel.vars[var];
-        if at == 0 {
-            names.push(f.declare("long long", &declared.name, &rest));
+        let name = if at == 0 {
+            f.declare("long long", &declared.name, &rest)
         } else {
             let range = f.int(declared.range);
-            let quotient =
-                f.declare("long long", "rest", format!("tilec::divide_index({rest}, {range})"));
-            let digit = format!("{rest} - {quotient} * {}", range.at(crate::text::Level::Sign));
-            names.push(f.declare("long long", &declared.name, digit));
+            let divided = format!("tilec::divide_index({rest}, {range})");
+            let quotient = f.declare("long long", "rest", divided);
+            let digit = format!("{rest} - {quotient} * {}", range.at(Level::Sign));
             rest = quotient;
-        }
+            f.declare("long long", &declared.name, digit)
+        };
+        f.bind(var, name.clone());
+        names.push(name);
     }
     names.reverse();
     names

@@ -1,0 +1,23 @@
+// Keys as words that sort as the language orders: NaN last in both directions,
+// -0 equal to +0.
+#ifndef TILEC_ORDER_CUH
+#define TILEC_ORDER_CUH
+
+namespace tilec {
+
+__device__ __forceinline__ unsigned order_word(float key, bool descending) {
+    if (key != key) return 0xffffffffu;
+    // Adding 0 makes one of both zeros.
+    const unsigned bits = static_cast<unsigned>(__float_as_int(key + 0.0f));
+    const unsigned ascending = bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
+    return descending ? ~ascending : ascending;
+}
+
+__device__ __forceinline__ unsigned order_word(int key, bool descending) {
+    const unsigned ascending = static_cast<unsigned>(key) ^ 0x80000000u;
+    return descending ? ~ascending : ascending;
+}
+
+}  // namespace tilec
+
+#endif
