@@ -101,6 +101,7 @@ ALL = ("bias", "n", F32), ("r", "mn", BF16), ("gain", "m", F32)
 PRODUCTS = {
     "scaled": {
         "scaled_blocks": nt(MIXED, F32, {"sa": "m/128 k/128", "sb": "n/128 k/128"}),
+        "scaled_usual": nt(FP8, BF16, BLOCKS),
         "scaled_strips": nt(FP8, F16, STRIPS | {"sb": "n k/128"}),
         "scaled_short": nt(FP8, BF16, {"sa": "m k/64"}),
         "scaled_rows": nt(FP8, BF16, ROWS),
