@@ -1,5 +1,6 @@
 //! What must hold of the sizes of every launch: the facts of the kernel, and that
-//! every tensor and every exact integer can exist, as in `tilec_ir::launch`.
+//! every tensor and every exact integer can exist, as in `tilec_ir::launch`. Sizes and
+//! the dimensions of arguments are checked by whoever launches.
 
 use tilec_ir::tensor::{FactKind, Role, Tensor};
 use tilec_ir::{Kernel, Scalar, show};
@@ -13,10 +14,6 @@ const MAX_DIMENSION: i64 = i32::MAX as i64;
 /// The checks of a kernel, in the order of its source.
 pub(crate) fn checks(kernel: &Kernel) -> Vec<Check> {
     let mut checks = Vec::new();
-    for (_, size) in kernel.sizes.iter() {
-        let value = Formula::Size(size.name.clone());
-        range(&format!("the size `{}`", size.name), &value, &mut checks);
-    }
     facts(kernel, &mut checks);
     for (_, tensor) in kernel.tensors.iter() {
         dimensions(kernel, tensor, &mut checks);
@@ -49,7 +46,8 @@ fn facts(kernel: &Kernel, checks: &mut Vec<Check>) {
 }
 
 fn dimensions(kernel: &Kernel, tensor: &Tensor, checks: &mut Vec<Check>) {
-    for (at, &size) in tensor.shape.iter().enumerate() {
+    let local = tensor.role == Role::Local;
+    for (at, &size) in tensor.shape.iter().enumerate().filter(|_| local) {
         let what = format!("dimension {} of `{}`, `{}`,", at + 1, tensor.name, show(kernel, size));
         range(&what, &formula(kernel, size), checks);
     }

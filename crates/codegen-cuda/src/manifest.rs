@@ -10,11 +10,11 @@ use tilec_manifest::{
 use crate::context::Context;
 use crate::{checks, types};
 
-/// The manifest of a program whose variants have these launches, by step.
+/// The manifest of a program whose variants have these launches, by step. The hash of
+/// the source is left empty: the source's launcher is made from the manifest.
 pub(crate) fn manifest(
     cx: &Context<'_>,
     launches: Vec<Vec<Vec<Launch>>>,
-    source_sha256: String,
 ) -> Manifest {
     let kernel = cx.kernel();
     let program = cx.program;
@@ -27,7 +27,7 @@ pub(crate) fn manifest(
         kernel: kernel.name.clone(),
         chip: program.chip.clone(),
         arch: program.arch.clone(),
-        source_sha256,
+        source_sha256: String::new(),
         sizes: sizes.collect(),
         arguments: arguments(cx),
         checks: checks::checks(kernel),

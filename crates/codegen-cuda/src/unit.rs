@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 use tilec_ir::print;
-use tilec_manifest::Launch;
+use tilec_manifest::{Launch, OPTIONS};
 
 use crate::Emitted;
 use crate::context::Context;
@@ -26,7 +26,7 @@ pub(crate) fn finish(cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitte
     let functions = cx.functions.clone().finish();
     source += functions.trim_end();
     source.push('\n');
-    let mut manifest = manifest::manifest(&cx, launches, String::new());
+    let mut manifest = manifest::manifest(&cx, launches);
     source.push('\n');
     source += &launcher(&manifest);
     manifest.source_sha256 = sha256(&source);
@@ -49,11 +49,11 @@ fn opening(cx: &Context<'_>) -> String {
     for line in print::header(kernel).lines() {
         text += &format!("// {line}\n").replace('\\', "");
     }
-    let virtual_arch = arch.replace("sm_", "compute_");
+    let options = OPTIONS.join(" ");
     text += &format!(
         "//\n// Emitted by tilec for {chip}. Build it with\n\
-         //     nvcc -std=c++17 -O3 -fmad=false -gencode=arch={virtual_arch},code={arch} \
-         -c {name}.cu\n\n"
+         //     nvcc -O3 {options} -arch={arch} -c {name}.cu\n\
+         // A product and a sum are one step only where fmaf says so.\n\n"
     );
     text
 }
