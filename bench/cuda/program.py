@@ -102,6 +102,19 @@ class Program:
                         sizes[name] = (size - at[0]) // (at[1] - at[0])
         return sizes
 
+    def launches(self, sizes: dict[str, int]) -> int:
+        """How many kernels a launch with these sizes puts into the stream."""
+
+        def holds(condition) -> bool:
+            left, right = evaluate(condition["left"], sizes), evaluate(condition["right"], sizes)
+            return {"==": left == right, "<=": left <= right, "<": left < right}[condition["relation"]]
+
+        def chosen(step) -> dict:
+            return next(variant for variant in step["variants"] if all(map(holds, variant["when"])))
+
+        launches = [launch for step in self.manifest["steps"] for launch in chosen(step)["launches"]]
+        return sum(all(evaluate(blocks, sizes) > 0 for blocks in launch["grid"]) for launch in launches)
+
     def launch(self, inputs, sizes, attempt: int) -> dict[str, np.ndarray]:
         poison = POISONS[attempt]
         places, shapes = {}, {}

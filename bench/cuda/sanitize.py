@@ -1,0 +1,196 @@
+"""compute-sanitizer over one program of each family of kernels.
+
+    bench/cuda/emit.sh target/release/tilec OUT
+    python bench/cuda/sanitize.py OUT
+
+Runs this script again under memcheck, racecheck, synccheck and initcheck, all at
+once, each time launching every program below on small ragged sizes. A finding that
+is a tool's own mistake has to be listed in KNOWN with the argument why it is one.
+Writes bench/results/cuda_sanitizer.json.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests/reference"), str(ROOT / "bench")]
+
+TOOLS = {
+    # Reads past the end of an allocation that another one follows are seen too.
+    "memcheck": ["--padding", "256"],
+    "racecheck": ["--racecheck-report", "all"],
+    "synccheck": [],
+    "initcheck": [],
+}
+# By tool: a pattern of a finding, and why it is the tool that is mistaken.
+KNOWN: dict[str, list[tuple[str, str]]] = {tool: [] for tool in TOOLS}
+
+# Family: chip, program, sizes. Small, with ragged edges and more than one tile.
+CASES = [
+    ("wgmma, FP8, block scales", "h200", "scaled__scaled_usual", (200, 392, 640)),
+    ("wgmma, FP8, one scale", "h200", "scaled__scaled_tensor", (200, 392, 640)),
+    ("wgmma, FP8, small M", "h200", "scaled__scaled_usual", (16, 512, 2048)),
+    ("wgmma, FP8, not aligned", "h200", "scaled__scaled_rows", (77, 129, 131)),
+    ("wgmma, bf16", "h200", "types__gemm_bf16", (200, 392, 320)),
+    ("wgmma, bf16, small M", "h200", "types__gemm_bf16", (16, 512, 1024)),
+    ("wgmma, f16", "h200", "types__gemm_f16", (130, 264, 192)),
+    ("wgmma, tf32", "h200", "types__gemm_tf32", (130, 264, 192)),
+    ("wgmma, i8", "h200", "types__gemm_i8_plain", (130, 264, 192)),
+    ("transposed operands", "h200", "layouts__bf16_tn", (136, 264, 200)),
+    ("batched", "h200", "layouts__fp8_batched", (2, 130, 264, 256)),
+    ("epilogue", "h200", "epilogues__all_at_once", (130, 264, 384)),
+    ("f32 arithmetic", "h200", "types__gemm_f32", (65, 77, 129)),
+    ("quantized operand", "h200", "prologues__quantize_gemm", (130, 136, 3)),
+    ("mma.sync, bf16", "a100", "types__gemm_bf16", (130, 136, 192)),
+    ("mma.sync, FP8 widened", "a100", "scaled__scaled_usual", (130, 136, 256)),
+    ("mma.sync, i8", "a100", "types__gemm_i8_plain", (65, 77, 129)),
+    ("rows", "h200", "rmsnorm__rmsnorm", (65, 1001)),
+    ("rows in segments", "h200", "quantize__quantize_strips", (33, 1001)),
+    ("long rows", "h200", "softmax__softmax", (3, 70001)),
+    ("scan", "h200", "prefix_sum__prefix_sum", (9, 5000)),
+    ("order", "h200", "topk__topk", (4, 1000)),
+    ("points", "h200", "guards__*", None),
+    ("whole reductions", "h200", "reductions__reduce_shapes", (65, 129)),
+    ("histogram", "h200", "histogram__*", None),
+]
+
+
+def cases(folder: Path):
+    """With the names that end in a star replaced by the first such program."""
+    import check
+
+    by_place = {f"{Path(kernel.file).stem}__{kernel.name}": kernel for kernel in check.KERNELS.values()}
+    for family, chip, name, point in CASES:
+        if name.endswith("*"):
+            name = next(place for place in by_place if place.startswith(name[:-1]))
+            point = next((p for p in reversed(by_place[name].points) if all(p)), by_place[name].points[-1])
+        yield family, folder / chip / name, by_place[name], point
+
+
+def inside(folder: Path) -> None:
+    """What runs under the tools: every program once, its result checked."""
+    import check
+    import gpu
+    import program
+
+    gpu.install()
+    bare = load_bare(folder)
+    for family, at, kernel, point in cases(folder):
+        trial = check.prepare(kernel.name, point, "random", 1)
+        print(f"== {family}: {at.parent.name} {at.name} {point}", flush=True)
+        got = launch(bare, program.Program(at), trial)
+        for name, expected in trial.expected.items():
+            check.judge(kernel, name, got[name], expected, "random")
+
+
+def load_bare(folder: Path):
+    library = ctypes.CDLL(str(folder / "bare.so"))
+    for name, result, arguments in [
+        ("allocate", ctypes.c_void_p, [ctypes.c_size_t]),
+        ("copy", ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]),
+        ("finish", ctypes.c_char_p, []),
+        ("free", None, [ctypes.c_void_p]),
+    ]:
+        function = getattr(library, f"bare_{name}")
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+def launch(bare, built, trial) -> dict:
+    """One launch. Outputs and workspace hold nothing before it, so initcheck sees what is read too early."""
+    import numpy as np
+    import program
+
+    sizes = built.sizes({name: array.shape for name, array in trial.inputs.items()}, trial.sizes)
+    given, outputs = {}, {}
+    for argument in built.manifest["arguments"]:
+        name, shape = argument["name"], [program.evaluate(f, sizes) for f in argument["shape"]]
+        if argument["output"]:
+            outputs[name] = np.empty(shape, program.ELEMENTS[argument["element"]])
+            given[name] = bare.bare_allocate(max(outputs[name].nbytes, 1))
+        elif shape:
+            array = np.ascontiguousarray(trial.inputs[name])
+            given[name] = bare.bare_allocate(max(array.nbytes, 1))
+            assert not bare.bare_copy(given[name], array.ctypes.data, array.nbytes)
+        else:
+            given[name] = trial.inputs[name]
+    needed = max(built.abi.workspace_bytes(sizes), 0)
+    workspace = bare.bare_allocate(max(needed, 1))
+    told = built.abi.launch(built.abi.pack(sizes, given), workspace, needed, None) or bare.bare_finish()
+    assert not told, told
+    for name, array in outputs.items():
+        assert not bare.bare_copy(array.ctypes.data, given[name], array.nbytes)
+    for address in [workspace, *(a for a in given.values() if isinstance(a, int))]:
+        bare.bare_free(address)
+    return outputs
+
+
+def run(tool: str, folder: Path, sanitizer: str) -> dict:
+    start = time.time()
+    command = [sanitizer, "--tool", tool, *TOOLS[tool], sys.executable, __file__, str(folder), "--inside"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    reported = [line.lstrip("= ") for line in text.splitlines() if line.startswith("=====")]
+    found = [line for line in reported if re.match(r"(Error|Warning|Invalid|Uninit|Barrier|Race|Potential|Program)", line)]
+    known = [line for line in found if any(re.search(pattern, line) for pattern, _ in KNOWN[tool])]
+    launched = re.findall(r"^== (.*)$", text, re.MULTILINE)
+    result = {
+        "seconds": round(time.time() - start, 1),
+        "summary": [line for line in reported if "SUMMARY" in line],
+        "programs": launched,
+        "findings": [line for line in found if line not in known][:50],
+        "known": known,
+    }
+    if done.returncode or not result["summary"] or len(launched) < len(CASES):
+        result["log"] = text[-6000:].splitlines()
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Runs compute-sanitizer over emitted programs.")
+    parser.add_argument("folder", type=Path, help="what emit.sh wrote")
+    parser.add_argument("--inside", action="store_true", help="launch the programs, and nothing else")
+    parser.add_argument("--tool", action="append", choices=TOOLS)
+    parser.add_argument("--json", type=Path, default=ROOT / "bench/results/cuda_sanitizer.json")
+    arguments = parser.parse_args()
+    if arguments.inside:
+        return inside(arguments.folder)
+    import gpu
+    import program
+
+    places = [at for _, at, _, _ in cases(arguments.folder)]
+    faults = {at.name: told for at, told in program.build_all(sorted(set(places))).items() if told}
+    assert not faults, faults
+    source, library = Path(__file__).with_name("bare.cu"), arguments.folder / "bare.so"
+    flags = [*program.compiler_flags("sm_90a"), "-shared", "-Xcompiler", "-fPIC"]
+    subprocess.run([program.nvcc(), *flags, "-o", library, source], check=True)
+    sanitizer = os.environ.get("COMPUTE_SANITIZER") or shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    tools = arguments.tool or list(TOOLS)
+    with ThreadPoolExecutor(len(tools)) as pool:
+        results = dict(zip(tools, pool.map(lambda tool: run(tool, arguments.folder, sanitizer), tools)))
+    version = subprocess.run([sanitizer, "--version"], capture_output=True, text=True).stdout.split("\n")
+    result = gpu.header("python bench/cuda/sanitize.py OUT") | {
+        "sanitizer": next((line for line in version if "Version" in line), ""),
+        "families": [[family, f"{chip} {name}"] for family, chip, name, _ in CASES],
+        "known": {tool: [list(entry) for entry in KNOWN[tool]] for tool in tools},
+        "tools": results,
+    }
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    for tool, found in results.items():
+        print(tool, f"{len(found['programs'])} programs", found["summary"], found["findings"][:5], f"{found['seconds']} s")
+        print("\n".join(found.get("log", [])[-40:]))
+    sys.exit(any(found["findings"] or "log" in found for found in results.values()))
+
+
+if __name__ == "__main__":
+    main()
