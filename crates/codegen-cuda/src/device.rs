@@ -52,6 +52,16 @@ headers! {
     Copy = "copy.cuh",
     /// 8 x 8 matrices between registers and shared memory.
     Matrix = "matrix.cuh",
+    /// Several neighboring elements at once.
+    Vector = "vector.cuh",
+    /// Reductions over the threads that share a row.
+    Row = "row.cuh",
+    /// Matrix instructions of one warp.
+    Mma = "mma.cuh",
+    /// A warp's part of a product of tiles.
+    Fragment = "fragment.cuh",
+    /// A thread's part of a product of tiles.
+    Outer = "outer.cuh",
 }
 
 /// The texts of some headers, each after those that it includes.

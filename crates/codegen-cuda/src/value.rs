@@ -235,7 +235,7 @@ impl Function<'_, '_> {
     }
 
     /// The value of an element that was read.
-    fn decode(&mut self, tensor: Id<Tensor>, element: Text) -> Text {
+    pub(crate) fn decode(&mut self, tensor: Id<Tensor>, element: Text) -> Text {
         use tilec_ir::Scalar;
         use tilec_ir::tensor::Role;
         let declared = &self.kernel.tensors[tensor];

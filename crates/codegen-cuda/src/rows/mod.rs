@@ -1,10 +1,192 @@
-//! Placeholder until this family of kernels is written.
+//! Reductions along rows and what is computed from them, with the rows held by
+//! groups of threads.
+//!
+//! ```text
+//! for each row:
+//!     load the row into registers                         (strands.rs)
+//!     for each level:                                     (layout.rs)
+//!         one pass over the row: maps and reductions      (pass.rs)
+//!         join the threads' parts; values per row
+//! ```
+//!
+//! Where a row does not fit into registers, each pass loads what it needs, a chunk
+//! at a time. With segments, everything here is said of a segment instead of a row:
+//! no reduction crosses one. The order of every sum is fixed by the layout alone.
 
-use tilec_ir::tile::{Step, Variant};
+mod layout;
+mod pass;
+mod strands;
+
+use std::collections::BTreeMap;
+
+use tilec_ir::Id;
+use tilec_ir::plan::RegionKind;
+use tilec_ir::tensor::Tensor;
+use tilec_ir::tile::{Body, Step, Variant};
 use tilec_manifest::Launch;
 
 use crate::context::Context;
+use crate::device::Header;
+use crate::function::{Function, Shape};
+use crate::points::decompose;
+use crate::text::Text;
 
-pub(crate) fn emit(_cx: &mut Context<'_>, _step: &Step, _variant: &Variant) -> Vec<Launch> {
-    unimplemented!("not written yet")
+use layout::{Kind, Layout};
+use strands::Strand;
+
+/// A kernel over rows while it is written.
+#[derive(Debug)]
+struct Rows<'l, 'f, 'p> {
+    f: Function<'f, 'p>,
+    layout: &'l Layout<'p>,
+    /// What is read along the row.
+    strands: Vec<Strand>,
+    /// The C++ names of the values that every thread of the row has.
+    values: BTreeMap<Id<Tensor>, Text>,
+}
+
+pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<Launch> {
+    let Body::Rows(body) = &variant.kernel.body else { unreachable!("called for rows") };
+    let RegionKind::Rowwise(rowwise) = &cx.program.plan.regions[step.region].kind else {
+        unreachable!("rows are made of rowwise regions")
+    };
+    let layout = Layout::new(cx.kernel(), rowwise, &cx.equations(step), body);
+    let grid = cx.grid(&variant.kernel);
+    let f = cx.begin(&variant.kernel.name);
+    let mut rows = Rows { f, layout: &layout, strands: Vec::new(), values: BTreeMap::new() };
+    rows.write();
+    let shape =
+        Shape { grid, threads: layout.block, cluster: 1, shared_bytes: 0, resident: None };
+    vec![rows.f.finish(shape)]
+}
+
+impl Rows<'_, '_, '_> {
+    fn write(&mut self) {
+        for header in [Header::Index, Header::Row, Header::Vector] {
+            self.f.need(header);
+        }
+        self.constants();
+        let count = self.row_count();
+        let rows = self.f.declare("long long", "rows", count.to_string());
+        let (first, each) = (self.f.local("first"), self.layout.rows_per_block);
+        let begin = format!("{first} = blockIdx.x * {each}ll");
+        let stride = format!("{first} += gridDim.x * {each}ll");
+        self.f.open(&format!("for (long long {begin}; {first} < {rows}; {stride})"));
+        self.one_row(&first, &rows);
+        self.f.close();
+    }
+
+    fn constants(&mut self) {
+        let Layout { threads, vector, steps, .. } = *self.layout;
+        self.f.line(format!(
+            "constexpr int THREADS = {threads}, VECTOR = {vector}, STEPS = {steps};"
+        ));
+        if self.layout.rows_per_block == 1 {
+            self.f.line("const int thread = threadIdx.x;");
+        } else {
+            self.f.line("const int thread = threadIdx.x % THREADS;");
+        }
+    }
+
+    /// How many rows, or segments of rows, there are.
+    fn row_count(&mut self) -> Text {
+        let kernel = self.f.kernel;
+        let sizes: Vec<_> = self.layout.row_vars().map(|var| kernel.vars[var].range).collect();
+        self.f.count(&sizes)
+    }
+
+    fn one_row(&mut self, first: &str, rows: &str) {
+        self.bind_row(first, rows);
+        self.row_length();
+        self.find_strands();
+        if self.layout.held {
+            self.load_row();
+        }
+        for level in 0..=self.layout.last_level() {
+            self.values_per_row(level);
+            self.pass(level);
+        }
+        if self.layout.shared_reductions() == 1 {
+            self.f.comment("The next row uses the same words of shared memory.");
+            self.f.line("__syncthreads();");
+        }
+    }
+
+    /// Declares which row this group of threads has, and binds the row variables of
+    /// all equations to it. Groups without a row take part as if theirs were empty.
+    fn bind_row(&mut self, first: &str, rows: &str) {
+        let vars: Vec<_> = self.layout.row_vars().collect();
+        let row = if self.layout.rows_per_block == 1 {
+            first.to_owned()
+        } else {
+            let group = format!("{first} + threadIdx.x / THREADS");
+            let mine = self.f.declare("long long", "mine", group);
+            let inside = if self.layout.block_is_full() {
+                format!("{mine} < {rows}")
+            } else {
+                let each = self.layout.rows_per_block;
+                format!("{mine} < {rows} && threadIdx.x < {each} * THREADS")
+            };
+            self.f.line(format!("const bool live = {inside};"));
+            let last = format!("live ? {mine} : {rows} - 1");
+            self.f.declare("long long", "row", last)
+        };
+        let names = decompose(&mut self.f, &vars, &row);
+        for part in &self.layout.parts {
+            for (&var, name) in part.kind.row_vars().iter().zip(&names) {
+                self.f.bind(var, name.clone());
+            }
+        }
+    }
+
+    /// Declares how many elements the row, or the segment, has.
+    fn row_length(&mut self) {
+        let length = match self.layout.rowwise.segment {
+            Some(segment) => crate::index::literal(segment),
+            None => self.f.int(self.layout.rowwise.length),
+        };
+        let length = if self.layout.rows_per_block == 1 {
+            length.to_string()
+        } else {
+            format!("live ? {} : 0", length.at(crate::text::Level::Or))
+        };
+        self.f.line(format!("const long long length = {length};"));
+    }
+
+    /// The condition under which this thread writes what the row has once.
+    fn writes_row(&self) -> &'static str {
+        if self.layout.rows_per_block == 1 { "thread == 0" } else { "live && thread == 0" }
+    }
+
+    /// Computes the values per row of a level.
+    fn values_per_row(&mut self, level: usize) {
+        let layout = self.layout;
+        for part in layout.parts.iter().filter(|part| part.level == level) {
+            if matches!(part.kind, Kind::PerRow { .. }) {
+                self.f.cite(part.equation);
+                self.provide_values(part.equation.value);
+                let class = self.f.class(part.equation.value);
+                let value = self.f.value(part.equation.value).to_string();
+                let base = format!("row_{}", self.f.kernel.tensors[part.equation.tensor].name);
+                let name = self.f.declare(class.cpp(), &base, value);
+                self.keep_row_value(part, name);
+            }
+        }
+    }
+
+    /// Notes a value that every thread of the row has, and stores it if it is asked for.
+    fn keep_row_value(&mut self, part: &layout::PartOf<'_>, name: String) {
+        let value = Text::atom(name);
+        if part.stored {
+            let (f, equation) = (&mut self.f, part.equation);
+            let element = f.kernel.tensors[equation.tensor].element;
+            let index: Vec<_> = equation.vars.iter().map(|&var| Text::name(f.var(var))).collect();
+            let encoded = f.encode(element, &value);
+            let condition = self.writes_row();
+            self.f.open(&format!("if ({condition})"));
+            self.f.store_encoded(equation.tensor, &index, &encoded);
+            self.f.close();
+        }
+        self.values.insert(part.equation.tensor, value);
+    }
 }
