@@ -15,7 +15,7 @@ use tilec_ir::walk::reachable;
 use tilec_ir::{Atom, Id};
 
 use crate::params::Access;
-use crate::text::Text;
+use crate::text::{Level, Text};
 use crate::types::{self, Class};
 
 use super::Rows;
