@@ -1,0 +1,173 @@
+"""The tables and plots of docs/performance.md, made from bench/results.
+
+    python bench/cuda/report.py
+
+Writes each table between its markers, `<!-- table NAME -->` and `<!-- end -->`, and
+the plots beside the results. A test fails where the page and the results differ.
+"""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "bench/results"
+PAGE = ROOT / "docs/performance.md"
+MISSING = "Not measured.\n"
+# Column heads of the products, in their order.
+HEADS = {
+    "block": "block scales",
+    "tensor": "one scale, promoted",
+    "tensor_never": "one scale, never promoted",
+    "rows": "scales per row",
+    "bf16": "bf16",
+}
+
+
+def load(name: str) -> dict | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def machine(result: dict) -> str:
+    on = result["machine"]
+    return f"{on['gpu']}, driver {on['driver']}, CUDA {on['cuda']}, torch {on['torch']}, {result['date']}.\n\n"
+
+
+def gemm_ratios() -> str:
+    """Ours over the peer, shape by shape."""
+    result = load("cuda_gemm")
+    if not result:
+        return MISSING
+    names = [name for name in HEADS if any(name in row["ratio"] for row in result["rows"])]
+
+    def cell(row: dict, name: str) -> str:
+        if name not in row["ratio"]:
+            return "-"
+        return f"{row['ratio'][name]:.2f} ({row['us'][name]:.0f} us, {row['tflops'][name]:.0f})"
+
+    rows = [[", ".join(map(str, row["shape"])), *(cell(row, name) for name in names)] for row in result["rows"]]
+    means = [f"**{result['geomean'][name]:.3f}**" for name in names]
+    return machine(result) + table(["M, N, K", *(HEADS[n] for n in names)], [*rows, ["geometric mean", *means]])
+
+
+def gemm_peers() -> str:
+    """The peers' own times."""
+    result = load("cuda_gemm")
+    if not result:
+        return MISSING
+    names = sorted({name for row in result["rows"] for name in row["us"] if name.startswith("torch")})
+    cell = lambda row, name: f"{row['us'][name]:.1f}" if name in row["us"] else "-"  # noqa: E731
+    rows = [[", ".join(map(str, row["shape"])), *(cell(row, n) for n in names)] for row in result["rows"]]
+    return table(["M, N, K", *(f"{name}, us" for name in names)], rows)
+
+
+def small_m() -> str:
+    """How much of the memory's bandwidth the smallest M takes."""
+    result = load("cuda_gemm")
+    row = next((row for row in result["rows"] if row["shape"] == [16, 7168, 16384]), None) if result else None
+    if not row or "block" not in row["us"]:
+        return MISSING
+    limit = result["bytes_per_second"]["read"]
+    rows = []
+    for name in ("block", "torch_block", "torch_tensor_fast"):
+        if name in row["us"]:
+            rate = row["operand_bytes_per_second"][name]
+            rows.append([name, f"{row['us'][name]:.1f}", f"{rate / 1e12:.2f} TB/s", f"{100 * rate / limit:.0f} %"])
+    return table(["16, 7168, 16384", "us", "operands read at", "of the measured read bandwidth"], rows)
+
+
+def rowwise() -> str:
+    result = load("cuda_rowwise")
+    if not result:
+        return MISSING
+    rows = []
+    for row in result["rows"]:
+        peers = ", ".join(f"{name} {us:.0f} us" for name, us in row["us"].items() if name not in ("ours", "copy"))
+        share = f"{100 * row['of_copy']:.0f} %" if "of_copy" in row else "-"
+        size = " x ".join(map(str, row["shape"]))
+        rows.append([f"`{row['program'].split('__')[-1]}`", size, str(row["launches"]), f"{row['us']['ours']:.0f}", share, peers or "-"])
+    head = ["program", "size", "launches", "us", "of the speed of a copy", "peers"]
+    return machine(result) + table(head, rows)
+
+
+def checked() -> str:
+    result = load("cuda_check")
+    if not result:
+        return MISSING
+    worst = max((w for row in result["rows"] for w in row["worst"].values()), default=0)
+    row = [str(result["kernels"]), ", ".join(result["chips"]), str(result["points"]), str(result["passed"]), f"{worst:.2f}"]
+    return machine(result) + table(["kernels", "compiled for", "trials", "passed", "worst error / bound"], [row])
+
+
+def sanitized() -> str:
+    result = load("cuda_sanitizer")
+    if not result:
+        return MISSING
+    rows = [
+        [tool, str(len(found["programs"])), str(len(found["findings"])), "; ".join(found["summary"])]
+        for tool, found in result["tools"].items()
+    ]
+    return machine(result) + table(["tool", "programs", "findings", "summary"], rows)
+
+
+TABLES = {
+    "gemm_ratios": gemm_ratios,
+    "gemm_peers": gemm_peers,
+    "small_m": small_m,
+    "rowwise": rowwise,
+    "checked": checked,
+    "sanitized": sanitized,
+}
+
+
+def rendered(page: str) -> str:
+    """The page with its tables made anew."""
+
+    def fill(found: re.Match) -> str:
+        return f"<!-- table {found[1]} -->\n{TABLES[found[1]]()}<!-- end -->"
+
+    return re.sub(r"<!-- table (\w+) -->\n.*?<!-- end -->", fill, page, flags=re.DOTALL)
+
+
+def plot_gemm(path: Path) -> None:
+    result = load("cuda_gemm")
+    if not result:
+        return
+    import matplotlib
+
+    matplotlib.use("svg")
+    # The same numbers give the same file.
+    matplotlib.rcParams["svg.hashsalt"] = "tilec"
+    matplotlib.rcParams["svg.fonttype"] = "none"
+    import matplotlib.pyplot as plt
+
+    names = [name for name in HEADS if any(name in row["ratio"] for row in result["rows"])]
+    rows = result["rows"]
+    figure, axes = plt.subplots(figsize=(11, 4.5))
+    width = 0.8 / max(len(names), 1)
+    for at, name in enumerate(names):
+        places = [i + (at - (len(names) - 1) / 2) * width for i in range(len(rows))]
+        axes.bar(places, [row["ratio"].get(name, 0) for row in rows], width, label=HEADS[name])
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_xticks(range(len(rows)), ["\n".join(map(str, row["shape"])) for row in rows], fontsize="small")
+    axes.set_ylabel("time of cuBLASLt / ours")
+    axes.set_title(f"Dense products, M N K, {result['machine']['gpu']}")
+    axes.legend(ncols=3, fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    PAGE.write_text(rendered(PAGE.read_text()))
+    plot_gemm(RESULTS / "cuda_gemm.svg")
+
+
+if __name__ == "__main__":
+    main()
