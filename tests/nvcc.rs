@@ -2,10 +2,20 @@
 //! chips that have a table, with warnings as errors; ptxas has nothing to spill in
 //! kernels that are tuned, and the instructions that the plan names are there.
 
+#[path = "support/files.rs"]
+mod files;
 #[path = "support/nvcc.rs"]
 mod nvcc;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
 use nvcc::{Make, Usage};
+use tilec::program::Program;
+use tilec::stage::Compilation;
+use tilec_codegen_cuda::Emitted;
+use tilec_target::{Chip, chips};
 
 /// Headers of what only Hopper has.
 const HOPPER: [&str; 4] = ["cluster", "mbarrier", "tma", "wgmma"];
@@ -28,6 +38,210 @@ fn device_headers_compile_on_their_own() {
     })
     .concat();
     assert!(faults.is_empty(), "{faults}");
+}
+
+/// What is tuned: all of a program's functions stay in registers.
+const TUNED: [&str; 6] = [
+    "examples/batched_gemm",
+    "examples/gemm_fp8",
+    "examples/rmsnorm",
+    "examples/softmax",
+    "tests/cases/contract",
+    "tests/cases/rowwise",
+];
+
+/// A kernel compiled for a chip.
+struct Case {
+    /// `tests/cases/contract/types.tile, gemm_bf16, for h200`
+    name: String,
+    file: String,
+    kernel: String,
+    chip: &'static str,
+    arch: String,
+    source: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn cuda_chips() -> Vec<&'static Chip> {
+    chips().iter().filter(|chip| chip.family().target() == "cuda").collect()
+}
+
+fn emit(file: &Path, kernel: &str, chip: &Chip) -> Emitted {
+    let text = std::fs::read_to_string(file).expect("programs are text");
+    let program = Program::check(&text);
+    let kernel = program.kernel(Some(kernel)).expect("the program has the kernel");
+    let compilation = Compilation::new(kernel, &[]).expect("nothing is bound");
+    let emitted = compilation.cuda(chip);
+    emitted.unwrap_or_else(|found| panic!("{} for {}: {found:#?}", file.display(), chip.name))
+}
+
+/// Every kernel of the examples and of the cases without mistakes, for every chip.
+fn cases() -> Vec<Case> {
+    let files = ["examples", "tests/cases"].into_iter().flat_map(files::tile_files);
+    let relative = |path: &Path| path.strip_prefix(root()).expect("it is below").to_owned();
+    let files: Vec<_> =
+        files.filter(|path| !relative(path).starts_with("tests/cases/errors")).collect();
+    let of_file = |path: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(path).expect("programs are text");
+        let file = relative(path).to_string_lossy().into_owned();
+        let mut cases = vec![];
+        for kernel in &Program::check(&text).module.kernels {
+            for chip in cuda_chips() {
+                let Emitted { source, manifest, .. } = emit(path, &kernel.name, chip);
+                let name = format!("{file}, {}, for {}", kernel.name, chip.name);
+                let (file, kernel) = (file.clone(), kernel.name.clone());
+                cases.push(Case {
+                    name,
+                    file,
+                    kernel,
+                    chip: &chip.name,
+                    arch: manifest.arch,
+                    source,
+                });
+            }
+        }
+        cases
+    };
+    nvcc::parallel(&files, of_file).into_iter().flatten().collect()
+}
+
+#[test]
+fn every_program_compiles_for_every_chip() {
+    let mut unique = BTreeMap::new();
+    for case in cases() {
+        let key = nvcc::key(&case.source, &case.arch, Make::Object);
+        unique.entry(key).or_insert(case);
+    }
+    let cases: Vec<_> = unique.into_values().collect();
+    let faults = nvcc::parallel(&cases, |case| match fault(case) {
+        Some(fault) => format!("{}:\n{fault}\n", case.name),
+        None => String::new(),
+    });
+    assert!(faults.iter().all(String::is_empty), "{}", faults.concat());
+}
+
+/// Why a case does not pass: what nvcc says, a spill, or an instruction that is missing.
+fn fault(case: &Case) -> Option<String> {
+    let built = match nvcc::compile(&case.source, &case.arch, Make::Object) {
+        Ok(built) => built,
+        Err(said) => return Some(said),
+    };
+    let functions = nvcc::usage(&built.report);
+    if functions.is_empty() {
+        return Some("no function was compiled".to_owned());
+    }
+    if TUNED.iter().any(|folder| case.file.starts_with(folder))
+        && let Some(bad) = functions.iter().find(|function| function.stack + function.spills > 0)
+    {
+        return Some(format!("{bad:?}"));
+    }
+    let expected = expected(case)?;
+    let [count] = nvcc::count(&built, [expected]);
+    (count == 0).then(|| format!("there is no {expected} in the machine code"))
+}
+
+/// The matrix instruction that the plan of a program names, by kernel and chip.
+const INSTRUCTIONS: [(&str, &str, &str); 22] = [
+    ("gemm_fp8", "h200", "QGMMA"),
+    ("scaled_usual", "h100", "QGMMA"),
+    ("scaled_usual", "h200", "QGMMA"),
+    ("scaled_strips", "h200", "QGMMA"),
+    ("scaled_rows", "h200", "QGMMA"),
+    ("scaled_rows_e5m2", "h200", "QGMMA"),
+    ("scaled_tensor", "h200", "QGMMA"),
+    ("scaled_tensor_never", "h200", "QGMMA"),
+    ("fp8_batched", "h200", "QGMMA"),
+    ("all_at_once", "h200", "QGMMA"),
+    ("to_e4m3", "h200", "QGMMA"),
+    ("quantize_gemm", "h200", "QGMMA"),
+    ("gemm_bf16", "h200", "HGMMA"),
+    ("gemm_f16", "h200", "HGMMA"),
+    ("gemm_tf32", "h200", "HGMMA"),
+    ("batched_gemm", "h200", "HGMMA"),
+    ("gemm_i8_plain", "h200", "IGMMA"),
+    ("gemm_bf16", "a100", "HMMA"),
+    ("scaled_usual", "a100", "HMMA"),
+    ("gemm_i8_plain", "a100", "IMMA"),
+    ("gemm_bf16", "l40s", "HMMA"),
+    ("gemm_bf16", "rtx_pro_6000", "HMMA"),
+];
+
+fn expected(case: &Case) -> Option<&'static str> {
+    let found = |entry: &&(&str, &str, &str)| entry.0 == case.kernel && entry.1 == case.chip;
+    INSTRUCTIONS.iter().find(found).map(|entry| entry.2)
+}
+
+/// The product whose operand is quantized first is two launches, whatever the sizes.
+#[test]
+fn a_quantized_operand_is_at_most_one_more_launch() {
+    let file = root().join("tests/cases/contract/prologues.tile");
+    for chip in cuda_chips() {
+        let steps = emit(&file, "quantize_gemm", chip).manifest.steps;
+        let most = |step: &tilec_manifest::Step| {
+            step.variants.iter().map(|variant| variant.launches.len()).max().unwrap_or(0)
+        };
+        let launches: usize = steps.iter().map(most).sum();
+        assert!(launches <= 2, "{launches} launches on {}: {steps:#?}", chip.name);
+    }
+}
+
+/// Rowwise programs are one launch.
+#[test]
+fn rowwise_programs_are_one_launch() {
+    let programs = [
+        ("examples/rmsnorm/rmsnorm.tile", "rmsnorm"),
+        ("examples/softmax/softmax.tile", "softmax"),
+        ("tests/cases/rowwise/softmax.tile", "softmax_bf16"),
+        ("tests/cases/rowwise/norms.tile", "layernorm"),
+        ("tests/cases/rowwise/norms.tile", "residual_rmsnorm"),
+        ("tests/cases/rowwise/quantize.tile", "quantize_strips"),
+        ("tests/cases/rowwise/quantize.tile", "quantize_whole"),
+        ("tests/cases/rowwise/quantize.tile", "quantize_rows"),
+    ];
+    for (file, kernel) in programs {
+        for chip in cuda_chips() {
+            let steps = emit(&root().join(file), kernel, chip).manifest.steps;
+            let launches: Vec<_> = steps
+                .iter()
+                .flat_map(|step| &step.variants)
+                .map(|variant| variant.launches.len())
+                .collect();
+            let one = steps.len() == 1 && launches.iter().all(|&count| count == 1);
+            assert!(one, "{kernel} on {}: {launches:?} in {} steps", chip.name, steps.len());
+        }
+    }
+}
+
+/// The line of the example's README, as it stands there.
+#[test]
+fn the_documented_line_builds_the_c_program() {
+    let readme = root().join("examples/gemm_fp8/README.md");
+    let readme = std::fs::read_to_string(readme).expect("the example has a README");
+    let line = readme.lines().find(|line| line.starts_with("nvcc ")).expect("it has the line");
+    let folder = tempfile::tempdir().expect("there is room for files");
+    let build = folder.path().join("build");
+    std::fs::create_dir(&build).expect("there is room for files");
+    let chip = tilec_target::chip("h200").expect("it has a table");
+    let emitted = emit(&root().join("examples/gemm_fp8/gemm_fp8.tile"), "gemm_fp8", chip);
+    std::fs::write(build.join("gemm_fp8.cu"), emitted.source).expect("there is room for files");
+    std::fs::write(build.join("gemm_fp8.h"), emitted.header).expect("there is room for files");
+    let mut words = line.split_whitespace();
+    let mut command = nvcc::command(words.next().expect("the line begins with nvcc"));
+    for word in words {
+        // The README's paths are those of the repository, but what is built goes elsewhere.
+        let source = word.starts_with("examples/");
+        command.arg(if source { root().join(word).into_os_string() } else { word.into() });
+    }
+    let output = command.current_dir(folder.path()).output().expect("nvcc starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = Command::new(folder.path().join("gemm_fp8")).output().expect("the program starts");
+    // Without a GPU it says so; with one it checks its result.
+    let said = String::from_utf8_lossy(&run.stderr);
+    let refused = run.status.code() == Some(3) && said.starts_with("cudaMalloc: ");
+    assert!(run.status.success() || refused, "{said}");
 }
 
 /// The reading of reports and of machine code can fail.

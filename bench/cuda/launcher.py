@@ -55,12 +55,14 @@ class Launcher:
         return self.bytes(*(sizes[name] for name in self.sizes))
 
     def pack(self, sizes: dict[str, int], given: dict):
-        """The structure: an address for a tensor, an array of one element for a scalar."""
+        """The structure: an address for a tensor; for a scalar, a number or an array of one element."""
         values = [sizes[name] for name in self.sizes]
         for argument in self.arguments:
             value = given[argument["name"]]
             if is_value(argument):
-                raw = np.asarray(value).reshape(1)
+                # A number of Python has no type of its own; an array has the argument's.
+                plain = isinstance(value, (int, float))
+                raw = np.asarray(value, np.float32 if isinstance(value, float) else np.int32) if plain else np.asarray(value)
                 value = field(argument).from_buffer_copy(raw.tobytes()).value
             values.append(value)
         return self.structure(*values)

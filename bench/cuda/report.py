@@ -116,6 +116,19 @@ def sanitized() -> str:
     return machine(result) + table(["tool", "programs", "findings", "summary"], rows)
 
 
+def latency() -> str:
+    result = load("cuda_latency")
+    if not result:
+        return MISSING
+    rows = [[f"`{row['kernel']}`", f"{row['milliseconds']:.1f}"] for row in result["emitted"]]
+    text = table(["kernel", "ms to emitted text"], rows)
+    rows = [
+        [f"`{Path(row['file']).stem}`", f"{row['first_milliseconds']:.0f}", f"{row['cached_milliseconds']:.1f}"]
+        for row in result["launched"]
+    ]
+    return text + ("\n" + table(["kernel", "first launch, ms", "from the cache, ms"], rows) if rows else "")
+
+
 TABLES = {
     "gemm_ratios": gemm_ratios,
     "gemm_peers": gemm_peers,
@@ -123,6 +136,7 @@ TABLES = {
     "rowwise": rowwise,
     "checked": checked,
     "sanitized": sanitized,
+    "latency": latency,
 }
 
 

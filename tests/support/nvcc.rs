@@ -94,7 +94,14 @@ const FLAGS: [&str; 9] = [
     "-Wall,-Wextra,-Werror",
 ];
 
-fn key(text: &str, arch: &str, make: Make) -> String {
+/// The compiler as a command, for a line that calls it by name.
+pub(crate) fn command(name: &str) -> Command {
+    assert_eq!(name, "nvcc");
+    Command::new(&*NVCC)
+}
+
+/// The same for what compiles to the same code.
+pub(crate) fn key(text: &str, arch: &str, make: Make) -> String {
     let mut hasher = DefaultHasher::new();
     for line in text.lines().map(|line| line.split("//").next().unwrap_or_default().trim()) {
         line.hash(&mut hasher);
