@@ -34,6 +34,8 @@ pub(crate) struct Context<'p> {
     pub(crate) functions: Writer,
     /// The device headers that they need.
     pub(crate) headers: BTreeSet<Header>,
+    /// The generated functions around single instructions, by name.
+    pub(crate) instructions: BTreeMap<String, String>,
     alignments: BTreeMap<Id<Tensor>, u32>,
     /// By expression: whether it reads no tensor and loops nowhere.
     pure: Vec<bool>,
@@ -48,6 +50,7 @@ impl<'p> Context<'p> {
             names: ProgramNames::new(kernel),
             functions: Writer::default(),
             headers: BTreeSet::new(),
+            instructions: BTreeMap::new(),
             alignments: BTreeMap::new(),
             pure: pure_expressions(kernel),
         }
@@ -68,6 +71,13 @@ impl<'p> Context<'p> {
     /// Embeds a device header in the source.
     pub(crate) fn need(&mut self, header: Header) {
         self.headers.insert(header);
+    }
+
+    /// Adds a generated function of the namespace `tilec`, once.
+    pub(crate) fn need_instruction(&mut self, name: &str, text: impl FnOnce() -> String) {
+        if !self.instructions.contains_key(name) {
+            self.instructions.insert(name.to_owned(), text());
+        }
     }
 
     /// An integer over sizes for the manifest.

@@ -44,8 +44,12 @@ headers! {
     Mbarrier = "mbarrier.cuh",
     /// Boxes of tensors moved by the copy engine.
     Tma = "tma.cuh",
+    /// Boxes that nobody reads again.
+    Stream = "stream.cuh",
     /// What surrounds wgmma.
     Wgmma = "wgmma.cuh",
+    /// Where a role stands in a ring of slots.
+    Ring = "ring.cuh",
     /// Blocks of a cluster.
     Cluster = "cluster.cuh",
     /// Asynchronous copies of elements.

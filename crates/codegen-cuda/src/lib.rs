@@ -18,6 +18,7 @@ mod formula;
 mod function;
 mod header;
 mod index;
+mod instruction;
 mod launcher;
 mod manifest;
 mod names;

@@ -23,6 +23,7 @@ use crate::{device, manifest};
 pub(crate) fn finish(cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitted {
     let mut source = opening(&cx);
     source += &device::text(&cx.headers);
+    source += &instructions(&cx);
     let functions = cx.functions.clone().finish();
     source += functions.trim_end();
     source.push('\n');
@@ -31,6 +32,15 @@ pub(crate) fn finish(cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitte
     source += &launcher(&manifest);
     manifest.source_sha256 = sha256(&source);
     Emitted { source, header: header(&manifest), manifest }
+}
+
+/// The functions around matrix instructions.
+fn instructions(cx: &Context<'_>) -> String {
+    if cx.instructions.is_empty() {
+        return String::new();
+    }
+    let texts: Vec<_> = cx.instructions.values().map(String::as_str).collect();
+    format!("namespace tilec {{\n\n{}\n}}  // namespace tilec\n\n", texts.join("\n"))
 }
 
 fn sha256(text: &str) -> String {
