@@ -60,18 +60,18 @@ pub struct Pipeline {
     pub roles: Vec<Role>,
     /// Shared memory for results on their way out or to other blocks of the cluster, in bytes.
     pub staging_bytes: u32,
-    /// Dynamic shared memory of a block, in bytes: [`Self::ALIGNMENT`], the slots of all
-    /// channels in order, the staging, and [`Self::BARRIER_BYTES`].
+    /// Dynamic shared memory of a block, in bytes: the slots of all channels in order, the
+    /// staging, then [`Self::barrier_bytes`]. It begins at a multiple of 1024 bytes.
     pub shared_bytes: u32,
 }
 
 impl Pipeline {
-    /// What operands are aligned to in shared memory, in bytes; as much is asked for beyond
-    /// what is used, because a block's shared memory is aligned to less.
-    pub const ALIGNMENT: u32 = 1024;
-    /// Shared memory for barriers: a full and an empty one of 8 bytes for each slot of the
-    /// channels, and some for the exchange.
-    pub const BARRIER_BYTES: u32 = 512;
+    /// Shared memory for barriers, in bytes: a full and an empty one of 8 bytes for each
+    /// slot, and two for the exchange.
+    #[must_use]
+    pub fn barrier_bytes(slots: u32) -> u32 {
+        16 * slots + 32
+    }
 
     /// Blocks of the cluster that share an operand's tiles.
     #[must_use]

@@ -1,0 +1,220 @@
+//! What a contraction is to a tiler: three lengths, two operands and what may
+//! multiply them.
+//!
+//! An operand's *layout* is what its innermost axis is. A tensor that is stored
+//! with its rows innermost can be copied as tiles too, but only instructions on
+//! 16-bit values read such tiles.
+
+use tilec_ir::plan::{Axis, Contract, Operand, Varies};
+use tilec_ir::tile::{Condition, Unit};
+use tilec_ir::{IntId, Scalar};
+use tilec_target::{Chip, Machine};
+
+use crate::tune::symbols::Symbols;
+
+/// A contraction's lengths and operands.
+#[derive(Clone, Debug)]
+pub(crate) struct Product {
+    /// The lengths of the axes, each flattened.
+    pub(crate) m: IntId,
+    pub(crate) n: IntId,
+    pub(crate) k: IntId,
+    pub(crate) batch: IntId,
+    /// The operands, `a` first.
+    pub(crate) operands: [Matrix; 2],
+    /// What multiplies them exactly (or by license) in registers.
+    pub(crate) unit: Unit,
+    /// The longest stretch of `k` over which all scales are constant; `None` without scales.
+    pub(crate) scale_block: Option<i64>,
+    /// Whether FP8 sums are added up in f32 every 128 of `k`.
+    pub(crate) promotes: bool,
+}
+
+/// An operand.
+#[derive(Clone, Debug)]
+pub(crate) struct Matrix {
+    /// The narrowest type that holds its values.
+    pub(crate) element: Scalar,
+    /// Where it lies, if it is a plain read of elements of that type.
+    pub(crate) stored: Option<Stored>,
+}
+
+/// How a plain operand lies in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    /// Its innermost axis.
+    pub(crate) layout: Layout,
+    /// The length of the innermost axis.
+    pub(crate) inner: IntId,
+}
+
+/// The innermost axis of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// The reduced one.
+    K,
+    /// Its rows.
+    Rows,
+    /// The batch.
+    Batch,
+}
+
+/// The precision licenses of a region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Licenses {
+    /// FP8 sums may stay in the matrix unit.
+    pub(crate) promote_never: bool,
+    /// f32 factors may be cut to tf32.
+    pub(crate) tf32: bool,
+}
+
+/// The contraction as a product; `None` where its lengths are too complex to state.
+pub(crate) fn product(
+    sizes: &mut Symbols<'_>,
+    contract: &Contract,
+    chip: &Chip,
+    licenses: Licenses,
+) -> Option<Product> {
+    let elements = [contract.a.element, contract.b.element];
+    let unit = unit(elements, contract.accumulator, licenses.tf32, chip);
+    Some(Product {
+        m: sizes.ranges(&contract.m)?,
+        n: sizes.ranges(&contract.n)?,
+        k: sizes.ranges(&contract.k)?,
+        batch: sizes.ranges(&contract.batch)?,
+        operands: [
+            matrix(sizes, &contract.a, contract, &contract.m)?,
+            matrix(sizes, &contract.b, contract, &contract.n)?,
+        ],
+        unit,
+        scale_block: contract.scales.iter().map(|scale| scale.block).reduce(gcd),
+        promotes: elements.iter().all(|&e| is_fp8(e)) && !licenses.promote_never,
+    })
+}
+
+fn matrix(
+    sizes: &mut Symbols<'_>,
+    operand: &Operand,
+    contract: &Contract,
+    rows: &[tilec_ir::Id<tilec_ir::tensor::Var>],
+) -> Option<Matrix> {
+    let mut matrix = Matrix { element: operand.element, stored: None };
+    let Some(read) = &operand.read else { return Some(matrix) };
+    if sizes.kernel.tensors[read.tensor].element != operand.element {
+        return Some(matrix);
+    }
+    let layout = read.axes.last().map(|axis| layout(*axis));
+    let Some(layout) = layout else { return Some(matrix) };
+    let inner = read.axes.iter().rev().take_while(|axis| self::layout(**axis) == layout);
+    let inner = inner.map(|&axis| match axis {
+        Axis::Batch(at) => contract.batch[at],
+        Axis::Row(at) => rows[at],
+        Axis::K(at) => contract.k[at],
+    });
+    let inner = sizes.ranges(&inner.collect::<Vec<_>>())?;
+    matrix.stored = Some(Stored { layout, inner });
+    Some(matrix)
+}
+
+fn layout(axis: Axis) -> Layout {
+    match axis {
+        Axis::Batch(_) => Layout::Batch,
+        Axis::Row(_) => Layout::Rows,
+        Axis::K(_) => Layout::K,
+    }
+}
+
+/// What multiplies two element types without loss, but for the license.
+fn unit(elements: [Scalar; 2], accumulator: Scalar, tf32: bool, chip: &Chip) -> Unit {
+    let all = |is: fn(Scalar) -> bool| elements.iter().all(|&element| is(element));
+    if accumulator == Scalar::I32 {
+        return if all(|e| matches!(e, Scalar::I8 | Scalar::U8)) { Unit::I8 } else { Unit::Scalar };
+    }
+    if !all(Scalar::is_float) {
+        return Unit::Scalar;
+    }
+    let any = |wanted: Scalar| elements.contains(&wanted);
+    match (any(Scalar::F32), any(Scalar::Bf16), any(Scalar::F16)) {
+        (true, _, _) if tf32 => Unit::Tf32,
+        (true, _, _) => Unit::Scalar,
+        // tf32 holds the fractions of the one and the exponents of the other.
+        (false, true, true) => Unit::Tf32,
+        (false, _, true) => Unit::F16,
+        (false, true, false) => Unit::Bf16,
+        (false, false, false) if chip.peak.fp8.is_some() => Unit::Fp8,
+        (false, false, false) => Unit::Bf16,
+    }
+}
+
+impl Product {
+    /// Whether instructions that read both operands from shared memory take them.
+    pub(crate) fn on_shared_memory(&self, chip: &Chip) -> bool {
+        let Machine::Hopper(_) = chip.machine else { return false };
+        let stored = self.operands.iter().all(|matrix| {
+            matrix.stored.is_some_and(|stored| match stored.layout {
+                Layout::K => true,
+                Layout::Rows => matches!(matrix.element, Scalar::Bf16 | Scalar::F16),
+                Layout::Batch => false,
+            })
+        });
+        let elements = self.operands.each_ref().map(|matrix| matrix.element);
+        let taken = match self.unit {
+            Unit::Bf16 => elements == [Scalar::Bf16; 2],
+            Unit::F16 => elements == [Scalar::F16; 2],
+            Unit::Tf32 => elements == [Scalar::F32; 2],
+            Unit::I8 | Unit::Fp8 => true,
+            Unit::Scalar => false,
+        };
+        stored && taken
+    }
+
+    /// What tile copies need of the sizes: rows of a multiple of 16 bytes, something to
+    /// multiply, and coordinates in 32 bits. `None` if one of them never holds.
+    pub(crate) fn copy_conditions(&self, sizes: &mut Symbols<'_>) -> Option<Vec<Condition>> {
+        let mut all = vec![sizes.at_least(self.k, 1)];
+        for matrix in &self.operands {
+            let inner = matrix.stored?.inner;
+            all.push(sizes.divides(16 / bytes(matrix.element), inner)?);
+        }
+        for length in [self.m, self.n, self.k, self.batch] {
+            all.push(sizes.at_most(length, i64::from(i32::MAX) - 1024));
+        }
+        sizes.open(all)
+    }
+
+    /// Elements of `k` in the 128 bytes that a row of a tile has in shared memory.
+    pub(crate) fn k_block(&self) -> u32 {
+        128 / bytes(self.operands[0].element)
+    }
+}
+
+/// How a contraction's scales vary along one axis: `Each` if one does, else the
+/// common block, else not at all.
+pub(crate) fn varies(of: impl Iterator<Item = Varies>) -> Varies {
+    of.fold(Varies::No, |all, one| match (all, one) {
+        (Varies::Each, _) | (_, Varies::Each) => Varies::Each,
+        (Varies::No, other) | (other, Varies::No) => other,
+        (Varies::Blocks(x), Varies::Blocks(y)) => Varies::Blocks(gcd(x, y)),
+    })
+}
+
+pub(crate) fn is_fp8(element: Scalar) -> bool {
+    matches!(element, Scalar::F8E4M3 | Scalar::F8E5M2)
+}
+
+/// Bytes of an element in memory.
+pub(crate) fn bytes(element: Scalar) -> u32 {
+    match element {
+        Scalar::F32 | Scalar::I32 | Scalar::Idx(_) => 4,
+        Scalar::Bf16 | Scalar::F16 => 2,
+        Scalar::F8E4M3 | Scalar::F8E5M2 | Scalar::I8 | Scalar::U8 | Scalar::Bool => 1,
+    }
+}
+
+pub(crate) fn gcd(a: i64, b: i64) -> i64 {
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}

@@ -1,0 +1,169 @@
+//! Rowwise regions, running sums, points and ranks: cuts by the length of a row.
+//!
+//! ```text
+//! length at most   32 * 8 .. 1024 * 32    held: read once, kept in registers
+//! any length                              read again for each pass
+//! ```
+//!
+//! A row is held by as many threads as keep at most 32 of its elements each. With
+//! segments, what is held is a segment.
+
+use tilec_ir::plan::{Part, Region, Rowwise};
+use tilec_ir::tensor::{ExprKind, Role, Tensor};
+use tilec_ir::tile::{Points, Ranks, Rows, Scan};
+use tilec_ir::walk::reachable;
+use tilec_ir::{Id, IntId, Kernel};
+
+use crate::tune::cut::{Choice, Cut, narrow};
+use crate::tune::product::{bytes, gcd};
+use crate::tune::settings::Settings;
+use crate::tune::symbols::Symbols;
+
+/// The most threads of a block.
+const THREADS: u32 = 1024;
+/// Threads of a block of several rows.
+const BLOCK: u32 = 256;
+/// Elements of one row tensor that a thread keeps.
+const HELD: u32 = 32;
+
+/// Cuts of a rowwise region.
+pub(crate) fn rowwise(
+    sizes: &mut Symbols<'_>,
+    region: &Region,
+    rowwise: &Rowwise,
+    settings: &Settings,
+) -> Vec<Choice> {
+    let tensors = row_tensors(sizes.kernel, region, rowwise);
+    let widest = tensors.iter().map(|&t| bytes(sizes.kernel.tensors[t].element)).max();
+    let vector = 16 / widest.unwrap_or(4);
+    // What is read is held; several tensors share the registers.
+    let held = (HELD / narrow(tensors.len().max(1) as i64).div_ceil(3)).max(vector);
+    let by = if *settings == Settings::default() { "model" } else { "tile block" };
+    if let Some(segment) = rowwise.segment {
+        return vec![segments(narrow(segment), vector, settings, by)];
+    }
+    let mut choices = held_choices(sizes, rowwise.length, vector, held, settings, by);
+    if !choices.last().is_some_and(|choice| choice.when.is_empty()) {
+        let threads = settings.warps.map_or(BLOCK, |warps| 32 * warps);
+        choices.push(rows(Vec::new(), threads, 1, 1, None, by, "rows of any length"));
+    }
+    choices
+}
+
+/// Threads that hold a row, from few to many.
+const LADDER: [u32; 6] = [8, 32, 128, 256, 512, THREADS];
+
+fn held_choices(
+    sizes: &mut Symbols<'_>,
+    length: IntId,
+    vector: u32,
+    held: u32,
+    settings: &Settings,
+    by: &str,
+) -> Vec<Choice> {
+    let known = sizes.value(length);
+    let ladder: Vec<u32> = match (settings.warps, known) {
+        (Some(warps), _) => vec![32 * warps],
+        (None, Some(_)) => LADDER.to_vec(),
+        // Where the length is told at launch, each rung is a kernel to compile.
+        (None, None) => vec![32, 256, THREADS],
+    };
+    let aligned = sizes.divides(vector, length);
+    let mut choices = Vec::new();
+    for threads in ladder {
+        let most = threads * held;
+        let fits = sizes.at_most(length, most);
+        let Some(when) = aligned.and_then(|aligned| sizes.open([aligned, fits])) else { continue };
+        let elements = known.map_or(held, |length| {
+            narrow(length).div_ceil(threads).next_multiple_of(vector)
+        });
+        let rows_per_block = settings.rows.unwrap_or((BLOCK / threads).max(1));
+        let last = when.is_empty();
+        let why = format!("rows of up to {most} are read once");
+        choices.push(rows(when, threads, rows_per_block, vector, Some(elements), by, &why));
+        if last {
+            break;
+        }
+    }
+    choices
+}
+
+/// Each segment is held by a few threads of one warp; more, where it is long.
+fn segments(segment: u32, vector: u32, settings: &Settings, by: &str) -> Choice {
+    let vector = narrow(gcd(i64::from(vector), i64::from(segment)));
+    let vectors = segment / vector;
+    let threads = match settings.warps {
+        Some(warps) => 32 * warps,
+        None => vectors.next_power_of_two().min(32).max(vectors.div_ceil(HELD).next_power_of_two()),
+    };
+    let threads = threads.min(THREADS);
+    let held = vectors.div_ceil(threads) * vector;
+    let held = (held <= 4 * HELD).then_some(held);
+    let rows_per_block = settings.rows.unwrap_or((BLOCK / threads).max(1));
+    rows(Vec::new(), threads, rows_per_block, vector, held, by, "segments are read once")
+}
+
+fn rows(
+    when: Vec<tilec_ir::tile::Condition>,
+    threads_per_row: u32,
+    rows_per_block: u32,
+    vector: u32,
+    held: Option<u32>,
+    by: &str,
+    why: &str,
+) -> Choice {
+    let cut = Cut::Rows(Rows { threads_per_row, rows_per_block, vector, held });
+    Choice { when, cut, chosen_by: format!("{by}: {why}") }
+}
+
+/// The tensors that have an element for each element of the rows, read or written.
+fn row_tensors(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> Vec<Id<Tensor>> {
+    let mut found = Vec::new();
+    for (&at, part) in region.covers.iter().zip(&rowwise.parts) {
+        let equation = &kernel.equations[at];
+        let along = match part {
+            Part::Reduction { column, .. } | Part::Map { column, .. } => *column,
+            Part::PerRow { .. } => continue,
+        };
+        if let Part::Map { stored: true, .. } = part {
+            found.push(equation.tensor);
+        }
+        for expr in reachable(kernel, equation.value) {
+            if let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind
+                && kernel.tensors[*tensor].role != Role::Local
+                && index.iter().any(|&i| tilec_ir::walk::vars_of_int(&kernel.ints, i).contains(&along))
+            {
+                found.push(*tensor);
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// A running sum: more to a thread where rows are long.
+pub(crate) fn scan(sizes: &mut Symbols<'_>, length: IntId) -> Choice {
+    let long = sizes.value(length).is_none_or(|length| length > 4096);
+    let per_thread = if long { 8 } else { 4 };
+    let cut = Cut::Scan(Scan { per_thread });
+    Choice { when: Vec::new(), cut, chosen_by: "model: one block per row".to_owned() }
+}
+
+/// Loops over points; a reduction of some length is shared by a warp.
+pub(crate) fn points(sizes: &mut Symbols<'_>, reduced: Option<IntId>) -> Choice {
+    let short = |length: i64| length <= 16;
+    let (threads_per_point, why) = match reduced {
+        None => (1, "one thread per point"),
+        Some(length) if sizes.value(length).is_some_and(short) => (1, "one thread per point"),
+        Some(_) => (32, "a warp per point"),
+    };
+    let cut = Cut::Points(Points { vector: 1, threads_per_point });
+    Choice { when: Vec::new(), cut, chosen_by: format!("model: {why}") }
+}
+
+/// An order by counting.
+pub(crate) fn ranks() -> Choice {
+    let cut = Cut::Ranks(Ranks { chunk: 2048 });
+    Choice { when: Vec::new(), cut, chosen_by: "model: all keys are compared".to_owned() }
+}

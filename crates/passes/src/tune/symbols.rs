@@ -1,0 +1,141 @@
+//! Arithmetic on sizes for tilings, and what is known of it.
+//!
+//! [`Symbols`] wraps a kernel's integers with its facts. What is too complex to
+//! state is `None`: a tiling that needs it is not offered, and where there is no
+//! other the caller says so to the user.
+
+use tilec_ir::tensor::{FactKind, Kernel, Var};
+use tilec_ir::tile::Condition;
+use tilec_ir::{Facts, Id, IntId};
+
+/// The sizes of a kernel and its facts.
+#[derive(Debug)]
+pub(crate) struct Symbols<'a> {
+    pub(crate) kernel: &'a mut Kernel,
+    facts: Facts,
+}
+
+/// What is known of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It holds.
+    Always,
+    /// It does not.
+    Never,
+    /// That depends on the launch.
+    AtLaunch,
+}
+
+impl<'a> Symbols<'a> {
+    pub(crate) fn new(kernel: &'a mut Kernel) -> Self {
+        let mut facts = Facts::default();
+        for fact in kernel.facts.clone() {
+            let ints = &mut kernel.ints;
+            match fact.kind {
+                FactKind::Equal(a, b) => facts.assume_equal(ints, a, b),
+                FactKind::AtMost(a, b) => facts.assume_at_most(ints, a, b),
+                FactKind::Less(a, b) => facts.assume_less(ints, a, b),
+                FactKind::Sorted(_) | FactKind::Finite(_) => {}
+            }
+        }
+        Self { kernel, facts }
+    }
+
+    pub(crate) fn constant(&mut self, value: impl Into<i64>) -> IntId {
+        self.kernel.ints.constant(value.into())
+    }
+
+    pub(crate) fn value(&self, id: IntId) -> Option<i64> {
+        self.kernel.ints.as_constant(id)
+    }
+
+    pub(crate) fn range(&self, var: Id<Var>) -> IntId {
+        self.kernel.vars[var].range
+    }
+
+    pub(crate) fn product(&mut self, of: impl IntoIterator<Item = IntId>) -> Option<IntId> {
+        let one = self.constant(1);
+        of.into_iter().try_fold(one, |product, id| self.kernel.ints.mul(product, id).ok())
+    }
+
+    pub(crate) fn ranges(&mut self, vars: &[Id<Var>]) -> Option<IntId> {
+        let ranges: Vec<_> = vars.iter().map(|&var| self.range(var)).collect();
+        self.product(ranges)
+    }
+
+    pub(crate) fn times(&mut self, id: IntId, by: u32) -> Option<IntId> {
+        let by = self.constant(by);
+        self.kernel.ints.mul(id, by).ok()
+    }
+
+    pub(crate) fn add(&mut self, a: IntId, b: IntId) -> Option<IntId> {
+        self.kernel.ints.add(a, b).ok()
+    }
+
+    /// `ceil(id / by)` for a `by` of at least 1.
+    pub(crate) fn ceil(&mut self, id: IntId, by: u32) -> Option<IntId> {
+        let by = self.constant(by);
+        self.kernel.ints.ceil_div(id, by).ok()
+    }
+
+    /// The smallest multiple of `of` that is at least `id`.
+    pub(crate) fn round_up(&mut self, id: IntId, of: u32) -> Option<IntId> {
+        let tiles = self.ceil(id, of)?;
+        self.times(tiles, of)
+    }
+
+    /// `id % of == 0`
+    pub(crate) fn divides(&mut self, of: u32, id: IntId) -> Option<Condition> {
+        let of = self.constant(of);
+        let rest = self.kernel.ints.rem(id, of).ok()?;
+        let zero = self.constant(0);
+        Some(Condition::Equal(rest, zero))
+    }
+
+    pub(crate) fn at_most(&mut self, a: IntId, b: impl Into<i64>) -> Condition {
+        Condition::AtMost(a, self.constant(b))
+    }
+
+    pub(crate) fn at_least(&mut self, a: IntId, b: impl Into<i64>) -> Condition {
+        Condition::AtMost(self.constant(b), a)
+    }
+
+    /// Whether `a <= b` follows from the facts.
+    pub(crate) fn surely_at_most(&mut self, a: IntId, b: IntId) -> bool {
+        self.known(Condition::AtMost(a, b)) == Known::Always
+    }
+
+    /// What the facts say of a condition.
+    pub(crate) fn known(&mut self, condition: Condition) -> Known {
+        let ints = &mut self.kernel.ints;
+        match condition {
+            Condition::Equal(a, b) | Condition::AtMost(a, b)
+                if let (Some(x), Some(y)) = (ints.as_constant(a), ints.as_constant(b)) =>
+            {
+                let holds = match condition {
+                    Condition::Equal(..) => x == y,
+                    Condition::AtMost(..) => x <= y,
+                };
+                if holds { Known::Always } else { Known::Never }
+            }
+            Condition::Equal(a, b) if self.facts.equal(ints, a, b) => Known::Always,
+            Condition::AtMost(a, b) if self.facts.at_most(ints, a, b) => Known::Always,
+            Condition::AtMost(a, b) if self.facts.less(ints, b, a) => Known::Never,
+            Condition::Equal(..) | Condition::AtMost(..) => Known::AtLaunch,
+        }
+    }
+
+    /// The conditions that are left open by the facts; `None` if one never holds.
+    pub(crate) fn open(&mut self, all: impl IntoIterator<Item = Condition>) -> Option<Vec<Condition>> {
+        let mut open = Vec::new();
+        for condition in all {
+            match self.known(condition) {
+                Known::Always => {}
+                Known::Never => return None,
+                Known::AtLaunch if open.contains(&condition) => {}
+                Known::AtLaunch => open.push(condition),
+            }
+        }
+        Some(open)
+    }
+}
