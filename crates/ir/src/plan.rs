@@ -10,6 +10,10 @@
 //! order in which each reads only what earlier ones made. Nothing here says how
 //! a region is cut or knows a chip; the plan of a kernel means what its equations say.
 
+mod meaning;
+pub mod text;
+pub mod verify;
+
 use crate::arena::Id;
 use crate::diagnostic::Span;
 use crate::int::IntId;

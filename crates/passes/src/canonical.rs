@@ -79,6 +79,11 @@ impl Canonical {
         Self { kernel, equations }
     }
 
+    /// The kernel and what its equations state.
+    pub(crate) fn into_parts(self) -> (Kernel, Vec<Stated>) {
+        (self.kernel, self.equations)
+    }
+
     /// The kernel, to be run or printed like any other.
     #[must_use]
     pub fn kernel(&self) -> &Kernel {

@@ -201,7 +201,7 @@ impl Coefficient {
         if ty.is_float() { Self::Float(1.0) } else { Self::Int(1) }
     }
 
-    fn is_one(self) -> bool {
+    pub(crate) fn is_one(self) -> bool {
         self == Self::Float(1.0) || self == Self::Int(1)
     }
 

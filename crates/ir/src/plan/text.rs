@@ -1,0 +1,191 @@
+//! Plans as text, with the names of the source.
+//!
+//! ```text
+//! 1  contraction  acc, c
+//!      m       m < M
+//!      n       n < N
+//!      k       k < K
+//!      a       f8e4m3  a[m, k]
+//!      b       f8e4m3  b[n, k]
+//!      scale   sa[m, k / 128]  each m, 128 of k
+//!      sum     f32, stays in registers
+//!      then    c: bf16[m < M, n < N] = bf16(acc[m, n])
+//! ```
+
+use std::fmt::{self, Write};
+
+use crate::arena::Id;
+use crate::int_text::show;
+use crate::plan::{
+    Contract, EquationAt, Operand, Part, Plan, Region, RegionKind, Rowwise, Scale, Varies,
+};
+use crate::print::{binders, print_equation, print_expr, scalar};
+use crate::tensor::Var;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "plan of {}", self.kernel.name)?;
+        for (at, region) in self.regions.iter().enumerate() {
+            writeln!(f, "\n{:>2}  {}", at + 1, title(self, region))?;
+            for line in lines(self, region) {
+                writeln!(f, "      {}", line.trim_end())?;
+            }
+        }
+        if !self.declined.is_empty() {
+            f.write_str("\ndeclined\n")?;
+        }
+        for declined in &self.declined {
+            let name = name(self, declined.equation);
+            writeln!(f, "    {name}: no {}: {}", declined.pattern, declined.reason)?;
+        }
+        Ok(())
+    }
+}
+
+/// "contraction  acc, c": what a region is, and what it makes.
+#[must_use]
+pub fn title(plan: &Plan, region: &Region) -> String {
+    let names: Vec<_> = region.covers.iter().map(|&at| name(plan, at)).collect();
+    format!("{}  {}", region.kind.name(), names.join(", "))
+}
+
+/// What was found in a region, a line for each thing.
+#[must_use]
+pub fn lines(plan: &Plan, region: &Region) -> Vec<String> {
+    match &region.kind {
+        RegionKind::Contract(contract) => of_contract(plan, contract),
+        RegionKind::Rowwise(rowwise) => of_rowwise(plan, region, rowwise),
+        RegionKind::Scan(scan) => {
+            let kernel = &plan.kernel;
+            let ends = if scan.exclusive { "before" } else { "up to" };
+            let (from, to) = (&kernel.vars[scan.from].name, &kernel.vars[scan.to].name);
+            vec![
+                entry("rows", &all_or(&binders(kernel, &scan.rows), "one")),
+                entry("along", &format!("{}, {ends} {to}", binders(kernel, &[scan.from]))),
+                entry("value", &format!("{} by {from}", print_expr(kernel, scan.value))),
+            ]
+        }
+        RegionKind::Pointwise => {
+            region.covers.iter().flat_map(|&at| equation(plan, "", at)).collect()
+        }
+        RegionKind::Generic { why } => {
+            let mut lines = equation(plan, "", region.covers[0]);
+            lines.push(entry("because", why));
+            lines
+        }
+    }
+}
+
+impl RegionKind {
+    /// In a word.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Contract(_) => "contraction",
+            Self::Rowwise(_) => "rowwise",
+            Self::Scan(_) => "scan",
+            Self::Pointwise => "pointwise",
+            Self::Generic { .. } => "loops",
+        }
+    }
+}
+
+fn name(plan: &Plan, at: EquationAt) -> String {
+    plan.kernel.tensors[plan.kernel.equations[at].tensor].name.clone()
+}
+
+fn entry(what: &str, text: &str) -> String {
+    format!("{what:<8}{text}")
+}
+
+fn all_or(text: &str, empty: &str) -> String {
+    if text.is_empty() { empty.to_owned() } else { text.to_owned() }
+}
+
+fn equation(plan: &Plan, what: &str, at: EquationAt) -> Vec<String> {
+    let text = print_equation(&plan.kernel, &plan.kernel.equations[at]);
+    let lines = text.lines().enumerate().map(|(line, text)| {
+        let text = text.strip_prefix("    ").unwrap_or(text);
+        match (line, what) {
+            (_, "") => text.to_owned(),
+            (0, _) => entry(what, text),
+            _ => entry("", text),
+        }
+    });
+    lines.collect()
+}
+
+fn of_contract(plan: &Plan, contract: &Contract) -> Vec<String> {
+    let kernel = &plan.kernel;
+    let mut lines = Vec::new();
+    let axes = [("batch", &contract.batch), ("m", &contract.m), ("n", &contract.n), ("k", &contract.k)];
+    for (what, vars) in axes.into_iter().filter(|(_, vars)| !vars.is_empty()) {
+        lines.push(entry(what, &binders(kernel, vars)));
+    }
+    lines.push(entry("a", &operand(plan, &contract.a)));
+    lines.push(entry("b", &operand(plan, &contract.b)));
+    lines.extend(contract.scales.iter().map(|scale| entry("scale", &scale_text(plan, scale))));
+    if let Some(coefficient) = contract.coefficient {
+        lines.push(entry("times", &print_expr(kernel, coefficient)));
+    }
+    let stored = if contract.stored { "stored" } else { "not stored" };
+    lines.push(entry("sum", &format!("{}, {stored}", scalar(kernel, contract.accumulator))));
+    if let Some(guard) = contract.guard {
+        lines.push(entry("where", &print_expr(kernel, guard)));
+    }
+    lines.extend(contract.epilogue.iter().flat_map(|&at| equation(plan, "then", at)));
+    lines
+}
+
+fn operand(plan: &Plan, operand: &Operand) -> String {
+    let element = scalar(&plan.kernel, operand.element);
+    let how = if operand.read.is_some() { "" } else { ", computed" };
+    format!("{element:<6}  {}{how}", print_expr(&plan.kernel, operand.expr))
+}
+
+fn scale_text(plan: &Plan, scale: &Scale) -> String {
+    let mut text = if scale.inverse { "1 / ".to_owned() } else { String::new() };
+    text += &print_expr(&plan.kernel, scale.expr);
+    for (axis, varies) in [("m", scale.m), ("n", scale.n)] {
+        let _ = match varies {
+            Varies::No => Ok(()),
+            Varies::Each => write!(text, ", each {axis}"),
+            Varies::Blocks(length) => write!(text, ", {length} of {axis}"),
+        };
+    }
+    format!("{text}, {} of k", scale.block)
+}
+
+fn of_rowwise(plan: &Plan, region: &Region, rowwise: &Rowwise) -> Vec<String> {
+    let kernel = &plan.kernel;
+    let mut lines = vec![
+        entry("rows", &all_or(&binders(kernel, &rowwise.rows), "one")),
+        entry("length", &show(kernel, rowwise.length)),
+    ];
+    lines.extend(rowwise.segment.map(|elements| entry("segment", &elements.to_string())));
+    for (part, &at) in rowwise.parts.iter().zip(&region.covers) {
+        let own = |segment: Option<Id<Var>>| if segment.is_some() { " of segments" } else { "" };
+        let what = match part {
+            Part::Reduction { segment, .. } => format!("reduction{}", own(*segment)),
+            Part::PerRow { segment: Some(_), .. } => "per segment".to_owned(),
+            Part::PerRow { segment: None, .. } => "per row".to_owned(),
+            Part::Map { .. } => "map".to_owned(),
+        };
+        let stored = if part.stored() { "stored" } else { "not stored" };
+        lines.push(format!("{what}, {stored}"));
+        lines.extend(equation(plan, "", at).into_iter().map(|line| format!("  {line}")));
+    }
+    lines
+}
+
+impl Part {
+    /// Whether it must be stored.
+    #[must_use]
+    pub fn stored(&self) -> bool {
+        match self {
+            Self::Reduction { stored, .. }
+            | Self::PerRow { stored, .. }
+            | Self::Map { stored, .. } => *stored,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Joins equations into regions.
+//!
+//! ```text
+//! acc[m, n] = sum[k](..)        \
+//! c[m, n]   = bf16(acc[m, n])   /  one contraction with an epilogue
+//! square[m] = sum[n](..)        \
+//! y[m, n]   = .. square[m] ..   /  one rowwise region
+//! ```
+//!
+//! Equations are taken in their order. A pointwise one joins the contraction that
+//! it reads at its own points, else rows that it shares, else a pointwise region
+//! that it continues; a reduction joins rows that it shares. Nothing joins a
+//! region that something else it reads waits for. Regions come out in an order of
+//! their dependencies.
+
+mod groups;
+mod rows;
+
+use tilec_ir::plan::{Declined, EquationAt, Plan, Region, RegionKind};
+use tilec_ir::tensor::Role;
+
+use crate::recognize::Found;
+use crate::recognize::scene::Scene;
+use groups::{Group, Groups, Kind};
+use rows::Rows;
+
+/// The plan of what was found, one entry per equation.
+pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>) -> Plan {
+    let mut groups = Groups::of(&scene);
+    for (at, found) in found.into_iter().enumerate() {
+        match found {
+            Found::Contract(contract) => groups.push(at, Kind::Contract(contract)),
+            Found::Scan(scan) => groups.push(at, Kind::Scan(scan)),
+            Found::Generic(why) => groups.push(at, Kind::Generic(why)),
+            Found::Row(piece) => {
+                if !rows::join_reduction(&mut groups, &mut scene, at, &piece) {
+                    let rows = Rows::new(&scene.kernel, at, &piece);
+                    groups.push(at, Kind::Rows(rows));
+                }
+            }
+            Found::Pointwise => {
+                let joined = join_contraction(&mut groups, &scene, at)
+                    || rows::join_map(&mut groups, &mut scene, at)
+                    || join_pointwise(&mut groups, &scene, at);
+                if !joined {
+                    groups.push(at, Kind::Pointwise);
+                }
+            }
+        }
+    }
+    let order = groups.order();
+    let mut slots: Vec<_> = groups.groups.into_iter().map(Some).collect();
+    let regions = order.into_iter().filter_map(|at| slots[at].take());
+    let regions = regions.map(|group| region(&scene, group)).collect();
+    Plan { kernel: scene.kernel, regions, declined }
+}
+
+/// Makes an equation part of the epilogue of the last contraction that it reads.
+fn join_contraction(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool {
+    let equation = &scene.kernel.equations[at];
+    for group in groups.read_by(at).into_iter().rev() {
+        let Group { covers, kind: Kind::Contract(_) } = &groups.groups[group] else { continue };
+        let sum = scene.kernel.equations[covers[0]].tensor;
+        let only_the_sum = groups.reads[at].iter().all(|dep| !covers[1..].contains(dep));
+        let here = crate::recognize::same_points(&scene.kernel, sum, equation).is_some();
+        if here && only_the_sum && groups.may_join(at, group) {
+            if let Kind::Contract(contract) = &mut groups.groups[group].kind {
+                contract.epilogue.push(at);
+            }
+            groups.add(at, group);
+            return true;
+        }
+    }
+    false
+}
+
+/// Makes an equation part of a pointwise region that makes what it reads.
+fn join_pointwise(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool {
+    let equation = &scene.kernel.equations[at];
+    let ranges = |at: EquationAt| {
+        let vars = scene.kernel.equations[at].vars.iter();
+        vars.map(|&var| scene.kernel.vars[var].range).collect::<Vec<_>>()
+    };
+    for group in groups.read_by(at).into_iter().rev() {
+        let Group { covers, kind: Kind::Pointwise } = &groups.groups[group] else { continue };
+        let own = groups.reads[at].iter().filter(|dep| covers.contains(dep));
+        let in_place = own.into_iter().all(|&dep| {
+            let tensor = scene.kernel.equations[dep].tensor;
+            let index = crate::recognize::same_points(&scene.kernel, tensor, equation);
+            ranges(dep) == ranges(at)
+                && index.is_some_and(|index| {
+                    let vars = index.iter().map(|&i| crate::recognize::scene::bare(&scene.kernel, i));
+                    vars.eq(equation.vars.iter().map(|&var| Some(var)))
+                })
+        });
+        if in_place && groups.may_join(at, group) {
+            groups.add(at, group);
+            return true;
+        }
+    }
+    false
+}
+
+fn region(scene: &Scene, group: Group) -> Region {
+    let Group { covers, kind } = group;
+    let kind = match kind {
+        Kind::Contract(mut contract) => {
+            contract.stored = is_stored(scene, &covers, covers[0]);
+            RegionKind::Contract(contract)
+        }
+        Kind::Scan(scan) => RegionKind::Scan(scan),
+        Kind::Rows(rows) => {
+            RegionKind::Rowwise(rows.finish(&|at| is_stored(scene, &covers, at)))
+        }
+        Kind::Pointwise => RegionKind::Pointwise,
+        Kind::Generic(why) => RegionKind::Generic { why },
+    };
+    Region { covers, kind }
+}
+
+/// Whether anyone outside of a region needs what an equation makes.
+fn is_stored(scene: &Scene, covers: &[EquationAt], at: EquationAt) -> bool {
+    let tensor = scene.kernel.equations[at].tensor;
+    scene.kernel.tensors[tensor].role == Role::Output
+        || scene.readers[tensor.index()].iter().any(|reader| !covers.contains(reader))
+}

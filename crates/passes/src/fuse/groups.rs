@@ -1,0 +1,133 @@
+//! Groups of equations that grow into regions, and who waits for whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tilec_ir::Id;
+use tilec_ir::plan::{Contract, EquationAt, Scan};
+use tilec_ir::tensor::Tensor;
+
+use super::rows::Rows;
+use crate::recognize::scene::{Scene, tensors_read};
+
+/// A region that may still grow.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Ascending.
+    pub(super) covers: Vec<EquationAt>,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Contract(Contract),
+    Scan(Scan),
+    Rows(Rows),
+    Pointwise,
+    Generic(String),
+}
+
+/// All groups so far.
+#[derive(Debug)]
+pub(super) struct Groups {
+    pub(super) groups: Vec<Group>,
+    /// By equation: the equations that it reads.
+    pub(super) reads: Vec<Vec<EquationAt>>,
+    /// By tensor: the groups that read rows of it.
+    pub(super) sharing: BTreeMap<Id<Tensor>, Vec<usize>>,
+    /// By equation: its group.
+    of: Vec<Option<usize>>,
+}
+
+impl Groups {
+    pub(super) fn of(scene: &Scene) -> Self {
+        let reads = scene.kernel.equations.iter().map(|equation| {
+            let tensors = tensors_read(&scene.kernel, equation.value).into_iter();
+            tensors.filter_map(|tensor| scene.writer[tensor.index()]).collect()
+        });
+        let of = vec![None; scene.kernel.equations.len()];
+        Self { groups: Vec::new(), reads: reads.collect(), sharing: BTreeMap::new(), of }
+    }
+
+    /// A group of one equation.
+    pub(super) fn push(&mut self, at: EquationAt, kind: Kind) {
+        self.groups.push(Group { covers: vec![at], kind });
+        self.added(at, self.groups.len() - 1);
+    }
+
+    /// One more equation of a group.
+    pub(super) fn add(&mut self, at: EquationAt, group: usize) {
+        self.groups[group].covers.push(at);
+        self.added(at, group);
+    }
+
+    fn added(&mut self, at: EquationAt, group: usize) {
+        self.of[at] = Some(group);
+        if let Kind::Rows(rows) = &self.groups[group].kind {
+            for tensor in rows.shared() {
+                let sharing = self.sharing.entry(tensor).or_default();
+                if !sharing.contains(&group) {
+                    sharing.push(group);
+                }
+            }
+        }
+    }
+
+    /// The groups that make what an equation reads, ascending.
+    pub(super) fn read_by(&self, at: EquationAt) -> Vec<usize> {
+        let groups: BTreeSet<_> = self.reads[at].iter().filter_map(|&dep| self.of[dep]).collect();
+        groups.into_iter().collect()
+    }
+
+    /// Whether a group can take an equation: nothing else that it reads waits
+    /// for the group.
+    pub(super) fn may_join(&self, at: EquationAt, group: usize) -> bool {
+        let others: Vec<_> = self.read_by(at).into_iter().filter(|&other| other != group).collect();
+        let mut reached: BTreeSet<_> = others.iter().copied().collect();
+        let mut open = others;
+        while let Some(next) = open.pop() {
+            for before in self.before(next) {
+                if before == group {
+                    return false;
+                }
+                if reached.insert(before) {
+                    open.push(before);
+                }
+            }
+        }
+        true
+    }
+
+    /// The groups that a group waits for.
+    fn before(&self, group: usize) -> BTreeSet<usize> {
+        let covers = self.groups[group].covers.iter();
+        let mut before: BTreeSet<_> = covers.flat_map(|&at| self.read_by(at)).collect();
+        before.remove(&group);
+        before
+    }
+
+    /// An order in which each group comes after those that it waits for; of
+    /// those that are ready the one with the earliest equation.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let mut waits: Vec<_> = (0..self.groups.len()).map(|group| self.before(group).len()).collect();
+        let mut after = vec![Vec::new(); self.groups.len()];
+        for group in 0..self.groups.len() {
+            for before in self.before(group) {
+                after[before].push(group);
+            }
+        }
+        let first = |group: usize| (self.groups[group].covers[0], group);
+        let mut ready: BTreeSet<_> =
+            (0..waits.len()).filter(|&group| waits[group] == 0).map(first).collect();
+        let mut order = Vec::new();
+        while let Some((_, group)) = ready.pop_first() {
+            order.push(group);
+            for &next in &after[group] {
+                waits[next] -= 1;
+                if waits[next] == 0 {
+                    ready.insert(first(next));
+                }
+            }
+        }
+        order
+    }
+}

@@ -1,0 +1,116 @@
+//! Finds what the equations of a kernel are, and divides them into regions.
+//!
+//! ```text
+//! acc[m, n] = sum[k](a[m, k] * b[n, k])     a contraction
+//! c[m, n]   = bf16(acc[m, n] + bias[n])     its epilogue
+//! ```
+//!
+//! Recognizers are plain functions, tried in order, most specific first:
+//! contraction, scan, rowwise, pointwise, and loops for the rest. They read the
+//! canonical equations, never names or spellings. What comes close to a pattern
+//! and is not one is declined with a sentence that names what stands against it.
+//! [`crate::fuse`] then joins equations into regions.
+//!
+//! Takes a canonical kernel; gives a plan that verifies and means the same.
+
+mod axes;
+mod close;
+mod contract;
+mod copy;
+mod derive;
+mod layout;
+mod narrow;
+mod rowwise;
+mod scales;
+mod scan;
+pub(crate) mod scene;
+pub(crate) mod uses;
+
+pub(crate) use layout::same_points;
+pub(crate) use rowwise::{Along, Piece, row_read};
+
+use tilec_ir::diagnostic::Span;
+use tilec_ir::plan::{Contract, Declined, EquationAt, Plan, Scan, verify};
+
+use crate::canonical::{Body, Canonical};
+use crate::fuse::fuse;
+use scene::Scene;
+
+/// What one equation is.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// A matrix product.
+    Contract(Contract),
+    /// A running sum.
+    Scan(Scan),
+    /// A reduction along a row.
+    Row(Piece),
+    /// No reduction at all.
+    Pointwise,
+    /// None of these, and why.
+    Generic(String),
+}
+
+/// Why an equation is not what it is close to.
+#[derive(Clone, Debug)]
+pub(crate) struct Reason {
+    /// A sentence that names the factor.
+    pub(crate) text: String,
+    /// Where it stands.
+    pub(crate) span: Span,
+}
+
+/// The pattern if it is there, `None` if it is nothing like it.
+pub(crate) type Outcome<T> = Result<Option<T>, Reason>;
+
+/// The plan of a kernel.
+#[must_use]
+pub fn recognize(canonical: &Canonical) -> Plan {
+    let mut scene = Scene::of(derive::derive(canonical));
+    let mut declined = Vec::new();
+    let found: Vec<_> =
+        (0..scene.stated.len()).map(|at| find(&mut scene, at, &mut declined)).collect();
+    let plan = fuse(scene, found, declined);
+    verify::assert_valid(&plan);
+    plan
+}
+
+fn find(scene: &mut Scene, at: EquationAt, declined: &mut Vec<Declined>) -> Found {
+    if let Body::Map(_) = scene.stated[at].body {
+        return Found::Pointwise;
+    }
+    let mut why = None;
+    let mut decline = |pattern, reason: Reason| {
+        why.get_or_insert_with(|| reason.text.clone());
+        declined.push(Declined { equation: at, pattern, reason: reason.text, span: reason.span });
+    };
+    match contract::contract(scene, at) {
+        Ok(Some(contract)) => return Found::Contract(contract),
+        Ok(None) => {}
+        Err(reason) => decline("contraction", reason),
+    }
+    match scan::scan(scene, at) {
+        Ok(Some(scan)) => return Found::Scan(scan),
+        Ok(None) => {}
+        Err(reason) => decline("scan", reason),
+    }
+    match rowwise::reduction(scene, at) {
+        Ok(Some(piece)) => return Found::Row(piece),
+        Ok(None) => {}
+        Err(reason) => decline("rowwise", reason),
+    }
+    Found::Generic(why.unwrap_or_else(|| general(scene, at)))
+}
+
+/// Why an equation runs as loops that is close to nothing.
+fn general(scene: &Scene, at: EquationAt) -> String {
+    match &scene.stated[at].body {
+        Body::Rank { var, .. } => {
+            let name = &scene.kernel.vars[*var].name;
+            format!("a selection by rank over `{name}`: each key is compared with all others")
+        }
+        Body::Sum { .. } | Body::Reduce { .. } | Body::Map(_) => {
+            "no row of a tensor is reduced".to_owned()
+        }
+    }
+}
