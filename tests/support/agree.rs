@@ -56,7 +56,7 @@ pub(crate) fn agree(program: &Program, seed: u64) -> Result<usize, String> {
     Ok(launched)
 }
 
-fn sizes(program: &Program, random: &mut Random) -> Vec<(String, i64)> {
+pub(crate) fn sizes(program: &Program, random: &mut Random) -> Vec<(String, i64)> {
     let some = [0, 1, 2, 3, 4, 5, 7, 8, 9, 13];
     let size = |(name, least): &(String, usize)| {
         let value = *random.pick(&some);
@@ -65,7 +65,7 @@ fn sizes(program: &Program, random: &mut Random) -> Vec<(String, i64)> {
     program.sizes.iter().map(size).collect()
 }
 
-fn draw(
+pub(crate) fn draw(
     kernel: &Kernel,
     launch: &Launch,
     tensor: Id<tilec_ir::tensor::Tensor>,
@@ -113,7 +113,7 @@ fn small(random: &mut Random) -> i32 {
 
 /// Exact outputs bit for bit (but for the sign of zero), the others within a
 /// thousandth of the largest value around.
-fn compare(
+pub(crate) fn compare(
     program: &Program,
     kernel: &Kernel,
     expected: &[Array],

@@ -132,9 +132,11 @@ impl ProgramNames {
     }
 }
 
-/// The name without what C++ keeps to itself: `__` and a leading `_`.
+/// The name without what C++ keeps to itself, `__` and a leading `_`, and without the
+/// marks of names that passes make (`acc'1`).
 fn legal(name: &str) -> String {
     let mut legal = name.trim_start_matches('_').to_owned();
+    legal = legal.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
     while legal.contains("__") {
         legal = legal.replace("__", "_");
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use tilec_ir::Id;
 use tilec_ir::tensor::{Size, Tensor};
-use tilec_manifest::{Base, Formula, Parameter};
+use tilec_manifest::{Base, Parameter};
 
 /// What a parameter is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,116 @@
+//! Emitted CUDA computes what the interpreter computes, without a GPU: functions run
+//! on the host, thread by thread, under the address sanitizer.
+//!
+//! Random kernels and every program of the project, each equation by itself, in
+//! several cuts. `TILEC_FUZZ_KERNELS` sets how many random kernels (120),
+//! `TILEC_FUZZ_SEED` the first seed.
+
+#[path = "support/agree.rs"]
+#[allow(dead_code, reason = "another test compares the ways to run on the CPU")]
+mod agree;
+#[path = "support/expressions.rs"]
+mod expressions;
+#[path = "support/files.rs"]
+#[allow(dead_code, reason = "takes no snapshots")]
+mod files;
+#[path = "support/generic.rs"]
+mod generic;
+#[path = "support/host.rs"]
+mod host;
+#[path = "support/kernels.rs"]
+mod kernels;
+#[path = "support/random.rs"]
+mod random;
+
+use generic::{Cut, generic};
+use host::Case;
+use random::Random;
+use tilec_codegen_cuda::{Emitted, Source, emit};
+use tilec_ir::tensor::Role;
+use tilec_ir::{Array, Kernel, interpret, launch};
+
+/// Cuts that together reach every way to run points.
+const CUTS: [Cut; 3] = [
+    Cut { threads: 32, vector: 1, threads_per_point: 1, chunk: 4 },
+    Cut { threads: 64, vector: 4, threads_per_point: 32, chunk: 256 },
+    Cut { threads: 64, vector: 2, threads_per_point: 64, chunk: 3 },
+];
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// A random kernel, in one cut.
+struct Fuzzed {
+    program: kernels::Program,
+    kernel: Kernel,
+    emitted: Emitted,
+}
+
+fn fuzzed(seed: u64) -> Fuzzed {
+    let program = kernels::generate(seed);
+    let checked = tilec_frontend::check(&program.text);
+    let canonical = tilec_passes::normalize(&checked.module.kernels[0]);
+    let mut kernel = canonical.kernel().clone();
+    kernel.name = format!("k{seed}");
+    let cut = CUTS[seed as usize % CUTS.len()];
+    let tiled = generic(&kernel, "sm_90a", cut);
+    let source = Source { file: "k.tile", text: &program.text };
+    let emitted = emit(&tiled, source);
+    assert_eq!(emitted.source, emit(&tiled, source).source, "the same bytes every time");
+    Fuzzed { program, kernel, emitted }
+}
+
+/// Launches of a kernel at several sizes, and what the interpreter computes.
+fn launches<'a>(at: usize, of: &'a Fuzzed, seed: u64) -> Vec<(Case<'a>, Vec<Array>, String)> {
+    let mut random = Random::new(seed ^ 0x5eed);
+    let (mut cases, kernel) = (Vec::new(), &of.kernel);
+    for special in [false, false, true] {
+        let set = agree::sizes(&of.program, &mut random);
+        let inputs: Vec<_> = kernel.tensors_of(Role::Input).collect();
+        // Indices below a size of 0 are refused, as they should be.
+        let Ok(launch) = launch::bind(kernel, &vec![None; inputs.len()], &set) else { continue };
+        let draw = |&tensor| agree::draw(kernel, &launch, tensor, special, &mut random);
+        let inputs: Vec<_> = inputs.iter().map(draw).collect();
+        let expected =
+            interpret::interpret(kernel, &launch, &inputs, &|_| {}).expect("the tensors are small");
+        let what = format!("seed {seed} at {set:?}, special values: {special}");
+        cases.push((Case { kernel, program: at, launch, inputs }, expected, what));
+    }
+    cases
+}
+
+#[test]
+fn random_kernels_agree_with_the_interpreter() {
+    let (count, first) = (number("TILEC_FUZZ_KERNELS", 120), number("TILEC_FUZZ_SEED", 0));
+    let seeds: Vec<_> = (first..first + count).map(|seed| seed as u64).collect();
+    let mut runs = 0;
+    for seeds in seeds.chunks(40) {
+        let fuzzed: Vec<_> = seeds.iter().map(|&seed| fuzzed(seed)).collect();
+        let launches = seeds.iter().zip(&fuzzed).enumerate();
+        let launches = launches.flat_map(|(at, (&seed, of))| launches_of(at, of, seed));
+        let (mut cases, mut expected) = (Vec::new(), Vec::new());
+        for (case, outputs, what) in launches {
+            cases.push(case);
+            expected.push((outputs, what));
+        }
+        let programs: Vec<_> = fuzzed.iter().map(|of| of.emitted.clone()).collect();
+        let actual = host::run(&programs, &cases).unwrap_or_else(|said| {
+            let last = said.lines().filter_map(|line| line.strip_prefix("case ")).last();
+            let at = last.and_then(|at| at.parse::<usize>().ok());
+            let of = at.map(|at| (&expected[at].1, &fuzzed[cases[at].program].emitted.source));
+            let (what, source) = of.map_or(("", ""), |(what, source)| (what, source));
+            panic!("{what}: {said}\n{source}")
+        });
+        for ((case, (outputs, what)), actual) in cases.iter().zip(&expected).zip(&actual) {
+            let of = &fuzzed[case.program];
+            if let Err(fault) = agree::compare(&of.program, case.kernel, outputs, actual) {
+                panic!("{what}: {fault}\n{}\n{}", of.program.text, of.emitted.source);
+            }
+            runs += 1;
+        }
+    }
+    assert!(runs >= count, "only {runs} launches of {count} kernels");
+}
+
+use launches as launches_of;

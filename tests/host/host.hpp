@@ -1,0 +1,228 @@
+// Just enough of CUDA to run emitted functions on the host: every thread of a block
+// is a fiber, and one block runs after the other.
+//
+// Barriers and shuffles switch to the next fiber until all that take part are there.
+// Where none can go on, the block has deadlocked and the program ends with an error.
+// Every tensor is an allocation of its own, for a sanitizer to watch.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <ucontext.h>
+
+#define __CUDACC_RTC__
+#define __global__
+#define __device__
+#define __forceinline__ inline
+#define __shared__ static
+#define __launch_bounds__(...)
+
+struct Dim3 {
+    unsigned x, y, z;
+};
+static Dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+
+template <typename To, typename From>
+To same_bits(From from) {
+    static_assert(sizeof(To) == sizeof(From), "the same bits");
+    To to;
+    std::memcpy(&to, &from, sizeof to);
+    return to;
+}
+inline float __int_as_float(int x) { return same_bits<float>(x); }
+inline int __float_as_int(float x) { return same_bits<int>(x); }
+inline double __longlong_as_double(long long x) { return same_bits<double>(x); }
+inline long long __double_as_longlong(double x) { return same_bits<long long>(x); }
+inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+inline int __float2int_rz(float x) {
+    if (x != x) return 0;
+    if (x >= 2147483648.0f) return 2147483647;
+    if (x < -2147483648.0f) return -2147483647 - 1;
+    return static_cast<int>(x);
+}
+template <typename T>
+T __ldg(const T* from) {
+    return *from;
+}
+
+namespace host {
+
+// Where some fibers wait for each other.
+struct Barrier {
+    int expected = 0, arrived = 0;
+    long long phase = 0;
+    bool complete() {
+        if (arrived < expected || expected == 0) return false;
+        arrived = 0;
+        ++phase;
+        return true;
+    }
+};
+
+struct Fiber {
+    ucontext_t context;
+    std::unique_ptr<char[]> stack;
+    bool done = false;
+};
+
+constexpr int stack_bytes = 256 << 10;
+static std::vector<std::unique_ptr<Fiber>> fibers;
+static ucontext_t scheduler;
+static int running;
+static bool moved;
+static Barrier block;
+static Barrier warps[32];
+static unsigned char exchanged[1024][16];
+static const std::function<void()>* body;
+
+inline void finish() {
+    (*body)();
+    fibers[running]->done = true;
+    moved = true;
+    for (Barrier* barrier : {&block, &warps[running / 32]}) {
+        --barrier->expected;
+        barrier->complete();
+    }
+}
+
+inline void wait(Barrier& barrier) {
+    const long long phase = barrier.phase;
+    ++barrier.arrived;
+    moved = true;
+    if (barrier.complete()) return;
+    const Dim3 self = threadIdx;
+    const int me = running;
+    while (barrier.phase == phase) swapcontext(&fibers[me]->context, &scheduler);
+    threadIdx = self;
+    moved = true;
+}
+
+inline void run_block(int threads) {
+    block = Barrier{threads};
+    for (int warp = 0; warp < 32; ++warp) {
+        const int left = threads - warp * 32;
+        warps[warp] = Barrier{left < 0 ? 0 : left > 32 ? 32 : left};
+    }
+    while (static_cast<int>(fibers.size()) < threads) {
+        fibers.push_back(std::make_unique<Fiber>());
+        fibers.back()->stack.reset(new char[stack_bytes]);
+    }
+    for (int thread = 0; thread < threads; ++thread) {
+        Fiber& fiber = *fibers[thread];
+        fiber.done = false;
+        getcontext(&fiber.context);
+        fiber.context.uc_stack.ss_sp = fiber.stack.get();
+        fiber.context.uc_stack.ss_size = stack_bytes;
+        fiber.context.uc_link = &scheduler;
+        makecontext(&fiber.context, finish, 0);
+    }
+    for (bool alive = true; alive;) {
+        alive = moved = false;
+        for (running = 0; running < threads; ++running) {
+            if (fibers[running]->done) continue;
+            alive = true;
+            threadIdx = Dim3{static_cast<unsigned>(running), 0, 0};
+            swapcontext(&scheduler, &fibers[running]->context);
+        }
+        if (alive && !moved) {
+            std::fprintf(stderr, "block %u has deadlocked\n", blockIdx.x);
+            std::exit(1);
+        }
+    }
+}
+
+inline void launch(long long blocks, int threads, const std::function<void()>& function) {
+    body = &function;
+    blockDim = Dim3{static_cast<unsigned>(threads), 1, 1};
+    gridDim = Dim3{static_cast<unsigned>(blocks), 1, 1};
+    for (long long at = 0; at < blocks; ++at) {
+        blockIdx = Dim3{static_cast<unsigned>(at), 0, 0};
+        run_block(threads);
+    }
+}
+
+template <typename T>
+T exchange(T value, int from) {
+    static_assert(sizeof(T) <= 16, "the slots are that large");
+    const int me = running, warp = me / 32;
+    std::memcpy(exchanged[me], &value, sizeof value);
+    wait(warps[warp]);
+    T result;
+    std::memcpy(&result, exchanged[warp * 32 + from], sizeof result);
+    wait(warps[warp]);
+    return result;
+}
+
+// Memory of exactly so many bytes, full of garbage.
+struct Memory {
+    unsigned char* bytes;
+    explicit Memory(size_t count) : bytes(static_cast<unsigned char*>(std::malloc(count))) {
+        std::memset(bytes, 0xc5, count);
+    }
+    Memory(const Memory&) = delete;
+    ~Memory() { std::free(bytes); }
+    void read(size_t count) const {
+        if (std::fread(bytes, 1, count, stdin) != count) std::exit(3);
+    }
+    void write(size_t count) const { std::fwrite(bytes, 1, count, stdout); }
+};
+
+// An address of whatever the parameter points to.
+struct Pointer {
+    unsigned char* at;
+    template <typename T>
+    operator T*() const {
+        return reinterpret_cast<T*>(at);
+    }
+};
+
+// A value of whatever type the parameter has.
+struct Value {
+    const unsigned char* at;
+    template <typename T>
+    operator T() const {
+        T value;
+        std::memcpy(&value, at, sizeof value);
+        return value;
+    }
+};
+
+}  // namespace host
+
+inline void __syncthreads() { host::wait(host::block); }
+inline void __syncwarp(unsigned = 0xffffffffu) { host::wait(host::warps[host::running / 32]); }
+template <typename T>
+T __shfl_sync(unsigned, T value, int from) {
+    return host::exchange(value, from & 31);
+}
+template <typename T>
+T __shfl_xor_sync(unsigned, T value, int distance) {
+    return host::exchange(value, (host::running & 31) ^ distance);
+}
+template <typename T>
+T __shfl_up_sync(unsigned, T value, int distance) {
+    const int lane = host::running & 31;
+    return host::exchange(value, lane >= distance ? lane - distance : lane);
+}
+template <typename T>
+T __shfl_down_sync(unsigned, T value, int distance) {
+    const int lane = host::running & 31;
+    return host::exchange(value, lane + distance < 32 ? lane + distance : lane);
+}

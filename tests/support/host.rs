@@ -1,0 +1,186 @@
+//! Emitted CUDA run on the host: compiled as C++ with `tests/host/host.hpp`, with the
+//! grids and parameters that the manifest says, under sanitizers.
+
+use std::fmt::Write;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tilec_codegen_cuda::Emitted;
+use tilec_ir::tensor::{Role, Tensor};
+use tilec_ir::{Array, Data, Element, Id, Kernel, Launch};
+use tilec_manifest::{Base, Formula, Manifest, Parameter};
+
+/// An emitted program with one launch of it.
+#[derive(Debug)]
+pub(crate) struct Case<'a> {
+    /// The kernel that was planned; its sizes are those of `launch`.
+    pub(crate) kernel: &'a Kernel,
+    /// Which of the programs.
+    pub(crate) program: usize,
+    pub(crate) launch: Launch,
+    pub(crate) inputs: Vec<Array>,
+}
+
+/// Runs every case; gives the outputs of each.
+pub(crate) fn run(programs: &[Emitted], cases: &[Case<'_>]) -> Result<Vec<Vec<Array>>, String> {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let binary = folder.path().join("cases");
+    std::fs::write(folder.path().join("cases.cpp"), source(programs, cases))
+        .expect("the folder can be written to");
+    compile(folder.path(), &binary)?;
+    let inputs: Vec<u8> = cases.iter().flat_map(|c| c.inputs.iter().flat_map(bytes)).collect();
+    let output = feed(&binary, inputs);
+    let mut rest = output.stdout.as_slice();
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let mut results = Vec::new();
+    for case in cases {
+        let outputs = case.kernel.tensors_of(Role::Output);
+        let take = |id: Id<Tensor>| {
+            let element = Element::of(case.kernel.tensors[id].element);
+            take(&mut rest, element, &case.launch.shapes[id.index()])
+        };
+        results.push(outputs.map(take).collect());
+    }
+    assert!(rest.is_empty(), "the program writes the outputs and nothing else");
+    Ok(results)
+}
+
+fn compile(folder: &Path, binary: &Path) -> Result<(), String> {
+    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
+    let mut command = Command::new("g++");
+    command.args(["-std=c++17", "-O0", "-ffp-contract=off", "-w"]);
+    command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+    command.arg("-I").arg(include).arg("-o").arg(binary).arg(folder.join("cases.cpp"));
+    let output = command.output().map_err(|error| format!("g++ does not start: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).chars().take(4000).collect())
+}
+
+fn feed(binary: &Path, input: Vec<u8>) -> std::process::Output {
+    let mut command = Command::new(binary);
+    // Fibers have stacks of their own, which the leak checker does not know.
+    command.env("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("what was compiled starts");
+    let mut stdin = child.stdin.take().expect("it was asked for");
+    let writer = std::thread::spawn(move || {
+        // A program that fails does not read to the end.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().expect("it runs to its end");
+    writer.join().expect("the writer does not panic");
+    output
+}
+
+/// The programs and a main function with all cases.
+fn source(programs: &[Emitted], cases: &[Case<'_>]) -> String {
+    let mut text = "#include \"host.hpp\"\n".to_owned();
+    for program in programs {
+        text += &program.source;
+    }
+    for (at, case) in cases.iter().enumerate() {
+        write_case(&mut text, at, case, &programs[case.program].manifest);
+    }
+    text += "int main() {\n";
+    for at in 0..cases.len() {
+        writeln!(text, "    std::fprintf(stderr, \"case {at}\\n\");\n    case_{at}();")
+            .expect("a string takes all text");
+    }
+    text + "}\n"
+}
+
+fn write_case(text: &mut String, at: usize, case: &Case<'_>, manifest: &Manifest) {
+    let size = |name: &str| {
+        let found = case.kernel.sizes.iter().find(|(_, size)| size.name == name);
+        found.map(|(id, _)| case.launch.size(id))
+    };
+    let eval = |formula: &Formula| formula.eval(&size).expect("sizes of tests are small");
+    for check in &manifest.checks {
+        assert_eq!(check.condition.holds(&size), Some(true), "{}", check.message);
+    }
+    *text += &format!("static void case_{at}() {{\n");
+    for (at, argument) in manifest.arguments.iter().enumerate() {
+        let count: i64 = argument.shape.iter().map(eval).product();
+        let bytes = count * i64::from(argument.element_bytes);
+        *text += &format!("    host::Memory t{at}({bytes});\n");
+        if !argument.output {
+            *text += &format!("    t{at}.read({bytes});\n");
+        }
+    }
+    *text += &format!("    host::Memory workspace({});\n", eval(&manifest.workspace_bytes));
+    for step in &manifest.steps {
+        let holds = |variant: &&tilec_manifest::Variant| {
+            variant.when.iter().all(|c| c.holds(&size).expect("sizes of tests are small"))
+        };
+        let variant = step.variants.iter().find(holds).expect("the last has no conditions");
+        for launch in &variant.launches {
+            let blocks: Vec<_> = launch.grid.iter().map(eval).collect();
+            assert!(blocks[1..] == [1, 1], "grids are along x");
+            let parameters = launch.parameters.iter().map(|p| parameter(manifest, p, &eval));
+            let parameters = parameters.collect::<Vec<_>>().join(", ");
+            *text += &format!(
+                "    host::launch({}, {}, [&] {{ {}({parameters}); }});\n",
+                blocks[0], launch.block[0], launch.function
+            );
+        }
+    }
+    for (at, argument) in manifest.arguments.iter().enumerate().filter(|(_, a)| a.output) {
+        let count: i64 = argument.shape.iter().map(eval).product();
+        *text += &format!("    t{at}.write({});\n", count * i64::from(argument.element_bytes));
+    }
+    *text += "}\n";
+}
+
+fn parameter(
+    manifest: &Manifest,
+    parameter: &Parameter,
+    eval: &impl Fn(&Formula) -> i64,
+) -> String {
+    let position = |name: &str| {
+        let found = manifest.arguments.iter().position(|argument| argument.name == name);
+        found.expect("parameters are arguments")
+    };
+    match parameter {
+        Parameter::Pointer(Base::Argument(name)) => {
+            format!("host::Pointer{{t{}.bytes}}", position(name))
+        }
+        Parameter::Pointer(Base::Workspace(offset)) => {
+            format!("host::Pointer{{workspace.bytes + {}}}", eval(offset))
+        }
+        Parameter::Scalar(name) => format!("host::Value{{t{}.bytes}}", position(name)),
+        Parameter::Size(formula) => format!("{}ll", eval(formula)),
+        Parameter::TensorMap(_) => panic!("the host has no copy engine"),
+    }
+}
+
+fn bytes(array: &Array) -> Vec<u8> {
+    match &array.data {
+        Data::F32(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Data::I32(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Data::B16(x) => x.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Data::B8(x) => x.clone(),
+    }
+}
+
+fn take(rest: &mut &[u8], element: Element, shape: &[usize]) -> Array {
+    let count: usize = shape.iter().product();
+    let (own, after) = rest.split_at(count * element.bytes());
+    *rest = after;
+    let words = own.chunks_exact(4).map(|w| <[u8; 4]>::try_from(w).expect("chunks of four"));
+    let data = match element {
+        Element::F32 => Data::F32(words.map(f32::from_le_bytes).collect()),
+        Element::I32 => Data::I32(words.map(i32::from_le_bytes).collect()),
+        Element::Bf16 | Element::F16 => {
+            Data::B16(own.chunks_exact(2).map(|w| u16::from_le_bytes([w[0], w[1]])).collect())
+        }
+        Element::F8E4M3 | Element::F8E5M2 | Element::I8 | Element::U8 | Element::Bool => {
+            Data::B8(own.to_vec())
+        }
+    };
+    Array { element, shape: shape.to_vec(), data }
+}
