@@ -11,6 +11,7 @@
 //! made it; an emitter only spells a program out, and cannot fail on a verified one.
 
 pub mod pipeline;
+pub mod print;
 pub mod verify;
 
 use crate::arena::Id;
