@@ -7,14 +7,17 @@ mod files;
 #[path = "support/nvcc.rs"]
 mod nvcc;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nvcc::{Make, Usage};
+use tilec::cuda::Cuda;
 use tilec::program::Program;
 use tilec::stage::Compilation;
-use tilec_codegen_cuda::Emitted;
+use tilec_codegen_cuda::{Emitted, Source};
+use tilec_ir::tensor::Scalar;
+use tilec_ir::tile::{self, Body, Unit};
 use tilec_target::{Chip, chips};
 
 /// Headers of what only Hopper has.
@@ -40,25 +43,18 @@ fn device_headers_compile_on_their_own() {
     assert!(faults.is_empty(), "{faults}");
 }
 
-/// What is tuned: all of a program's functions stay in registers.
-const TUNED: [&str; 6] = [
-    "examples/batched_gemm",
-    "examples/gemm_fp8",
-    "examples/rmsnorm",
-    "examples/softmax",
-    "tests/cases/contract",
-    "tests/cases/rowwise",
-];
-
 /// A kernel compiled for a chip.
 struct Case {
     /// `tests/cases/contract/types.tile, gemm_bf16, for h200`
     name: String,
-    file: String,
     kernel: String,
     chip: &'static str,
     arch: String,
     source: String,
+    /// Functions that are tuned, by their names.
+    tuned: Vec<String>,
+    /// Instructions that the tile program names, as machine code calls them.
+    instructions: BTreeSet<&'static str>,
 }
 
 fn root() -> &'static Path {
@@ -69,13 +65,19 @@ fn cuda_chips() -> Vec<&'static Chip> {
     chips().iter().filter(|chip| chip.family().target() == "cuda").collect()
 }
 
-fn emit(file: &Path, kernel: &str, chip: &Chip) -> Emitted {
+/// Takes a kernel of a file to what is emitted for a chip.
+fn emit(file: &Path, kernel: &str, chip: &Chip) -> (tile::Program, Emitted) {
     let text = std::fs::read_to_string(file).expect("programs are text");
     let program = Program::check(&text);
+    let name = file.file_name().expect("files have names").to_string_lossy();
+    let cuda = Cuda::of(&program.module, kernel, chip, Source { file: &name, text: &text });
+    let cuda = cuda.expect("the program has the kernel");
     let kernel = program.kernel(Some(kernel)).expect("the program has the kernel");
     let compilation = Compilation::new(kernel, &[]).expect("nothing is bound");
-    let emitted = compilation.cuda(chip);
-    emitted.unwrap_or_else(|found| panic!("{} for {}: {found:#?}", file.display(), chip.name))
+    let tiled = compilation.program(&cuda);
+    let tiled = tiled.unwrap_or_else(|found| panic!("{name} for {}: {found:#?}", chip.name));
+    let emitted = cuda.emit(&tiled);
+    (tiled, emitted)
 }
 
 /// Every kernel of the examples and of the cases without mistakes, for every chip.
@@ -84,28 +86,68 @@ fn cases() -> Vec<Case> {
     let relative = |path: &Path| path.strip_prefix(root()).expect("it is below").to_owned();
     let files: Vec<_> =
         files.filter(|path| !relative(path).starts_with("tests/cases/errors")).collect();
-    let of_file = |path: &std::path::PathBuf| {
+    let of_file = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).expect("programs are text");
-        let file = relative(path).to_string_lossy().into_owned();
         let mut cases = vec![];
         for kernel in &Program::check(&text).module.kernels {
             for chip in cuda_chips() {
-                let Emitted { source, manifest, .. } = emit(path, &kernel.name, chip);
-                let name = format!("{file}, {}, for {}", kernel.name, chip.name);
-                let (file, kernel) = (file.clone(), kernel.name.clone());
-                cases.push(Case {
-                    name,
-                    file,
-                    kernel,
-                    chip: &chip.name,
-                    arch: manifest.arch,
-                    source,
-                });
+                let (program, emitted) = emit(path, &kernel.name, chip);
+                let file = relative(path);
+                let name = format!("{}, {}, for {}", file.display(), kernel.name, chip.name);
+                cases.push(case(name, &kernel.name, chip, &program, emitted));
             }
         }
         cases
     };
     nvcc::parallel(&files, of_file).into_iter().flatten().collect()
+}
+
+fn case(
+    name: String,
+    kernel: &str,
+    chip: &'static Chip,
+    program: &tile::Program,
+    Emitted { source, manifest, .. }: Emitted,
+) -> Case {
+    let variants = || program.steps.iter().flat_map(|step| &step.variants);
+    let tuned = variants().filter(|variant| is_tuned(&variant.kernel.body));
+    let instructions = variants().filter_map(|v| instruction(&v.kernel.body, &program.arch));
+    Case {
+        name,
+        kernel: kernel.to_owned(),
+        chip: &chip.name,
+        arch: manifest.arch,
+        source,
+        tuned: tuned.map(|variant| variant.kernel.name.clone()).collect(),
+        instructions: instructions.collect(),
+    }
+}
+
+/// Whether everything should stay in registers.
+fn is_tuned(body: &Body) -> bool {
+    match body {
+        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
+        Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => false,
+    }
+}
+
+/// What machine code calls the matrix instruction of a body.
+fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
+    match body {
+        Body::Pipeline(pipeline) => Some(match pipeline.instruction.elements[0] {
+            Scalar::F8E4M3 | Scalar::F8E5M2 => "QGMMA",
+            Scalar::I8 | Scalar::U8 => "IGMMA",
+            _ => "HGMMA",
+        }),
+        Body::Stepped(stepped) => match stepped.unit {
+            Unit::Scalar => None,
+            Unit::Bf16 | Unit::F16 | Unit::Tf32 => Some("HMMA"),
+            Unit::I8 => Some("IMMA"),
+            // On Hopper a warp's product of FP8 is one of f16.
+            Unit::Fp8 => Some(if arch.starts_with("sm_9") { "HMMA" } else { "QMMA" }),
+        },
+        Body::Rows(_) | Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => None,
+    }
 }
 
 #[test]
@@ -130,21 +172,24 @@ fn fault(case: &Case) -> Option<String> {
         Err(said) => return Some(said),
     };
     let functions = nvcc::usage(&built.report);
-    if functions.is_empty() {
-        return Some("no function was compiled".to_owned());
+    for name in &case.tuned {
+        let Some(usage) = functions.iter().find(|usage| usage.function == *name) else {
+            return Some(format!("ptxas did not report on {name}"));
+        };
+        if usage.stack + usage.spills > 0 {
+            return Some(format!("not all of {name} is in registers: {usage:?}"));
+        }
     }
-    if TUNED.iter().any(|folder| case.file.starts_with(folder))
-        && let Some(bad) = functions.iter().find(|function| function.stack + function.spills > 0)
-    {
-        return Some(format!("{bad:?}"));
+    for &instruction in &case.instructions {
+        if nvcc::count(&built, [instruction]) == [0] {
+            return Some(format!("there is no {instruction} in the machine code"));
+        }
     }
-    let expected = expected(case)?;
-    let [count] = nvcc::count(&built, [expected]);
-    (count == 0).then(|| format!("there is no {expected} in the machine code"))
+    functions.is_empty().then(|| "nothing was compiled".to_owned())
 }
 
-/// The matrix instruction that the plan of a program names, by kernel and chip.
-const INSTRUCTIONS: [(&str, &str, &str); 22] = [
+/// The matrix instructions that a program must be given, by kernel and chip.
+const INSTRUCTIONS: [(&str, &str, &str); 23] = [
     ("gemm_fp8", "h200", "QGMMA"),
     ("scaled_usual", "h100", "QGMMA"),
     ("scaled_usual", "h200", "QGMMA"),
@@ -166,12 +211,18 @@ const INSTRUCTIONS: [(&str, &str, &str); 22] = [
     ("scaled_usual", "a100", "HMMA"),
     ("gemm_i8_plain", "a100", "IMMA"),
     ("gemm_bf16", "l40s", "HMMA"),
+    ("scaled_usual", "l40s", "QMMA"),
     ("gemm_bf16", "rtx_pro_6000", "HMMA"),
 ];
 
-fn expected(case: &Case) -> Option<&'static str> {
-    let found = |entry: &&(&str, &str, &str)| entry.0 == case.kernel && entry.1 == case.chip;
-    INSTRUCTIONS.iter().find(found).map(|entry| entry.2)
+#[test]
+fn products_get_the_matrix_instructions_of_the_chip() {
+    let cases = cases();
+    for (kernel, chip, instruction) in INSTRUCTIONS {
+        let case = cases.iter().find(|case| case.kernel == kernel && case.chip == chip);
+        let case = case.expect("the table names kernels and chips that exist");
+        assert!(case.instructions.contains(instruction), "{}: no {instruction}", case.name);
+    }
 }
 
 /// The product whose operand is quantized first is two launches, whatever the sizes.
@@ -179,7 +230,7 @@ fn expected(case: &Case) -> Option<&'static str> {
 fn a_quantized_operand_is_at_most_one_more_launch() {
     let file = root().join("tests/cases/contract/prologues.tile");
     for chip in cuda_chips() {
-        let steps = emit(&file, "quantize_gemm", chip).manifest.steps;
+        let steps = emit(&file, "quantize_gemm", chip).1.manifest.steps;
         let most = |step: &tilec_manifest::Step| {
             step.variants.iter().map(|variant| variant.launches.len()).max().unwrap_or(0)
         };
@@ -203,7 +254,7 @@ fn rowwise_programs_are_one_launch() {
     ];
     for (file, kernel) in programs {
         for chip in cuda_chips() {
-            let steps = emit(&root().join(file), kernel, chip).manifest.steps;
+            let steps = emit(&root().join(file), kernel, chip).1.manifest.steps;
             let launches: Vec<_> = steps
                 .iter()
                 .flat_map(|step| &step.variants)
@@ -225,7 +276,7 @@ fn the_documented_line_builds_the_c_program() {
     let build = folder.path().join("build");
     std::fs::create_dir(&build).expect("there is room for files");
     let chip = tilec_target::chip("h200").expect("it has a table");
-    let emitted = emit(&root().join("examples/gemm_fp8/gemm_fp8.tile"), "gemm_fp8", chip);
+    let (_, emitted) = emit(&root().join("examples/gemm_fp8/gemm_fp8.tile"), "gemm_fp8", chip);
     std::fs::write(build.join("gemm_fp8.cu"), emitted.source).expect("there is room for files");
     std::fs::write(build.join("gemm_fp8.h"), emitted.header).expect("there is room for files");
     let mut words = line.split_whitespace();
