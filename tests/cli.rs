@@ -82,7 +82,6 @@ fn exit_codes_and_words() {
     place.check("run scale.tile --target cpu --set N", 2, "NAME=INT");
     place.check("run scale.tile --target cpu --set N=-1", 2, "at least 0");
     place.check("run scale.tile --target cpu --set N=99999999999999999999", 2, "is not an integer");
-    place.check("compile scale.tile --target cuda", 3, "comes later");
     place.check("compile scale.tile --target tt", 3, "comes later");
     place.check("run scale.tile --target tt --set N=4", 3, "comes later");
     place.check("run wrong.tile --target cuda --set N=4", 1, "wrong.tile:2:");
@@ -325,6 +324,29 @@ fn fmt_changes_layout_once_and_keeps_the_rest() {
         fs::read(place.path().join("broken.tile")).unwrap(),
         b"kernel k[N](x: f32[N] -> (y: f32[N]) { y[i] = }"
     );
+}
+
+#[test]
+fn without_a_gpu_there_is_one_sentence() {
+    let place = Place::new();
+    for command in ["run", "bench", "tune"] {
+        let mut tilec = Command::new(env!("CARGO_BIN_EXE_tilec"));
+        // A machine with a GPU is told to hide it.
+        tilec.current_dir(place.path()).env("CUDA_VISIBLE_DEVICES", "");
+        let output = tilec.args([command, "scale.tile", "--target", "cuda", "--set", "N=4"]);
+        let output = output.output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{command}: {said}");
+        assert!(said.contains("NVIDIA driver") && said.lines().count() == 1, "{command}: {said}");
+    }
+    place.check("run scale.tile --target cuda --chip h2000", 2, "no chip is called `h2000`");
+    place.check("run scale.tile --target cuda --repeat 0", 2, "0 is not in 1..");
+}
+
+#[test]
+fn repeated_runs_are_compared() {
+    let place = Place::new();
+    place.check("run scale.tile --target cpu --set N=100 --repeat 3", 0, "computed");
 }
 
 #[cfg(feature = "llvm")]

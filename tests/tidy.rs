@@ -66,16 +66,22 @@ fn unsafe_code_stays_where_it_belongs() {
     check(misplaced_unsafe);
 }
 
+#[test]
+fn unsafe_code_says_why_it_is_sound() {
+    check(unexplained_unsafe);
+}
+
 /// The rules themselves can fail.
 #[test]
 fn rules_find_what_they_look_for() {
-    let cases: [(Rule, &str, String); 6] = [
+    let cases: [(Rule, &str, String); 7] = [
         (too_long, "a.rs", "\n".repeat(MAX_LINES + 1)),
         (without_module_doc, "a.rs", "fn main() {}".to_owned()),
         (leftovers, "a.rs", ["    to", "do!()"].concat()),
         (machine_paths, "a.md", ["see /ro", "ot/x"].concat()),
         (british, "a.md", ["A col", "our"].concat()),
         (misplaced_unsafe, "a.rs", ["#![allow(unsafe", "_code)]"].concat()),
+        (unexplained_unsafe, "a.rs", ["let x = un", "safe { f() };"].concat()),
     ];
     for (rule, path, text) in cases {
         let file = File { path: path.to_owned(), text };
@@ -165,12 +171,34 @@ fn has_british(line: &str, stem: &str) -> bool {
 }
 
 fn misplaced_unsafe(file: &File) -> Vec<(usize, String)> {
-    let allowed = ["crates/codegen-cpu/src/jit.rs"];
+    let allowed = ["crates/codegen-cpu/src/jit.rs", "crates/runtime/src/"];
     let pattern = ["allow(unsafe", "_code"].concat();
-    let in_place = allowed.contains(&file.path.as_str());
+    let in_place = allowed.iter().any(|place| file.path.starts_with(place));
     lines(file, |line| {
-        (line.contains(&pattern) && !in_place).then(|| "unsafe code belongs to jit.rs".to_owned())
+        let misplaced = line.contains(&pattern) && !in_place;
+        misplaced.then(|| "unsafe code belongs to jit.rs and the runtime".to_owned())
     })
+}
+
+/// A block must have a comment that begins with SAFETY in the comment before it.
+fn unexplained_unsafe(file: &File) -> Vec<(usize, String)> {
+    if !file.path.ends_with(".rs") {
+        return Vec::new();
+    }
+    let patterns = [["un", "safe {"].concat(), ["un", "safe impl"].concat()];
+    let texts: Vec<&str> = file.text.lines().collect();
+    let explained = |at: usize| {
+        let before = texts[..at].iter().rev().map(|line| line.trim_start());
+        let mut near = before.take(4).skip_while(|line| !line.starts_with("//"));
+        near.any(|line| line.starts_with("// SAFETY:")) || {
+            let comment = texts[..at].iter().rev().map(|line| line.trim_start());
+            let mut comment = comment.take_while(|line| line.starts_with("//"));
+            comment.any(|line| line.starts_with("// SAFETY:"))
+        }
+    };
+    let is_block = |line: &str| patterns.iter().any(|pattern| line.contains(pattern.as_str()));
+    let faults = texts.iter().enumerate().filter(|&(at, line)| is_block(line) && !explained(at));
+    faults.map(|(at, _)| (at + 1, "say why it is sound: // SAFETY: ..".to_owned())).collect()
 }
 
 fn lines(file: &File, fault: impl Fn(&str) -> Option<String>) -> Vec<(usize, String)> {

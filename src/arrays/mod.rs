@@ -37,7 +37,8 @@ pub fn decode(format: Format, bytes: &[u8], name: &str, wanted: Element) -> Resu
 }
 
 /// The elements as little-endian bytes.
-fn to_bytes(data: &Data) -> Vec<u8> {
+#[must_use]
+pub fn to_bytes(data: &Data) -> Vec<u8> {
     match data {
         Data::F32(x) => x.iter().flat_map(|v| v.to_le_bytes()).collect(),
         Data::I32(x) => x.iter().flat_map(|v| v.to_le_bytes()).collect(),
@@ -47,7 +48,8 @@ fn to_bytes(data: &Data) -> Vec<u8> {
 }
 
 /// Elements from little-endian bytes; their number is right.
-fn from_bytes(element: Element, bytes: &[u8]) -> Data {
+#[must_use]
+pub fn from_bytes(element: Element, bytes: &[u8]) -> Data {
     let words = |bytes: &[u8]| -> Vec<[u8; 4]> { bytes.as_chunks().0.to_vec() };
     match element {
         Element::F32 => Data::F32(words(bytes).into_iter().map(f32::from_le_bytes).collect()),

@@ -3,8 +3,10 @@
 
 pub(crate) mod check;
 pub(crate) mod compile;
+mod engine;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+mod gpu;
 mod memory;
 mod progress;
 pub(crate) mod run;
@@ -33,6 +35,8 @@ pub(crate) enum Stop {
     Launch,
     /// The target or the device can't: 3.
     Target(String),
+    /// The target can't express the kernel, already reported: 3.
+    Unsupported,
     /// There is not enough memory, already reported: 3.
     Memory,
     /// `--check` found a difference, already reported: 4.
@@ -44,7 +48,7 @@ impl Stop {
         match self {
             Self::Program => 1,
             Self::Usage(_) | Self::Launch => 2,
-            Self::Target(_) | Self::Memory => 3,
+            Self::Target(_) | Self::Unsupported | Self::Memory => 3,
             Self::Difference => 4,
         }
     }
@@ -134,11 +138,11 @@ impl Selection {
     pub(crate) fn load(&self, reporter: &Reporter) -> Result<(String, Program), Stop> {
         check_chip(Some(self.target), self.chip.as_deref())?;
         let (text, program) = load(&self.file, reporter)?;
-        if self.target != Target::Cpu {
-            return Err(Stop::Target(format!(
-                "the target {} comes later; this version compiles for --target cpu",
-                self.target.name()
-            )));
+        if self.target == Target::Tt {
+            return Err(Stop::Target(
+                "the target tt comes later; this version compiles for --target cpu and cuda"
+                    .to_owned(),
+            ));
         }
         Ok((text, program))
     }

@@ -1,16 +1,15 @@
 //! `tilec run`: a kernel on arrays from files or drawn from a seed.
 
-use std::time::{Duration, Instant};
-
 use clap::Args;
-use tilec::cpu::Executable;
-use tilec::preconditions;
+use tilec::{arrays, cpu, preconditions};
 use tilec_ir::compare::{self, Verdict};
 use tilec_ir::tensor::{Role, Tensor};
-use tilec_ir::{Array, Diagnostic, Id, Kernel, Kind, Launch, launch};
+use tilec_ir::{Array, Diagnostic, Element, Id, Kernel, Kind, launch};
 
+use super::engine::Engine;
+use super::gpu::{Gpu, Origin};
 use super::tensors::{self, Named};
-use super::{Reporter, Selection, Stop, print};
+use super::{Reporter, Selection, Stop, Target, print};
 use crate::command::progress::with_progress;
 
 /// What to run, on what.
@@ -28,24 +27,36 @@ pub(crate) struct Arguments {
     /// Draws the inputs that are not given.
     #[arg(long, default_value_t = 0, value_parser = seed, allow_hyphen_values = true)]
     seed: u64,
-    /// Compares the outputs with the interpreter's, and checks the
-    /// preconditions on the data.
+    /// Compares the outputs with the interpreter's (those of a GPU with the
+    /// CPU's), and checks the preconditions on the data.
     #[arg(long)]
     check: bool,
+    /// Runs so many times; the outputs must be the same bit for bit.
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Which GPU, counted from 0.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    device: usize,
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
-    let (text, program) = arguments.selection.load(reporter)?;
-    let kernel = program.kernel(arguments.selection.kernel.as_deref()).map_err(Stop::Usage)?;
+    let selection = &arguments.selection;
+    let (text, program) = selection.load(reporter)?;
+    let kernel = program.kernel(selection.kernel.as_deref()).map_err(Stop::Usage)?;
     // Before anything is computed, so that no result is lost for want of a place.
     let wanted = tensors::destinations(kernel, &arguments.output)?;
+    let origin = Origin { file: &selection.file, text: &text, module: &program.module, reporter };
     let report = |diagnostics: &[Diagnostic]| {
-        reporter.report(&arguments.selection.file, &text, diagnostics);
+        reporter.report(&selection.file, &text, diagnostics);
         stop(diagnostics)
+    };
+    let gpu = match selection.target {
+        Target::Cpu | Target::Tt => None,
+        Target::Cuda => Some(Gpu::open(arguments.device, selection.chip.as_deref())?),
     };
     let given = tensors::read(kernel, &arguments.input)?;
     let shapes: Vec<_> = given.iter().map(|a| a.as_ref().map(|a| a.shape.clone())).collect();
-    let launch = launch::bind(kernel, &shapes, &arguments.selection.set).map_err(|d| report(&d))?;
+    let launch = launch::bind(kernel, &shapes, &selection.set).map_err(|d| report(&d))?;
     super::memory::check(kernel, &launch)?;
     let inputs = tensors::complete(kernel, &launch, given, arguments.seed)?;
     if arguments.check {
@@ -57,28 +68,35 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     // A comparison also needs what the target picked where keys nearly tie.
     let picks = if arguments.check { local_picks(kernel) } else { vec![] };
     let exposed = compare::expose(kernel, &picks);
-    let mut outputs = execute(&exposed, &launch, &inputs, &report)?;
-    let picked = outputs.arrays.split_off(kernel.tensors_of(Role::Output).count());
-    print(&summary(kernel, arguments, &inputs, &outputs.arrays));
-    print(&times(&outputs));
-    tensors::write(kernel, &outputs.arrays, &wanted)?;
+    let mut engine = match &gpu {
+        None => Engine::on_cpu(&exposed)?,
+        Some(gpu) => Engine::on_gpu(gpu, &exposed, origin, &launch, &inputs)?,
+    };
+    let mut outputs = engine.run(&exposed, &launch, &inputs, &report)?;
+    for run in 2..=arguments.repeat {
+        let again = engine.run(&exposed, &launch, &inputs, &report)?;
+        same(&exposed, run, &outputs, &again)?;
+    }
+    let picked = outputs.split_off(kernel.tensors_of(Role::Output).count());
+    print(&summary(kernel, arguments, &inputs, &outputs));
+    print(&engine.times());
+    tensors::write(kernel, &outputs, &wanted)?;
     if !arguments.check {
         return Ok(());
     }
     let picked: Vec<_> = picks.into_iter().zip(picked).collect();
-    let verdicts = with_progress("checking", |progress| {
-        compare::check(kernel, &launch, &inputs, &outputs.arrays, &picked, progress)
+    let verdicts = with_progress("checking", |progress| match selection.target {
+        Target::Cpu | Target::Tt => {
+            compare::check(kernel, &launch, &inputs, &outputs, &picked, progress)
+        }
+        Target::Cuda => {
+            let cpu = |kernel: &_, launch: &_, inputs: &_, given: &_| {
+                cpu::compute(kernel, launch, inputs, given, progress)
+            };
+            compare::check_with(&cpu, kernel, &launch, &inputs, &outputs, &picked)
+        }
     });
     judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
-}
-
-fn times(outputs: &Outputs) -> String {
-    let (compiled, ran) = (outputs.compiled, outputs.ran);
-    if cfg!(feature = "llvm") {
-        format!("compiled in {compiled:.1?}, ran in {ran:.3?}\n")
-    } else {
-        format!("ran in {ran:.3?} by the interpreter\n")
-    }
 }
 
 /// The picks by rounded keys that are not outputs anyway.
@@ -92,24 +110,23 @@ fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("`{text}` is not an integer from 0 to {}", u64::MAX))
 }
 
-struct Outputs {
-    arrays: Vec<Array>,
-    compiled: Duration,
-    ran: Duration,
-}
-
-fn execute(
-    kernel: &Kernel,
-    launch: &Launch,
-    inputs: &[Array],
-    report: &dyn Fn(&[Diagnostic]) -> Stop,
-) -> Result<Outputs, Stop> {
-    let start = Instant::now();
-    let executable = Executable::new(kernel).map_err(Stop::Target)?;
-    let (compiled, start) = (start.elapsed(), Instant::now());
-    let arrays = with_progress("running", |progress| executable.run(launch, inputs, progress));
-    let arrays = arrays.map_err(|diagnostic| report(&[diagnostic]))?;
-    Ok(Outputs { arrays, compiled, ran: start.elapsed() })
+/// Runs must agree in every bit.
+fn same(kernel: &Kernel, run: u32, first: &[Array], again: &[Array]) -> Result<(), Stop> {
+    let pairs = kernel.tensors_of(Role::Output).zip(first.iter().zip(again));
+    for (tensor, (first, again)) in pairs {
+        let (first, again) = (arrays::to_bytes(&first.data), arrays::to_bytes(&again.data));
+        if let Some(byte) = first.iter().zip(&again).position(|(a, b)| a != b) {
+            let tensor = &kernel.tensors[tensor];
+            let at = byte / Element::of(tensor.element).bytes();
+            print(&format!(
+                "run {run} differs from the first in `{}`, first at element {at}, counted from 0 in \
+                 row-major order\n",
+                tensor.name
+            ));
+            return Err(Stop::Difference);
+        }
+    }
+    Ok(())
 }
 
 /// Mistakes of a launch are mistakes of usage, except where memory ends.

@@ -46,6 +46,13 @@ impl Verdict {
     }
 }
 
+/// What computes everything that the equations of a kernel define, by tensor;
+/// `None` for inputs and for the tensors whose contents are given.
+pub type Engine<'a> = dyn Fn(&Kernel, &Launch, &[Array], &[(Id<Tensor>, Array)]) -> Computed + 'a;
+
+/// What an [`Engine`] gives.
+pub type Computed = Result<Vec<Option<Array>>, Diagnostic>;
+
 /// Compares the outputs of a target, in the order of the kernel's outputs, with
 /// the interpreter's. `locals` are other tensors that the target computed; the
 /// picks among them (see [`uncertain_picks`] and [`expose`]) make the
@@ -58,19 +65,34 @@ pub fn check(
     locals: &[(Id<Tensor>, Array)],
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<Verdict>, Diagnostic> {
+    let interpret = |kernel: &_, launch: &_, inputs: &_, given: &_| {
+        interpret_all(kernel, launch, inputs, given, progress)
+    };
+    check_with(&interpret, kernel, launch, inputs, outputs, locals)
+}
+
+/// Like [`check`], against what this engine computes.
+pub fn check_with(
+    engine: &Engine<'_>,
+    kernel: &Kernel,
+    launch: &Launch,
+    inputs: &[Array],
+    outputs: &[Array],
+    locals: &[(Id<Tensor>, Array)],
+) -> Result<Vec<Verdict>, Diagnostic> {
     let mut actual: Vec<(Id<Tensor>, &Array)> =
         kernel.tensors_of(Role::Output).zip(outputs).collect();
     actual.extend(locals.iter().map(|(id, array)| (*id, array)));
     let uncertain = uncertain_picks(kernel);
     let picks: Vec<_> = actual.iter().filter(|(id, _)| uncertain.contains(id)).collect();
     let given: Vec<_> = picks.iter().map(|(id, array)| (*id, (*array).clone())).collect();
-    let expected = interpret_all(kernel, launch, inputs, &given, progress)?;
+    let expected = engine(kernel, launch, inputs, &given)?;
     let errors = errors(kernel, launch);
     let mut verdicts = Vec::new();
     for &(tensor, array) in &actual {
         let difference = match &expected[tensor.index()] {
             Some(expected) => compare(expected, array, &errors[tensor.index()]),
-            None => picks::compare(kernel, launch, inputs, &given, &expected, tensor)?,
+            None => picks::compare(engine, kernel, launch, inputs, &given, &expected, tensor)?,
         };
         verdicts.push(Verdict { tensor, difference, tolerance: errors[tensor.index()] });
     }
@@ -80,7 +102,7 @@ pub fn check(
     // What differs may only have canceled: then its errors are small beside what
     // was added up.
     let known = magnitude::known(&expected, &given);
-    let magnitudes = magnitude::magnitudes(kernel, launch, inputs, &known)?;
+    let magnitudes = magnitude::magnitudes(engine, kernel, launch, inputs, &known)?;
     for verdict in verdicts.iter_mut().filter(|verdict| !verdict.passes()) {
         let at = verdict.tensor.index();
         let (Some(expected), Some(magnitudes)) = (&expected[at], &magnitudes[at]) else { continue };

@@ -10,10 +10,10 @@
 //! A sum of n terms of random sign has about the size of the root above, and its
 //! rounding errors about that times the bound of the tolerance.
 
+use super::Engine;
 use crate::arena::Id;
 use crate::array::{Array, Element};
 use crate::diagnostic::Diagnostic;
-use crate::interpret::interpret_all;
 use crate::launch::Launch;
 use crate::tensor::{
     Binary, Equation, Expr, ExprKind, Kernel, Reduction, Role, Scalar, Tensor, Unary,
@@ -23,6 +23,7 @@ use crate::walk::{bound, postorder};
 /// The magnitudes of the float tensors that equations define, by tensor, given
 /// what all equations compute.
 pub(super) fn magnitudes(
+    engine: &Engine<'_>,
     kernel: &Kernel,
     launch: &Launch,
     inputs: &[Array],
@@ -33,7 +34,7 @@ pub(super) fn magnitudes(
         rewrite.equation(kernel, equation);
     }
     let Rewrite { kernel: rewritten, launch, of, .. } = rewrite;
-    let mut computed = interpret_all(&rewritten, &launch, inputs, known, &|_| ())?;
+    let mut computed = engine(&rewritten, &launch, inputs, known)?;
     Ok(of.iter().map(|tensor| computed[tensor.as_ref()?.index()].take()).collect())
 }
 

@@ -6,13 +6,13 @@
 //! The keys of picks are found by the interpreter: the equation of the picks is
 //! replaced by `max[v](if v == pick[..] then key else -inf)`.
 
+use super::Engine;
 use super::measure::Difference;
 use super::tolerance::{error_of, errors_for, size, terms};
 use crate::arena::Id;
 use crate::array::{Array, Element};
 use crate::diagnostic::Diagnostic;
 use crate::int::Atom;
-use crate::interpret::interpret_all;
 use crate::launch::Launch;
 use crate::tensor::{
     Binary, Equation, Expr, ExprKind, Kernel, Reduction, Role, Scalar, Tensor, Unary, Var,
@@ -68,6 +68,7 @@ fn order_node(kernel: &Kernel, equation: &Equation) -> Option<Id<Expr>> {
 /// `computed` what follows from them; a mismatch is a pick that is out of
 /// range, that is there twice, or whose key is not within the margin.
 pub(super) fn compare(
+    engine: &Engine<'_>,
     kernel: &Kernel,
     launch: &Launch,
     inputs: &[Array],
@@ -89,7 +90,7 @@ pub(super) fn compare(
     others.extend(known.filter_map(|(id, array)| Some((id, array.clone()?))));
     let only = Kernel { equations: vec![equation.clone()], ..kernel.clone() };
     let run = |kernel: &Kernel, launch: &Launch, given: &[_]| {
-        let computed = interpret_all(kernel, launch, inputs, given, &|_| ())?;
+        let computed = engine(kernel, launch, inputs, given)?;
         Ok(computed[tensor.index()].clone().expect("its equation is there"))
     };
     let ours = run(&only, launch, &others)?;

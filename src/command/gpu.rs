@@ -1,0 +1,224 @@
+//! Kernels on a GPU: opening it, loading a program on it, and runs on arrays.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tilec::arrays;
+use tilec::cuda::Cuda;
+use tilec::gpu::{self, Argument};
+use tilec::stage::Compilation;
+use tilec_codegen_cuda::{Emitted, Source};
+use tilec_ir::tensor::Role;
+use tilec_ir::{Array, Diagnostic, Element, Kernel, Kind, Launch, Module};
+use tilec_runtime::{Buffer, Device, Error, Given, Program, Stream};
+use tilec_target::Chip;
+
+use super::{Reporter, Stop};
+
+/// The chip that is compiled for where neither `--chip` nor a GPU says another.
+const DEFAULT_CHIP: &str = "h200";
+
+/// An open GPU and the table that kernels for it are compiled by.
+#[derive(Debug)]
+pub(crate) struct Gpu {
+    pub(crate) device: Device,
+    pub(crate) chip: &'static Chip,
+}
+
+/// Where a kernel comes from, for messages about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) text: &'a str,
+    pub(crate) module: &'a Module,
+    pub(crate) reporter: &'a Reporter,
+}
+
+impl Gpu {
+    /// Opens the GPU with this index.
+    pub(crate) fn open(index: usize, chip: Option<&str>) -> Result<Self, Stop> {
+        let device = Device::open(index).map_err(stop)?;
+        let fits = || gpu::chip_for(&device.name, device.capability, device.multiprocessors);
+        let chip = chip.map_or_else(fits, tilec_target::chip).ok_or_else(|| {
+            let (major, minor) = device.capability;
+            Stop::Target(format!(
+                "no chip table fits this GPU, {} of compute capability {major}.{minor}; name one with --chip",
+                device.name
+            ))
+        })?;
+        Ok(Self { device, chip })
+    }
+
+    /// Emits a kernel for the GPU, and loads it.
+    pub(crate) fn load(&self, kernel: &Kernel, origin: Origin<'_>) -> Result<Loaded, Stop> {
+        let start = Instant::now();
+        let compilation = Compilation::new(kernel, &[]).map_err(|d| origin.refuse(&d))?;
+        let (_, emitted) = emit(&compilation, self.chip, origin)?;
+        let (emitting, start) = (start.elapsed(), Instant::now());
+        let program =
+            Program::load(&self.device, &emitted.source, &emitted.manifest).map_err(stop)?;
+        let stream = self.device.stream().map_err(stop)?;
+        Ok(Loaded { program, stream, emitting, compiling: start.elapsed() })
+    }
+}
+
+impl Origin<'_> {
+    /// Reports why a kernel is not compiled for CUDA: mistakes in tile blocks are
+    /// the program's, everything else is what the target cannot do.
+    fn refuse(self, diagnostics: &[Diagnostic]) -> Stop {
+        self.reporter.report(self.file, self.text, diagnostics);
+        let is_setting = |d: &Diagnostic| {
+            matches!(d.kind, Kind::UnknownRegion | Kind::UnknownSetting | Kind::BadSetting)
+        };
+        if diagnostics.iter().any(is_setting) { Stop::Program } else { Stop::Unsupported }
+    }
+}
+
+/// Cuts a kernel for a chip and emits it, reporting why not.
+pub(crate) fn emit(
+    compilation: &Compilation<'_>,
+    chip: &Chip,
+    origin: Origin<'_>,
+) -> Result<(tilec_ir::tile::Program, Emitted), Stop> {
+    let file = origin.file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let source = Source { file: &file, text: origin.text };
+    let cuda = Cuda::of(origin.module, compilation.name(), chip, source)
+        .expect("the kernel was found in this module");
+    let program = compilation.program(&cuda).map_err(|diagnostics| origin.refuse(&diagnostics))?;
+    let emitted = cuda.emit(&program);
+    Ok((program, emitted))
+}
+
+/// The chip that `--chip` names, or the default.
+pub(crate) fn chip(name: Option<&str>) -> &'static Chip {
+    let chip = tilec_target::chip(name.unwrap_or(DEFAULT_CHIP));
+    chip.expect("the name has been checked, and the default has a table")
+}
+
+/// What failed on the GPU: a launch that is refused is a mistake of usage.
+pub(crate) fn stop(error: Error) -> Stop {
+    match error {
+        Error::Refused(_) => Stop::Usage(error.to_string()),
+        Error::NoDriver
+        | Error::OldDriver { .. }
+        | Error::NoDevice { .. }
+        | Error::Capability(_)
+        | Error::NoCompiler
+        | Error::Compile { .. }
+        | Error::OutOfMemory { .. }
+        | Error::Driver { .. }
+        | Error::Manifest(_) => Stop::Target(error.to_string()),
+    }
+}
+
+/// A program on a GPU.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) program: Program,
+    pub(crate) stream: Stream,
+    /// From equations to text.
+    pub(crate) emitting: Duration,
+    /// From text to functions on the GPU.
+    pub(crate) compiling: Duration,
+}
+
+/// The arrays of a launch in the GPU's memory.
+#[derive(Debug)]
+pub(crate) struct OnGpu {
+    sizes: Vec<i64>,
+    arguments: Vec<Place>,
+    workspace: Buffer,
+}
+
+#[derive(Debug)]
+enum Place {
+    Tensor(Buffer),
+    Scalar([u8; 4]),
+    Output(usize, Buffer),
+}
+
+impl Place {
+    fn given(&self) -> Given<'_> {
+        match self {
+            Self::Tensor(buffer) | Self::Output(_, buffer) => Given::Buffer(buffer),
+            Self::Scalar(bytes) => Given::Scalar(*bytes),
+        }
+    }
+}
+
+impl Loaded {
+    /// Allocates everything that a launch needs, and copies its inputs.
+    pub(crate) fn place(
+        &self,
+        kernel: &Kernel,
+        launch: &Launch,
+        inputs: &[Array],
+    ) -> Result<OnGpu, Stop> {
+        let manifest = self.program.manifest();
+        let device = self.program.device();
+        let sizes = gpu::sizes(manifest, kernel, launch);
+        let bytes = self.program.argument_bytes(&sizes).map_err(stop)?;
+        let arguments = gpu::arguments(manifest, kernel, inputs).into_iter().zip(bytes);
+        let place = |(argument, bytes)| match argument {
+            Argument::Scalar(bytes) => Ok(Place::Scalar(bytes)),
+            Argument::Input(bytes) => Buffer::of(device, &bytes).map(Place::Tensor),
+            Argument::Output(at) => Buffer::new(device, bytes).map(|b| Place::Output(at, b)),
+        };
+        let arguments = arguments.map(place).collect::<Result<_, _>>().map_err(stop)?;
+        let workspace = self.program.workspace_bytes(&sizes).map_err(stop)?;
+        let workspace = Buffer::new(device, workspace).map_err(stop)?;
+        Ok(OnGpu { sizes, arguments, workspace })
+    }
+
+    /// Puts one launch into the stream.
+    pub(crate) fn launch(&self, on: &OnGpu) -> Result<(), Error> {
+        let arguments: Vec<_> = on.arguments.iter().map(Place::given).collect();
+        self.program.launch_on(&on.sizes, &arguments, &on.workspace, &self.stream)
+    }
+
+    /// Runs on memory that holds `poison` wherever the kernel must write before
+    /// anything reads. Gives the outputs, and the time from launch to end.
+    pub(crate) fn run(
+        &self,
+        kernel: &Kernel,
+        launch: &Launch,
+        on: &OnGpu,
+        poison: u8,
+    ) -> Result<(Vec<Array>, Duration), Stop> {
+        on.workspace.fill(poison, &self.stream).map_err(stop)?;
+        for (_, buffer) in on.outputs() {
+            buffer.fill(poison, &self.stream).map_err(stop)?;
+        }
+        self.stream.synchronize().map_err(stop)?;
+        let start = Instant::now();
+        self.launch(on).and_then(|()| self.stream.synchronize()).map_err(stop)?;
+        let ran = start.elapsed();
+        let mut outputs: Vec<_> = on.outputs().collect();
+        outputs.sort_by_key(|(at, _)| *at);
+        let arrays = kernel.tensors_of(Role::Output).zip(outputs).map(|(id, (_, buffer))| {
+            let element = Element::of(kernel.tensors[id].element);
+            let data = arrays::from_bytes(element, &buffer.read()?);
+            Ok(Array { element, shape: launch.shapes[id.index()].clone(), data })
+        });
+        let arrays = arrays.collect::<Result<_, Error>>().map_err(stop)?;
+        Ok((arrays, ran))
+    }
+
+    /// How long compiling took and by whom, for people.
+    pub(crate) fn compiled(&self) -> String {
+        let how = if self.program.cached { "cached" } else { "compiled" };
+        format!(
+            "emitted in {:.1?}, {how} by {} in {:.1?}",
+            self.emitting, self.program.compiler, self.compiling
+        )
+    }
+}
+
+impl OnGpu {
+    fn outputs(&self) -> impl Iterator<Item = (usize, &Buffer)> {
+        self.arguments.iter().filter_map(|place| match place {
+            Place::Output(at, buffer) => Some((*at, buffer)),
+            Place::Tensor(_) | Place::Scalar(_) => None,
+        })
+    }
+}
