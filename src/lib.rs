@@ -2,8 +2,11 @@
 //! diagnostics. Nothing here reads a file or prints; `main.rs` does.
 
 pub mod arrays;
+pub mod bench;
 pub mod cpu;
+pub mod cuda;
 pub mod explain;
+pub mod gpu;
 pub mod phases;
 pub mod preconditions;
 pub mod program;

@@ -1,14 +1,19 @@
 //! The pipeline behind the front end, stage by stage, with the text of each.
 //!
 //! ```text
-//! tensor --specialize--> specialized --normalize--> canonical
-//!                             |
-//!                             +--> llvm --> object file and C header
+//! tensor --specialize--> specialized --normalize--> canonical --recognize--> plan
+//!                             |                                              |
+//!                             +--> llvm --> object file, C header            +--> tile --> cuda
 //! ```
 
 use clap::ValueEnum;
+use tilec_codegen_cuda::Emitted;
+use tilec_ir::plan::Plan;
+use tilec_ir::tile::Program;
 use tilec_ir::{Diagnostic, Kernel, print, verify};
-use tilec_passes::{Canonical, normalize, specialize};
+use tilec_passes::{Canonical, normalize, recognize, specialize};
+
+use crate::cuda::Cuda;
 
 /// A level of the pipeline that can be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,6 +24,12 @@ pub enum Stage {
     Specialized,
     /// The canonical equations that recognizers read.
     Canonical,
+    /// What the recognizers found in them.
+    Plan,
+    /// How that is cut for a chip of --target cuda.
+    Tile,
+    /// CUDA C++ for a chip of --target cuda.
+    Cuda,
     /// The LLVM module of the CPU target, before optimization.
     Llvm,
     /// Every stage, one numbered file each.
@@ -44,12 +55,22 @@ impl<'a> Compilation<'a> {
         Ok(Self { kernel, specialized, canonical })
     }
 
+    /// The kernel's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.kernel.name
+    }
+
     /// The text of a stage; of `All`, the texts of all stages.
     pub fn text(&self, stage: Stage) -> Result<String, String> {
         match stage {
             Stage::Tensor => Ok(print::print(self.kernel)),
             Stage::Specialized => Ok(print::print(&self.specialized)),
             Stage::Canonical => Ok(self.canonical.to_string()),
+            Stage::Plan => Ok(self.plan().to_string()),
+            Stage::Tile | Stage::Cuda => {
+                Err("this stage belongs to --target cuda: it is made for a chip".to_owned())
+            }
             Stage::Llvm => llvm_text(&self.specialized),
             Stage::All => self.stages().map(|files| {
                 let text = |(name, bytes): (String, Vec<u8>)| {
@@ -66,9 +87,10 @@ impl<'a> Compilation<'a> {
             (Stage::Tensor, "1.tensor.txt"),
             (Stage::Specialized, "2.specialized.txt"),
             (Stage::Canonical, "3.canonical.txt"),
+            (Stage::Plan, "4.plan.txt"),
         ];
         if cfg!(feature = "llvm") {
-            stages.push((Stage::Llvm, "4.ll"));
+            stages.push((Stage::Llvm, "5.ll"));
         }
         let file = |(stage, ending): (Stage, &str)| {
             self.text(stage)
@@ -80,6 +102,24 @@ impl<'a> Compilation<'a> {
     /// What compiling for the CPU makes: an object file and its C header.
     pub fn files(&self) -> Result<Vec<(String, Vec<u8>)>, String> {
         cpu_files(&self.specialized)
+    }
+}
+
+impl Compilation<'_> {
+    /// What the recognizers find in the canonical equations.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        recognize(&self.canonical)
+    }
+
+    /// How the plan is cut for a chip; mistakes in its tile blocks are returned.
+    pub fn program(&self, cuda: &Cuda<'_>) -> Result<Program, Vec<Diagnostic>> {
+        cuda.program(self.plan())
+    }
+
+    /// CUDA C++ for a chip, with its header and how it is launched.
+    pub fn cuda(&self, cuda: &Cuda<'_>) -> Result<Emitted, Vec<Diagnostic>> {
+        Ok(cuda.emit(&self.program(cuda)?))
     }
 }
 

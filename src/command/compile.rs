@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tilec::cuda;
 use tilec::stage::{self, Stage};
 
-use super::{Reporter, Selection, Stop, print};
+use super::gpu::{self, Origin};
+use super::{Reporter, Selection, Stop, Target, print};
 
 /// What to compile, and where to.
 #[derive(Debug, Args)]
@@ -29,13 +31,38 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         reporter.report(&selection.file, &text, &diagnostics);
         Stop::Launch
     })?;
-    match arguments.emit {
-        None => write_all(&arguments.output, compilation.files().map_err(Stop::Target)?),
-        Some(Stage::All) => {
-            write_all(&arguments.output, compilation.stages().map_err(Stop::Target)?)?;
-            write_all(&arguments.output, compilation.files().map_err(Stop::Target)?)
+    let for_chip = matches!(arguments.emit, None | Some(Stage::Tile | Stage::Cuda | Stage::All));
+    let cuda = match selection.target {
+        Target::Cuda if for_chip => {
+            let (file, module) = (&selection.file, &program.module);
+            let origin = Origin { file, text: &text, module, reporter };
+            Some(gpu::emit(&compilation, gpu::chip(selection.chip.as_deref()), origin)?)
         }
-        Some(stage) => {
+        Target::Cpu | Target::Cuda | Target::Tt => None,
+    };
+    let files = || match &cuda {
+        None => compilation.files().map_err(Stop::Target),
+        Some((_, emitted)) => Ok(cuda::files(emitted)),
+    };
+    match (arguments.emit, &cuda) {
+        (None, _) => write_all(&arguments.output, files()?),
+        (Some(Stage::All), _) => {
+            write_all(&arguments.output, compilation.stages().map_err(Stop::Target)?)?;
+            if let Some((program, _)) = &cuda {
+                let file = format!("{}.5.tile.txt", compilation.name());
+                write_all(&arguments.output, vec![(file, format!("{program:#?}").into_bytes())])?;
+            }
+            write_all(&arguments.output, files()?)
+        }
+        (Some(Stage::Tile), Some((program, _))) => {
+            print(&format!("{program:#?}"));
+            Ok(())
+        }
+        (Some(Stage::Cuda), Some((_, emitted))) => {
+            print(&emitted.source);
+            Ok(())
+        }
+        (Some(stage), _) => {
             print(&compilation.text(stage).map_err(Stop::Target)?);
             Ok(())
         }
