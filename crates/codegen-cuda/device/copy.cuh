@@ -17,6 +17,13 @@ __device__ __forceinline__ void copy_4(u32 to, const void* from, bool valid) {
                  : "memory");
 }
 
+// Copies 8 bytes, through the first-level cache. PTX: cp.async.ca.
+__device__ __forceinline__ void copy_8(u32 to, const void* from, bool valid) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(to), "l"(from),
+                 "r"(valid ? 8 : 0)
+                 : "memory");
+}
+
 // Copies 16 bytes, past the first-level cache; both addresses are multiples of
 // 16. PTX: cp.async.cg.
 __device__ __forceinline__ void copy_16(u32 to, const void* from, bool valid) {

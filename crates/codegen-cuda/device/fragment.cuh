@@ -77,6 +77,68 @@ __device__ __forceinline__ void multiply(typename Mma::Sum (&sums)[Rows][Columns
     }
 }
 
+// Where row `r` of this lane's 2 `Rows` rows lies in the warp's part, and its column `c`.
+__device__ __forceinline__ int fragment_row(int r) {
+    return r / 2 * 16 + lane() / 4 + r % 2 * 8;
+}
+__device__ __forceinline__ int fragment_column(int c) {
+    return c / 2 * 8 + lane() % 4 * 2 + c % 2;
+}
+
+// sums += parts; parts = 0.
+template <int Rows, int Columns>
+__device__ __forceinline__ void promote(float (&sums)[Rows][Columns][4],
+                                        float (&parts)[Rows][Columns][4]) {
+#pragma unroll
+    for (int i = 0; i < Rows; ++i) {
+#pragma unroll
+        for (int j = 0; j < Columns; ++j) {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {
+                sums[i][j][e] += parts[i][j][e];
+                parts[i][j][e] = 0.0f;
+            }
+        }
+    }
+}
+
+// sums += parts, times the scales of their row and their column; parts = 0.
+template <int Rows, int Columns>
+__device__ __forceinline__ void promote(float (&sums)[Rows][Columns][4],
+                                        float (&parts)[Rows][Columns][4],
+                                        const float (&row_scale)[2 * Rows],
+                                        const float (&column_scale)[2 * Columns]) {
+#pragma unroll
+    for (int i = 0; i < Rows; ++i) {
+#pragma unroll
+        for (int j = 0; j < Columns; ++j) {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {
+                const float scale = row_scale[2 * i + e / 2] * column_scale[2 * j + e % 2];
+                sums[i][j][e] = fmaf(parts[i][j][e], scale, sums[i][j][e]);
+                parts[i][j][e] = 0.0f;
+            }
+        }
+    }
+}
+
+// Writes this lane's sums to a tile with lines of `Line` values; `to` is the first of
+// the warp's part.
+template <int Line, int Rows, int Columns, class T>
+__device__ __forceinline__ void put_sums(T* to, const T (&sums)[Rows][Columns][4]) {
+#pragma unroll
+    for (int i = 0; i < Rows; ++i) {
+#pragma unroll
+        for (int j = 0; j < Columns; ++j) {
+#pragma unroll
+            for (int e = 0; e < 4; ++e) {
+                const int row = fragment_row(2 * i + e / 2);
+                to[row * Line + fragment_column(2 * j + e % 2)] = sums[i][j][e];
+            }
+        }
+    }
+}
+
 }  // namespace tilec
 
 #endif

@@ -33,12 +33,24 @@ __device__ __forceinline__ void load_groups(T (&to)[Count], const T* from) {
     }
 }
 
+// How many of `count` rows lie next to each other.
+__device__ constexpr int outer_group(int count) {
+    return count % 4 == 0 ? 4 : count % 2 == 0 ? 2 : 1;
+}
+
+// Where this thread's row `r` lies in its tile, from the thread's first row on.
+template <int Count, int Apart>
+__device__ __forceinline__ int outer_row(int r) {
+    constexpr int group = outer_group(Count);
+    return r / group * Apart + r % group;
+}
+
 // sums += a b over `Depth` lines, `LineA` and `LineB` values apart, for this thread's
-// `Rows` rows of tile `a` and `Columns` rows of tile `b`.
+// `Rows` rows of tile `a` and `Columns` rows of tile `b`, which begin there.
 template <int Depth, int LineA, int ApartA, int LineB, int ApartB, int Rows, int Columns, class T>
-__device__ __forceinline__ void multiply(T (&sums)[Rows][Columns], const T* a, const T* b) {
-    constexpr int group_a = Rows % 4 == 0 ? 4 : Rows % 2 == 0 ? 2 : 1;
-    constexpr int group_b = Columns % 4 == 0 ? 4 : Columns % 2 == 0 ? 2 : 1;
+__device__ __forceinline__ void outer_products(T (&sums)[Rows][Columns], const T* a, const T* b) {
+    constexpr int group_a = outer_group(Rows);
+    constexpr int group_b = outer_group(Columns);
 #pragma unroll
     for (int k = 0; k < Depth; ++k) {
         T rows[Rows];
@@ -51,6 +63,34 @@ __device__ __forceinline__ void multiply(T (&sums)[Rows][Columns], const T* a, c
             for (int j = 0; j < Columns; ++j) {
                 sums[i][j] = multiply_add(rows[i], columns[j], sums[i][j]);
             }
+        }
+    }
+}
+
+// sums += parts, times the scales of their row and their column; parts = 0.
+template <int Rows, int Columns>
+__device__ __forceinline__ void promote(float (&sums)[Rows][Columns],
+                                        float (&parts)[Rows][Columns],
+                                        const float (&row_scale)[Rows],
+                                        const float (&column_scale)[Columns]) {
+#pragma unroll
+    for (int i = 0; i < Rows; ++i) {
+#pragma unroll
+        for (int j = 0; j < Columns; ++j) {
+            sums[i][j] = fmaf(parts[i][j], row_scale[i] * column_scale[j], sums[i][j]);
+            parts[i][j] = 0.0f;
+        }
+    }
+}
+
+// Writes this thread's sums to a tile with lines of `Line` values; `to` is its first.
+template <int Line, int ApartA, int ApartB, int Rows, int Columns, class T>
+__device__ __forceinline__ void put_sums(T* to, const T (&sums)[Rows][Columns]) {
+#pragma unroll
+    for (int i = 0; i < Rows; ++i) {
+#pragma unroll
+        for (int j = 0; j < Columns; ++j) {
+            to[outer_row<Rows, ApartA>(i) * Line + outer_row<Columns, ApartB>(j)] = sums[i][j];
         }
     }
 }

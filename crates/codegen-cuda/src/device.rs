@@ -66,6 +66,10 @@ headers! {
     Fragment = "fragment.cuh",
     /// A thread's part of a product of tiles.
     Outer = "outer.cuh",
+    /// Tiles brought into shared memory by all threads.
+    Lines = "lines.cuh",
+    /// Which tile a work item is.
+    Tiles = "tiles.cuh",
 }
 
 /// The texts of some headers, each after those that it includes.

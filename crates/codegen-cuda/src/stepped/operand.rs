@@ -1,0 +1,241 @@
+//! How an operand gets from memory into shared memory.
+//!
+//! ```text
+//! copied    tilec::copy_lines        asynchronous copies of 4, 8 or 16 bytes
+//! held      tilec::hold_lines        loads before the product, stores behind it
+//! computed  loops over the tile      any expression, element by element
+//! ```
+//!
+//! Rows and elements of k past the end are zeros, so that nothing is added for them.
+
+use crate::device::Header;
+use crate::params::Access;
+use crate::points::decompose;
+use crate::text::{Level, Text};
+use crate::types;
+
+use super::Stepped;
+use super::layout::{Side, Strided, Way};
+
+impl Stepped<'_, '_, '_> {
+    /// Declares what the operands hold in registers, and the functions `fetch` and
+    /// `put` that bring a block of k.
+    pub(super) fn loads(&mut self) {
+        let layout = self.layout;
+        for side in [&layout.a, &layout.b] {
+            self.begin_operand(side);
+        }
+        self.f.comment("Brings a block of k: what is copied goes where it belongs, the rest is held.");
+        self.f.open("auto fetch = [&](long long block)");
+        self.f.line("const long long k_first = block * K_TILE;");
+        if layout.copies() {
+            self.f.line(
+                "const tilec::u32 stage = tilec::shared_address(shared) + \
+                 static_cast<int>(block % STAGES) * STAGE_BYTES;",
+            );
+        }
+        for side in [&layout.a, &layout.b] {
+            self.fetch(side);
+        }
+        self.close_function();
+        if layout.holds() {
+            self.f.comment("Writes what is held to its stage.");
+            self.f.open("auto put = [&](long long block)");
+            self.f.line(
+                "unsigned char* stage = shared + static_cast<int>(block % STAGES) * STAGE_BYTES;",
+            );
+            for side in [&layout.a, &layout.b] {
+                self.put_operand(side);
+            }
+            self.close_function();
+        }
+    }
+
+    /// The end of a local function.
+    fn close_function(&mut self) {
+        self.f.leave();
+        self.f.out.close(";");
+    }
+
+    /// Declares where an operand's batch begins and what is held of it.
+    fn begin_operand(&mut self, side: &Side<'_>) {
+        let (name, held) = (side.name, self.held_count(side));
+        match &side.way {
+            Way::Copied(strided, vector) => {
+                self.origin(side, strided, *vector);
+            }
+            Way::Held(strided, vector) => {
+                self.origin(side, strided, *vector);
+                let ty = types::element(self.f.kernel.tensors[strided.tensor].element);
+                self.f.line(format!("tilec::Vector<{ty}, {vector}> {name}_held[{held}];"));
+            }
+            Way::Computed => {
+                let ty = types::element(side.element);
+                self.f.line(format!("tilec::Vector<{ty}, 1> {name}_held[{held}];"));
+            }
+        }
+    }
+
+    /// How many pieces of a tile each thread holds.
+    fn held_count(&self, side: &Side<'_>) -> u32 {
+        let vector = match &side.way {
+            Way::Copied(..) => return 0,
+            Way::Held(_, vector) => *vector,
+            Way::Computed => 1,
+        };
+        let (lines, length) = lines(side, along_k(&side.way));
+        (lines * (length / vector)).div_ceil(self.layout.threads)
+    }
+
+    /// `const T* const a_tile = a + ..`: the first row of the item.
+    fn origin(&mut self, side: &Side<'_>, strided: &Strided, vector: u32) {
+        let f = &mut self.f;
+        let element = f.kernel.tensors[strided.tensor].element;
+        f.cx.align(strided.tensor, vector * types::bytes(element));
+        if types::is_narrow(element) || types::is_narrow(side.element) {
+            f.need(Header::Convert);
+        }
+        let pointer = f.pointer(strided.tensor, Access::Read);
+        let mut offset = stride(f, Text::atom(format!("{}_first", side.axis())), &strided.row);
+        for (batch, sizes) in &strided.batch {
+            let var = Text::name(f.var(self.layout.contract.batch[*batch]));
+            let more = stride(f, var, sizes);
+            offset = Text::binary(Level::Sum, &offset, "+", &more);
+        }
+        let (ty, name) = (types::element(element), side.name);
+        f.line(format!("const {ty}* const {name}_rows = {pointer} + {offset};"));
+    }
+
+    fn fetch(&mut self, side: &Side<'_>) {
+        match &side.way {
+            Way::Copied(strided, vector) => {
+                let to = if side.is_a { "stage" } else { "stage + A_BYTES" };
+                let (shape, from) = self.lines_text(side, strided);
+                let (line, bytes) = (line_name(side), types::bytes(side.element));
+                self.f.line(format!(
+                    "tilec::copy_lines<{shape}, {vector}, {line} * {bytes}, THREADS>({to}, {from});"
+                ));
+            }
+            Way::Held(strided, _) => {
+                let (shape, from) = self.lines_text(side, strided);
+                let name = side.name;
+                self.f.line(format!(
+                    "tilec::hold_lines<{shape}, THREADS>({name}_held, {from});"
+                ));
+            }
+            Way::Computed => self.compute(side),
+        }
+    }
+
+    /// The lines and their length as template arguments, and where a tile begins, its
+    /// stride and how much of it there is as arguments.
+    fn lines_text(&mut self, side: &Side<'_>, strided: &Strided) -> (String, String) {
+        let (name, axis, tile) = (side.name, side.axis(), side.tile_name());
+        let k = stride(&mut self.f, Text::atom("k_first"), &strided.k);
+        let from = format!("{name}_rows + {k}");
+        let (rows, depth) = (format!("{axis}_size - {axis}_first"), "k_size - k_first");
+        if strided.is_along_k() {
+            let stride = product(&mut self.f, &strided.row);
+            (format!("{tile}, K_TILE"), format!("{from}, {stride}, {rows}, {depth}"))
+        } else {
+            let stride = product(&mut self.f, &strided.k);
+            (format!("K_TILE, {tile}"), format!("{from}, {stride}, {depth}, {rows}"))
+        }
+    }
+
+    /// The loop that computes a tile, element by element.
+    fn compute(&mut self, side: &Side<'_>) {
+        let (name, axis, tile) = (side.name, side.axis(), side.tile_name());
+        let (held, threads) = (self.held_count(side), self.layout.threads);
+        let whole = side.rows * side.depth % threads == 0;
+        self.f.line("#pragma unroll");
+        self.f.open(&format!("for (int i = 0; i < {held}; ++i)"));
+        self.f.line("const int at = i * THREADS + static_cast<int>(threadIdx.x);");
+        let row = format!("{axis}_row");
+        self.f.line(format!("const long long {row} = {axis}_first + at / K_TILE;"));
+        self.f.line("const long long k_at = k_first + at % K_TILE;");
+        self.f.line(format!("{name}_held[i] = {{}};"));
+        let inside = if whole { String::new() } else { format!("at < {tile} * K_TILE && ") };
+        self.f.open(&format!("if ({inside}{row} < {axis}_size && k_at < k_size)"));
+        let contract = self.layout.contract;
+        let rows = if side.is_a { &contract.m } else { &contract.n };
+        for (vars, position) in [(rows, row.as_str()), (&contract.k, "k_at")] {
+            self.bind_position(vars, position);
+        }
+        let value = self.f.value(side.operand.expr);
+        let value = self.f.encode(side.element, &value);
+        self.f.line(format!("{name}_held[i].at[0] = {value};"));
+        self.f.close();
+        self.f.close();
+    }
+
+    /// Binds the variables of a flattened axis.
+    pub(super) fn bind_position(
+        &mut self,
+        vars: &[tilec_ir::Id<tilec_ir::tensor::Var>],
+        position: &str,
+    ) {
+        match vars {
+            [] => {}
+            [var] => self.f.bind(*var, position),
+            _ => {
+                decompose(&mut self.f, vars, position);
+            }
+        }
+    }
+
+    fn put_operand(&mut self, side: &Side<'_>) {
+        let vector_lines = match &side.way {
+            Way::Copied(..) => return,
+            Way::Held(strided, _) => strided.is_along_k(),
+            Way::Computed => true,
+        };
+        let (name, tile, line) = (side.name, side.tile_name(), line_name(side));
+        let shape = if vector_lines {
+            format!("{tile}, K_TILE")
+        } else {
+            format!("K_TILE, {tile}")
+        };
+        let across = side.k_inner != vector_lines;
+        let ty = types::element(side.element);
+        let to = if side.is_a { "stage" } else { "stage + A_BYTES" };
+        self.f.line(format!(
+            "tilec::put_lines<{shape}, {line}, {across}, THREADS>\
+             (reinterpret_cast<{ty}*>({to}), {name}_held);"
+        ));
+    }
+}
+
+/// Whether pieces of a tile lie along k.
+fn along_k(way: &Way) -> bool {
+    match way {
+        Way::Copied(strided, _) | Way::Held(strided, _) => strided.is_along_k(),
+        Way::Computed => true,
+    }
+}
+
+/// The lines of a tile and their length.
+fn lines(side: &Side<'_>, along_k: bool) -> (u32, u32) {
+    if along_k { (side.rows, side.depth) } else { (side.depth, side.rows) }
+}
+
+fn line_name(side: &Side<'_>) -> &'static str {
+    if side.is_a { "A_LINE" } else { "B_LINE" }
+}
+
+/// `position * sizes[0] * ..`
+fn stride(
+    f: &mut crate::function::Function<'_, '_>,
+    position: Text,
+    sizes: &[tilec_ir::IntId],
+) -> Text {
+    sizes.iter().fold(position, |product, &size| {
+        let size = f.int(size);
+        Text::binary(Level::Product, &product, "*", &size)
+    })
+}
+
+/// The product of some sizes.
+fn product(f: &mut crate::function::Function<'_, '_>, sizes: &[tilec_ir::IntId]) -> Text {
+    f.count(sizes)
+}
