@@ -1,0 +1,120 @@
+//! The role that brings scales: for a chunk of periods of `k`, the product of all
+//! scales for each column of the tile.
+//!
+//! Along the rows of the tile scales are constant, so what belongs to `b` is
+//! multiplied in here, once for the block and not once for each element. Columns
+//! and periods outside of the tensors get 0, and nothing is read for them.
+
+use tilec_ir::tensor::Binary;
+
+use super::Few;
+use crate::points::decompose;
+use crate::text::{Level, Text};
+use crate::types::Class;
+
+impl Few<'_, '_, '_> {
+    pub(super) fn scales(&mut self) {
+        let lanes = (self.shape.first_math_warp - 1) * 32;
+        let chunk = self.shape.scales.map_or(1, |[_, chunk]| chunk);
+        let each = (chunk * self.shape.columns).div_ceil(lanes);
+        self.say(
+            "
+            const int $thread = static_cast<int>(threadIdx.x) - 32;
+            tilec::Place<$SCALE_SLOTS> $scale_place;
+            ",
+        );
+        self.open_items();
+        self.open("for (int $k = $k_begin; $k < $k_end; $k += $CHUNK * $PERIOD)");
+        self.say(&format!("float $values[{each}];"));
+        self.f.line("#pragma unroll");
+        self.open(&format!("for (int $i = 0; $i < {each}; ++$i)"));
+        self.say(&format!(
+            "
+            const int $element = $i * {lanes} + $thread;
+            const int $unit = $element % $CHUNK, $column = $element / $CHUNK;
+            $values[$i] = 0.0f;
+            "
+        ));
+        self.one(chunk, lanes, each);
+        self.f.close();
+        self.send(chunk, lanes, each);
+        self.f.close();
+        self.f.close();
+    }
+
+    /// The product of the scales of one column and period.
+    fn one(&mut self, chunk: u32, lanes: u32, each: u32) {
+        let m = self.length(&self.contract.m.clone(), "all_m");
+        let n = self.length(&self.contract.n.clone(), "all_n");
+        let inside = if chunk * self.shape.columns == lanes * each {
+            String::new()
+        } else {
+            "$column < $COLUMNS && ".to_owned()
+        };
+        self.open(&format!(
+            "if ({inside}$k + $unit * $PERIOD < $k_end && $tile.m + $column < {m} && $tile.n < {n})"
+        ));
+        self.bind("$tile.m + $column", "$tile.n");
+        let k = self.words.fill("$k + $unit * $PERIOD");
+        let contract = self.contract;
+        decompose(&mut self.f, &contract.k, &k);
+        for scale in &contract.scales {
+            self.f.comment(&self.f.cx.source.cite(self.f.kernel.exprs[scale.expr].span));
+        }
+        let product = self.product();
+        self.say(&format!("$values[$i] = {product};"));
+        self.f.close();
+    }
+
+    /// Binds the variables of the contraction's rows, columns and batch.
+    pub(super) fn bind(&mut self, m: &str, n: &str) {
+        let contract = self.contract;
+        let [m, n, batch] = [m, n, "$tile.batch"].map(|at| self.words.fill(at));
+        decompose(&mut self.f, &contract.batch, &batch);
+        decompose(&mut self.f, &contract.m, &m);
+        decompose(&mut self.f, &contract.n, &n);
+    }
+
+    fn product(&mut self) -> Text {
+        let contract = self.contract;
+        let mut product: Option<Text> = None;
+        for scale in &contract.scales {
+            let value = self.f.value(scale.expr);
+            let one = || Text::atom("1.0f");
+            product = Some(match (product, scale.inverse) {
+                (None, false) => value,
+                (before, true) => {
+                    Text::binary(Level::Product, &before.unwrap_or_else(one), "/", &value)
+                }
+                (Some(before), false) => {
+                    self.f.combine(Binary::Mul, Class::Float, &before, &value)
+                }
+            });
+        }
+        product.unwrap_or_else(|| Text::atom("1.0f"))
+    }
+
+    /// Writes a chunk into its slot.
+    fn send(&mut self, chunk: u32, lanes: u32, each: u32) {
+        let inside = if chunk * self.shape.columns == lanes * each {
+            ""
+        } else {
+            "if ($column < $COLUMNS) "
+        };
+        self.say("tilec::barrier_wait($scale_empty + 8 * $scale_place.slot, $scale_place.parity ^ 1);");
+        self.f.line("#pragma unroll");
+        self.say(&format!(
+            "
+            for (int $i = 0; $i < {each}; ++$i) {{
+                const int $element = $i * {lanes} + $thread;
+                const int $unit = $scale_place.slot * $CHUNK + $element % $CHUNK;
+                const int $column = $element / $CHUNK;
+                {inside}$scales[$unit * $COLUMNS + $column] = $values[$i];
+            }}
+            __syncwarp();
+            if (tilec::elect_one()) tilec::barrier_arrive($scale_full + 8 * $scale_place.slot);
+            $scale_place.next();
+            "
+        ));
+    }
+}
