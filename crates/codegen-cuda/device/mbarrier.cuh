@@ -38,13 +38,28 @@ __device__ __forceinline__ void barrier_arrive(u32 barrier) {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
 
-// Arrives once at the same barrier of block `rank` of the cluster.
+// Arrives once at the same barrier of block `rank` of the cluster; this
+// thread's writes before are released to it, through a fence of device scope.
 // PTX: mapa, mbarrier.arrive.release.cluster.
 __device__ __forceinline__ void barrier_arrive_at(u32 barrier, u32 rank) {
     asm volatile(
         "{\n\t.reg .b32 remote;\n\t"
         "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
         "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n\t}" ::"r"(barrier),
+        "r"(rank)
+        : "memory");
+}
+
+// Arrives once at the same barrier of block `rank`, to say that this warp's
+// matrix instructions have read a buffer that the copy engine may fill again.
+// Only a wait for those instructions has to stand before it: it orders nothing
+// else across the cluster, since that costs a fence of device scope, about a
+// microsecond. PTX: mapa, mbarrier.arrive.shared::cluster.
+__device__ __forceinline__ void barrier_free_at(u32 barrier, u32 rank) {
+    asm volatile(
+        "{\n\t.reg .b32 remote;\n\t"
+        "mapa.shared::cluster.u32 remote, %0, %1;\n\t"
+        "mbarrier.arrive.shared::cluster.b64 _, [remote];\n\t}" ::"r"(barrier),
         "r"(rank)
         : "memory");
 }
