@@ -62,6 +62,8 @@ enum Command {
     Compile(command::compile::Arguments),
     /// Run a kernel on arrays.
     Run(command::run::Arguments),
+    /// Measure a kernel on a GPU.
+    Bench(command::bench::Arguments),
     /// Print the checklist of capabilities, phase by phase.
     Phases,
 }
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         }
         Command::Compile(arguments) => command::compile::run(arguments, &reporter),
         Command::Run(arguments) => command::run::run(arguments, &reporter),
+        Command::Bench(arguments) => command::bench::run(arguments, &reporter),
         Command::Phases => command::phases(),
     };
     match result {

@@ -65,7 +65,7 @@ impl Gpu {
 impl Origin<'_> {
     /// Reports why a kernel is not compiled for CUDA: mistakes in tile blocks are
     /// the program's, everything else is what the target cannot do.
-    fn refuse(self, diagnostics: &[Diagnostic]) -> Stop {
+    pub(crate) fn refuse(self, diagnostics: &[Diagnostic]) -> Stop {
         self.reporter.report(self.file, self.text, diagnostics);
         let is_setting = |d: &Diagnostic| {
             matches!(d.kind, Kind::UnknownRegion | Kind::UnknownSetting | Kind::BadSetting)

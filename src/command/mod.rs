@@ -1,6 +1,7 @@
 //! The subcommands, one file each, and what they share: reading sources,
 //! printing, and the reasons to stop.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod compile;
 mod engine;
@@ -10,6 +11,7 @@ mod gpu;
 mod memory;
 mod progress;
 pub(crate) mod run;
+mod sizes;
 mod source;
 mod tensors;
 
@@ -107,7 +109,7 @@ pub(crate) struct Selection {
     #[arg(long)]
     pub(crate) chip: Option<String>,
     /// Binds a size parameter; may be repeated.
-    #[arg(long, value_name = "NAME=INT", value_parser = size_setting)]
+    #[arg(long, value_name = "NAME=INT", value_parser = sizes::one)]
     pub(crate) set: Vec<(String, i64)>,
 }
 
@@ -210,17 +212,4 @@ pub(crate) fn print(text: &str) {
 
 fn eprint_all(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
-}
-
-/// Parses `NAME=INT`.
-fn size_setting(text: &str) -> Result<(String, i64), String> {
-    let (name, value) = text.split_once('=').ok_or("write it as NAME=INT, for example `S=8`")?;
-    let value = value.trim().parse::<i64>().map_err(|_| format!("`{value}` is not an integer"))?;
-    if name.trim().is_empty() {
-        return Err("the name of the size is missing before `=`".to_owned());
-    }
-    if value < 0 {
-        return Err(format!("sizes are at least 0, and {value} is not"));
-    }
-    Ok((name.trim().to_owned(), value))
 }
