@@ -10,9 +10,11 @@
 //! All choices (tile sizes, stages, roles, budgets) are made here, each with who
 //! made it; an emitter only spells a program out, and cannot fail on a verified one.
 
+mod channels;
 pub mod pipeline;
 pub mod print;
 pub mod verify;
+mod workspace;
 
 use crate::arena::Id;
 use crate::int::IntId;

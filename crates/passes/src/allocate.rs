@@ -91,7 +91,8 @@ fn unstored(plan: &Plan) -> BTreeSet<Id<Tensor>> {
             }
             RegionKind::Rowwise(rowwise) => {
                 let parts = rowwise.parts.iter().enumerate();
-                unstored.extend(parts.filter(|(_, part)| !is_stored(part)).map(|(at, _)| tensor(at)));
+                unstored
+                    .extend(parts.filter(|(_, part)| !is_stored(part)).map(|(at, _)| tensor(at)));
             }
             RegionKind::Contract(_)
             | RegionKind::Scan(_)
@@ -139,10 +140,11 @@ fn place(program: &mut Program, pieces: Vec<Piece>) -> Result<Vec<Workspace>, Ve
 /// one that was put there since is still needed.
 fn reuse(sizes: &mut Symbols<'_>, piece: &Piece, placed: &[(Piece, Workspace)]) -> Option<IntId> {
     placed.iter().find_map(|(other, place)| {
-        let free = placed.iter().all(|(living, at)| {
-            at.offset != place.offset || living.last < piece.first
-        });
-        let fits = other.last < piece.first && sizes.surely_at_most(piece.bytes, first_of(placed, place));
+        let free = placed
+            .iter()
+            .all(|(living, at)| at.offset != place.offset || living.last < piece.first);
+        let fits =
+            other.last < piece.first && sizes.surely_at_most(piece.bytes, first_of(placed, place));
         (free && fits).then_some(place.offset)
     })
 }

@@ -1,9 +1,9 @@
 //! From a plan to a tile program, one pass after another.
 
+use tilec_ir::Diagnostic;
 use tilec_ir::plan::Plan;
 use tilec_ir::tensor::{Kernel, Tiling};
 use tilec_ir::tile::{Program, verify};
-use tilec_ir::Diagnostic;
 use tilec_target::Chip;
 
 use crate::{allocate, legalize, tile, tune};

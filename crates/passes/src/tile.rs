@@ -109,7 +109,8 @@ fn cut_name(cut: &Cut) -> String {
 }
 
 /// A name that C++ leaves to us (no `__`) and that no other kernel has.
-fn unique(names: &mut BTreeSet<String>, mut name: String) -> String {
+fn unique(names: &mut BTreeSet<String>, name: String) -> String {
+    let mut name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     while name.contains("__") {
         name = name.replace("__", "_");
     }
@@ -196,7 +197,12 @@ fn points_kernel(
     let count = count_of(sizes, region)?;
     let per_block = THREADS / points.threads_per_point.max(1) * points.vector;
     let items = sizes.ceil(count, per_block)?;
-    Some(Kernel { name, grid: Grid::PerItem { items }, threads: THREADS, body: Body::Points(points) })
+    Some(Kernel {
+        name,
+        grid: Grid::PerItem { items },
+        threads: THREADS,
+        body: Body::Points(points),
+    })
 }
 
 fn ranks_kernel(

@@ -22,7 +22,7 @@ mod wide;
 
 use tilec_ir::plan::{Part, Plan, RegionKind};
 use tilec_ir::tensor::{ExprKind, Kernel, Tiling};
-use tilec_ir::{Diagnostic, Kind, IntId};
+use tilec_ir::{Diagnostic, IntId, Kind};
 use tilec_target::Chip;
 
 pub use cut::{Choice, Cut, PipelineCut};
@@ -89,7 +89,9 @@ fn region(
         RegionKind::Contract(contract) => {
             return contract::choices(&mut sizes, contract, chip, given, diagnostics);
         }
-        RegionKind::Rowwise(rowwise) => rows::rowwise(&mut sizes, &region, rowwise, &given.settings),
+        RegionKind::Rowwise(rowwise) => {
+            rows::rowwise(&mut sizes, &region, rowwise, &given.settings)
+        }
         RegionKind::Scan(scan) => {
             let length = sizes.range(scan.to);
             vec![rows::scan(&mut sizes, length)]

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tilec_ir::tile::{Body, Program, print};
+use tilec_ir::tile::{Program, print};
 use tilec_ir::{Diagnostic, Kernel, Module};
 use tilec_passes::{compile_plan, normalize, recognize, specialize};
-use tilec_target::{Chip, chip, chips};
+use tilec_target::{Chip, chips};
 
 fn parse(text: &str) -> Module {
     let checked = tilec_frontend::check(text);
@@ -48,7 +48,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_case_compiles_for_every_chip() {
-    for folder in ["examples", "tests/cases/contract", "tests/cases/rowwise", "tests/cases/idioms"] {
+    for folder in ["examples", "tests/cases/contract", "tests/cases/rowwise", "tests/cases/idioms"]
+    {
         for path in files(folder) {
             let module = parse(&fs::read_to_string(&path).expect("it can be read"));
             for at in 0..module.kernels.len() {

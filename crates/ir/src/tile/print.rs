@@ -27,10 +27,7 @@ use crate::tile::{
 #[must_use]
 pub fn print(program: &Program) -> String {
     let kernel = &program.plan.kernel;
-    let mut out = format!(
-        "tile program {} on {} ({})\n",
-        kernel.name, program.chip, program.arch
-    );
+    let mut out = format!("tile program {} on {} ({})\n", kernel.name, program.chip, program.arch);
     for (at, step) in program.steps.iter().enumerate() {
         out += &print_step(program, at, step);
     }
@@ -67,8 +64,10 @@ fn print_step(program: &Program, at: usize, step: &Step) -> String {
 
 fn print_variant(kernel: &Kernel, variant: &Variant) -> String {
     let mut out = String::new();
-    let when: Vec<_> = variant.when.iter().map(|condition| condition_text(kernel, condition)).collect();
-    let when = if when.is_empty() { "always".to_owned() } else { format!("when {}", when.join(" and ")) };
+    let when: Vec<_> =
+        variant.when.iter().map(|condition| condition_text(kernel, condition)).collect();
+    let when =
+        if when.is_empty() { "always".to_owned() } else { format!("when {}", when.join(" and ")) };
     line(&mut out, &format!("  {when}"));
     line(&mut out, &format!("    {}  by {}", variant.kernel.name, variant.chosen_by));
     let threads = variant.kernel.threads;
@@ -89,16 +88,23 @@ fn print_variant(kernel: &Kernel, variant: &Variant) -> String {
             let held = rows.held.map_or("read again for each pass".to_owned(), |held| {
                 format!("{held} elements of a row held by each thread")
             });
-            field(&mut out, "rows", &format!(
-                "{} threads a row, {} rows a block, {} elements at once, {held}",
-                rows.threads_per_row, rows.rows_per_block, rows.vector
-            ));
+            field(
+                &mut out,
+                "rows",
+                &format!(
+                    "{} threads a row, {} rows a block, {} elements at once, {held}",
+                    rows.threads_per_row, rows.rows_per_block, rows.vector
+                ),
+            );
         }
-        Body::Scan(scan) => field(&mut out, "scan", &format!("{} elements a thread", scan.per_thread)),
-        Body::Points(points) => field(&mut out, "points", &format!(
-            "{} at once, {} threads each",
-            points.vector, points.threads_per_point
-        )),
+        Body::Scan(scan) => {
+            field(&mut out, "scan", &format!("{} elements a thread", scan.per_thread))
+        }
+        Body::Points(points) => field(
+            &mut out,
+            "points",
+            &format!("{} at once, {} threads each", points.vector, points.threads_per_point),
+        ),
         Body::Ranks(ranks) => field(&mut out, "ranks", &format!("{} keys at a time", ranks.chunk)),
     }
     out
@@ -119,11 +125,16 @@ fn condition_text(kernel: &Kernel, condition: &Condition) -> String {
 
 fn print_stepped(out: &mut String, stepped: &Stepped) {
     let [m, n, k] = stepped.tile;
-    let split = if stepped.split > 1 { format!(", k in {} parts", stepped.split) } else { String::new() };
+    let split =
+        if stepped.split > 1 { format!(", k in {} parts", stepped.split) } else { String::new() };
     field(out, "tile", &format!("m {m}, n {n}, k {k}; {} stages{split}", stepped.stages));
     let [rows, columns] = stepped.part;
     field(out, "unit", &format!("{:?}, parts of {rows} x {columns}", stepped.unit).to_lowercase());
-    field(out, "copies", &format!("{} and {} elements at once", stepped.vector[0], stepped.vector[1]));
+    field(
+        out,
+        "copies",
+        &format!("{} and {} elements at once", stepped.vector[0], stepped.vector[1]),
+    );
     if let Some(every) = stepped.promote {
         field(out, "sums", &format!("added up in f32 every {every} of k"));
     }
@@ -151,14 +162,18 @@ fn print_pipeline(out: &mut String, pipeline: &Pipeline) {
     let raster = pipeline.raster;
     field(out, "order", &format!("bands of {} tiles of {}", raster.width, side_name(raster.band)));
     let instruction = pipeline.instruction;
-    field(out, "instruction", &format!(
-        "{} x {} x {} of {:?} and {:?}",
-        instruction.rows,
-        instruction.columns,
-        instruction.depth,
-        instruction.elements[0],
-        instruction.elements[1]
-    ));
+    field(
+        out,
+        "instruction",
+        &format!(
+            "{} x {} x {} of {:?} and {:?}",
+            instruction.rows,
+            instruction.columns,
+            instruction.depth,
+            instruction.elements[0],
+            instruction.elements[1]
+        ),
+    );
     let sums = match pipeline.accumulate {
         Accumulate::InPlace => "in place".to_owned(),
         Accumulate::Promote(every) => format!("added up every {every} of k"),
@@ -167,25 +182,35 @@ fn print_pipeline(out: &mut String, pipeline: &Pipeline) {
     field(out, "sums", &sums);
     for channel in &pipeline.channels {
         let multicast = if channel.multicast { ", multicast" } else { "" };
-        field(out, "channel", &format!(
-            "{}: {} slots of {} bytes for {} of k, {} readers{multicast}",
-            channel.name, channel.depth, channel.slot_bytes, channel.k, channel.consumers
-        ));
+        field(
+            out,
+            "channel",
+            &format!(
+                "{}: {} slots of {} bytes for {} of k, {} readers{multicast}",
+                channel.name, channel.depth, channel.slot_bytes, channel.k, channel.consumers
+            ),
+        );
     }
     for role in &pipeline.roles {
-        let registers = role.registers.map_or(String::new(), |count| format!(", {count} registers"));
+        let registers =
+            role.registers.map_or(String::new(), |count| format!(", {count} registers"));
         let name = format!("{:?}", role.kind).to_lowercase();
-        field(out, &name, &format!(
-            "{} x {} warps{registers}: {}",
-            role.instances,
-            role.warps,
-            ops_text(pipeline, &role.body)
-        ));
+        field(
+            out,
+            &name,
+            &format!(
+                "{} x {} warps{registers}: {}",
+                role.instances,
+                role.warps,
+                ops_text(pipeline, &role.body)
+            ),
+        );
     }
-    field(out, "shared", &format!(
-        "{} bytes, {} of them for results",
-        pipeline.shared_bytes, pipeline.staging_bytes
-    ));
+    field(
+        out,
+        "shared",
+        &format!("{} bytes, {} of them for results", pipeline.shared_bytes, pipeline.staging_bytes),
+    );
 }
 
 fn side_name(side: Side) -> &'static str {

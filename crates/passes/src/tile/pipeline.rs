@@ -16,9 +16,7 @@ use tilec_ir::tile::{
     Accumulate, Channel, Exchange, Instruction, Op, Pipeline, Raster, Role, RoleKind, Side, Source,
 };
 
-use crate::tune::cut::{
-    GROUP, INSTRUCTION_ROWS, OTHER_REGISTERS, PipelineCut, instruction_depth,
-};
+use crate::tune::cut::{GROUP, INSTRUCTION_ROWS, OTHER_REGISTERS, PipelineCut, instruction_depth};
 use crate::tune::product::{Layout, Product, bytes};
 use crate::tune::symbols::Symbols;
 
@@ -47,12 +45,14 @@ pub(crate) fn pipeline(
     product: &Product,
     cut: &PipelineCut,
 ) -> Option<Pipeline> {
-    let tiles = [sizes.ceil(product.m, cut.tile[0])?, sizes.ceil(product.n, cut.tile[1])?, product.batch];
+    let tiles =
+        [sizes.ceil(product.m, cut.tile[0])?, sizes.ceil(product.n, cut.tile[1])?, product.batch];
     let Skeleton { channels, roles, staging_bytes, shared_bytes } = skeleton(product, cut);
     let elements = product.operands.each_ref().map(|matrix| matrix.element);
-    let k_major = product.operands.each_ref().map(|matrix| {
-        matrix.stored.is_some_and(|stored| stored.layout == Layout::K)
-    });
+    let k_major = product
+        .operands
+        .each_ref()
+        .map(|matrix| matrix.stored.is_some_and(|stored| stored.layout == Layout::K));
     Some(Pipeline {
         tile: cut.tile,
         swapped: cut.swapped,
@@ -98,7 +98,8 @@ pub(crate) fn skeleton(product: &Product, cut: &PipelineCut) -> Skeleton {
     let slots: u32 = channels.iter().map(|channel| channel.depth * channel.slot_bytes).sum();
     let barriers = channels.iter().map(|channel| channel.depth).sum();
     let shared_bytes = slots + staging_bytes + Pipeline::barrier_bytes(barriers);
-    let roles = if cut.swapped { swapped_roles(cut, &channels) } else { wide_roles(cut, &channels) };
+    let roles =
+        if cut.swapped { swapped_roles(cut, &channels) } else { wide_roles(cut, &channels) };
     Skeleton { channels, roles, staging_bytes, shared_bytes }
 }
 
@@ -159,7 +160,13 @@ fn wide_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
     let body = vec![Op::Fill, Op::EachBlock(OPERANDS, block), Op::Put];
     let (load, compute) = registers(cut);
     vec![
-        Role { kind: RoleKind::Compute, warps: 4, instances: cut.instances, registers: compute, body },
+        Role {
+            kind: RoleKind::Compute,
+            warps: 4,
+            instances: cut.instances,
+            registers: compute,
+            body,
+        },
         Role {
             kind: RoleKind::Load,
             warps: 4,
@@ -195,7 +202,13 @@ fn swapped_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
     let mut body = vec![Op::Fill, all];
     body.extend((cut.split > 1).then_some(Op::Exchange));
     body.push(Op::Put);
-    roles.push(Role { kind: RoleKind::Compute, warps: 4, instances: cut.instances, registers: compute, body });
+    roles.push(Role {
+        kind: RoleKind::Compute,
+        warps: 4,
+        instances: cut.instances,
+        registers: compute,
+        body,
+    });
     roles
 }
 

@@ -30,11 +30,11 @@ pub(crate) fn choices(
     let settings = &given.settings;
     let fallback = stepped::default(product, is_small(sizes, product), chip);
     let result = if wants_pipeline(settings, tiles) {
-        pipeline_choices(sizes, product, tiles, chip, settings).map(|choices| (choices, fallback.clone()))
+        pipeline_choices(sizes, product, tiles, chip, settings)
+            .map(|choices| (choices, fallback.clone()))
     } else {
-        stepped_cut(product, chip, settings, fallback.clone()).map(|cut| {
-            (stepped::choices(sizes, product, &cut, CHOSEN_BY), cut)
-        })
+        stepped_cut(product, chip, settings, fallback.clone())
+            .map(|cut| (stepped::choices(sizes, product, &cut, CHOSEN_BY), cut))
     };
     result.unwrap_or_else(|fault| {
         let span = given.places.first().map_or(Span::default(), |setting| setting.span);
@@ -76,7 +76,10 @@ fn pipeline_choices(
     let when = if tiles { product.copy_conditions(sizes) } else { None };
     let Some(when) = when else {
         return Err(fault(
-            format!("these operands cannot be copied to the matrix units of {} as tiles", chip.name),
+            format!(
+                "these operands cannot be copied to the matrix units of {} as tiles",
+                chip.name
+            ),
             "tiles are copied of plain inputs of one narrow type, whose rows are multiples of 16 \
              bytes; write `unit = mma`, or take cluster, share, swap and `unit = wgmma` out",
         ));
@@ -101,7 +104,7 @@ fn pipeline_cut(
         let groups = (n / INSTRUCTION_ROWS).max(1);
         let sharing = if groups == 1 && blocks.is_multiple_of(2) && rows <= 64 { 2 } else { 1 };
         let split = settings.split.unwrap_or(1);
-        few::shape(product, Few { rows, groups, sharing, blocks, split })
+        few::shape(product, Few { rows, groups, sharing, blocks, split, share: 1 })
     } else {
         let m_known = sizes.value(product.m);
         let cluster = settings.cluster.unwrap_or_else(|| wide::cluster(m_known));
@@ -136,7 +139,10 @@ fn multiples(product: &Product, cut: &PipelineCut) -> Result<(), Fault> {
     let (rows, columns) = if cut.swapped { (("n", n), ("m", m)) } else { (("m", m), ("n", n)) };
     if !rows.1.is_multiple_of(INSTRUCTION_ROWS) {
         return Err(fault(
-            format!("{} = {} is no multiple of the {INSTRUCTION_ROWS} rows of the matrix instruction", rows.0, rows.1),
+            format!(
+                "{} = {} is no multiple of the {INSTRUCTION_ROWS} rows of the matrix instruction",
+                rows.0, rows.1
+            ),
             format!("write {} = {}", rows.0, rows.1.next_multiple_of(INSTRUCTION_ROWS)),
         ));
     }
@@ -172,14 +178,20 @@ fn cluster_fits(cut: &PipelineCut, chip: &Chip) -> Result<(), Fault> {
     }
     if !cut.swapped && cut.split > 1 {
         return Err(fault(
-            format!("split = {} is of tiles with few rows, and these have {}", cut.split, cut.tile[0]),
+            format!(
+                "split = {} is of tiles with few rows, and these have {}",
+                cut.split, cut.tile[0]
+            ),
             "write `swap = yes`, or take split out",
         ));
     }
     let sharers = cut.cluster / cut.split;
     if !cut.cluster.is_multiple_of(cut.split) || sharers > 1 && !shareable(cut, sharers) {
         return Err(fault(
-            format!("a cluster of {} blocks does not divide into {} parts that share tiles", cut.cluster, cut.split),
+            format!(
+                "a cluster of {} blocks does not divide into {} parts that share tiles",
+                cut.cluster, cut.split
+            ),
             "make cluster a multiple of split, and tiles a multiple of 8 rows for each block",
         ));
     }
@@ -269,13 +281,18 @@ fn stepped_fits(product: &Product, cut: &Stepped, chip: &Chip) -> Result<(), Fau
     let depth = stepped::unit_depth(cut.unit);
     if !m.is_multiple_of(cut.part[0]) || !n.is_multiple_of(cut.part[1]) {
         return Err(fault(
-            format!("m = {m}, n = {n} is not made of parts of {} x {} each", cut.part[0], cut.part[1]),
+            format!(
+                "m = {m}, n = {n} is not made of parts of {} x {} each",
+                cut.part[0], cut.part[1]
+            ),
             "make both multiples of these",
         ));
     }
     if !cut.part[0].is_multiple_of(stepped::part_rows(cut.unit)) || !k.is_multiple_of(depth) {
         return Err(fault(
-            format!("m = {m}, k = {k} is not made of matrix instructions of 16 rows and {depth} of k"),
+            format!(
+                "m = {m}, k = {k} is not made of matrix instructions of 16 rows and {depth} of k"
+            ),
             "make m a multiple of 32 and k one of that",
         ));
     }

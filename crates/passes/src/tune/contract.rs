@@ -7,9 +7,9 @@
 //! What a tile block says replaces what it says anything of; the stepped cuts stay
 //! behind it for sizes that it does not take.
 
+use tilec_ir::Diagnostic;
 use tilec_ir::plan::{Contract, Varies};
 use tilec_ir::tile::Unit;
-use tilec_ir::Diagnostic;
 use tilec_target::Chip;
 
 use crate::tune::block;
@@ -50,8 +50,14 @@ pub(crate) fn choices(
         choices.truncate(last + 1);
         return Some(choices);
     }
-    let by = if choices.is_empty() { "model" } else { "model: whatever the sizes" };
-    choices.extend(stepped::choices(sizes, &product, &cut, by));
+    // Behind tiles that need rows of 16 bytes, single elements are left.
+    let behind = !choices.is_empty() && given.settings.is_silent();
+    let by = if behind { "model: whatever the sizes" } else { "model" };
+    choices.extend(
+        stepped::choices(sizes, &product, &cut, by)
+            .into_iter()
+            .filter(|choice| !behind || choice.when.is_empty()),
+    );
     Some(choices)
 }
 
@@ -67,7 +73,9 @@ pub(crate) fn takes_tiles(contract: &Contract, product: &Product, chip: &Chip) -
     }
     let depth = instruction_depth(contract.a.element);
     let periods = match accumulate(product) {
-        tilec_ir::tile::Accumulate::Scale(period) => period % depth == 0 && product.k_block() % period == 0,
+        tilec_ir::tile::Accumulate::Scale(period) => {
+            period % depth == 0 && product.k_block() % period == 0
+        }
         tilec_ir::tile::Accumulate::InPlace | tilec_ir::tile::Accumulate::Promote(_) => true,
     };
     // Along the rows each may differ; along the columns it is one per 8.

@@ -2,9 +2,7 @@
 //! model chooses, before they become a kernel.
 
 use tilec_ir::Scalar;
-use tilec_ir::tile::{
-    Accumulate, Condition, Points, Ranks, Rows, Scan, Side, Stepped,
-};
+use tilec_ir::tile::{Accumulate, Condition, Points, Ranks, Rows, Scan, Side, Stepped};
 
 use crate::tune::product::{Product, bytes, gcd};
 

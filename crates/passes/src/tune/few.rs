@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! rows      8 .. 128, as many as there are
-//! columns   64, or 128 with two warp groups
-//! k         blocks of a slot, so that a copy is long
-//! split     parts of k in a cluster, where there are too few tiles for all processors
+//! columns   64 for two warp groups that take turns on k, or 128
+//! k         blocks of 128 bytes in a slot: long stretches of a row are read faster
+//! split     2 parts of k in a cluster, where there are too few tiles for all processors
 //! ```
 
-use tilec_ir::tile::{Accumulate, Condition};
+use tilec_ir::tile::{Accumulate, Condition, Side};
 use tilec_target::Chip;
 
 use crate::tile::pipeline::registers_fit;
@@ -22,8 +22,6 @@ use crate::tune::wide::with_stages;
 pub(crate) const FEW: i64 = 128;
 /// Tiles of rows that are offered where `m` is told at launch.
 const AT_LAUNCH: [u32; 3] = [16, 64, 128];
-/// Parts that a cluster can add up.
-const SPLITS: [u32; 3] = [1, 2, 4];
 
 /// The numbers of a cut for few rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +36,14 @@ pub(crate) struct Few {
     pub(crate) blocks: u32,
     /// Parts of `k`.
     pub(crate) split: u32,
+    /// Blocks below each other that share the tiles of `b`.
+    pub(crate) share: u32,
 }
 
 /// The cut of these numbers; `None` where it does not fit the chip.
 fn cut(product: &Product, few: Few, chip: &Chip) -> Option<PipelineCut> {
     let cut = shape(product, few);
-    let possible = few.split <= chip.cuda().max_cluster_portable
+    let possible = few.split * few.share <= chip.cuda().max_cluster_portable
         && super::wide::columns_exist(product, few.rows)
         && registers_fit(&cut);
     possible.then(|| with_stages(product, cut, chip)).flatten()
@@ -57,39 +57,134 @@ pub(crate) fn shape(product: &Product, few: Few) -> PipelineCut {
         swapped: true,
         stages: 1,
         split: few.split,
-        cluster: few.split,
-        share: None,
+        cluster: few.split * few.share,
+        share: (few.share > 1).then_some(Side::B),
         instances: few.groups * few.sharing,
         columns: few.rows,
         accumulate,
-        partials: u32::from(accumulate != Accumulate::InPlace),
+        partials: match accumulate {
+            Accumulate::InPlace => 0,
+            // While they are small, one is added up as the other is multiplied into.
+            Accumulate::Promote(_) | Accumulate::Scale(_) => {
+                if few.rows <= 32 {
+                    2
+                } else {
+                    1
+                }
+            }
+        },
         band: 1,
         per_processor: 1,
     }
 }
 
-/// What suits a number of rows: two warp groups share 64 columns while sums are small.
-fn numbers(rows: u32, split: u32) -> Few {
-    match rows {
-        0..=32 => Few { rows, groups: 1, sharing: 2, blocks: 4, split },
-        33..=64 => Few { rows, groups: 1, sharing: 2, blocks: 2, split },
-        _ => Few { rows, groups: 2, sharing: 1, blocks: 1, split },
-    }
-}
-
-/// Choices for few rows, with the condition on `m` where it is open.
+/// Choices for few rows, with the conditions on sizes that are open.
 pub(crate) fn choices(sizes: &mut Symbols<'_>, product: &Product, chip: &Chip) -> Vec<Choice> {
     let Some(when) = product.copy_conditions(sizes) else { return Vec::new() };
-    let candidates: Vec<u32> = match sizes.value(product.m) {
+    let rules = match sizes.value(product.m) {
         Some(m) if m > FEW => return Vec::new(),
-        Some(m) => vec![tile_of(product, m)],
-        None => AT_LAUNCH.to_vec(),
+        Some(m) => rules(product, tile_of(product, m)),
+        None => at_launch(product),
     };
     let mut choices = Vec::new();
-    for rows in candidates {
-        choices.extend(splits(sizes, product, rows, &when, chip));
+    for rule in rules {
+        let Some(choice) = rule.choice(sizes, product, &when, chip) else { continue };
+        let last = choice.when.is_empty();
+        choices.push(choice);
+        if last {
+            break;
+        }
     }
     choices
+}
+
+/// A cut, and for how many tiles it is.
+struct Rule {
+    few: Few,
+    /// The most rows of the output.
+    most_rows: u32,
+    /// The fewest and the most tiles, as parts of the chip's multiprocessors, in percent.
+    tiles: (u32, u32),
+    why: &'static str,
+}
+
+const ANY: u32 = u32::MAX;
+
+/// Tiles for all processors are best without a split, whose parts must wait for each
+/// other; 64 columns for each are best while the sums of two warp groups fit beside
+/// each other.
+fn rules(product: &Product, rows: u32) -> Vec<Rule> {
+    let scaled = matches!(accumulate(product), Accumulate::Scale(_));
+    let blocks = if rows <= 32 { 4 } else { 2 };
+    let half = Few { rows: 64, groups: 1, sharing: 2, blocks: 2, split: 1, share: 1 };
+    if rows <= 64 {
+        let whole = Few { rows, groups: 1, sharing: 2, blocks, split: 1, share: 1 };
+        let parts = Few { split: 2, ..whole };
+        return vec![
+            Rule { few: whole, most_rows: rows, tiles: (75, ANY), why: "tiles for all processors" },
+            Rule {
+                few: parts,
+                most_rows: rows,
+                tiles: (0, ANY),
+                why: "k in 2 parts, for more blocks",
+            },
+        ];
+    }
+    let whole = Few { rows, groups: 2, sharing: 1, blocks: 1, split: 1, share: 1 };
+    let wide = if scaled {
+        // Scales of all rows are loaded for each column tile: few of them.
+        Few { split: 2, ..whole }
+    } else {
+        Few { rows: 64, groups: 2, sharing: 1, blocks: 1, split: 1, share: 2 }
+    };
+    vec![
+        Rule { few: half, most_rows: rows, tiles: (50, 100), why: "one tile for each processor" },
+        Rule { few: wide, most_rows: rows, tiles: (0, 75), why: "two blocks for each tile of b" },
+        Rule { few: whole, most_rows: rows, tiles: (0, ANY), why: "reads b once" },
+    ]
+}
+
+/// Fewer rules where `m` is told at launch: each is a kernel to compile.
+fn at_launch(product: &Product) -> Vec<Rule> {
+    let mut all: Vec<Rule> = AT_LAUNCH.into_iter().flat_map(|rows| rules(product, rows)).collect();
+    all.retain(|rule| {
+        let few = rule.few;
+        few.rows != 64 || few.split == 1 && (rule.most_rows == 64 || few.share > 1)
+    });
+    for rule in &mut all {
+        if rule.few.rows == 64 && rule.most_rows == 64 {
+            rule.tiles = (0, ANY);
+        }
+    }
+    all
+}
+
+impl Rule {
+    fn choice(
+        &self,
+        sizes: &mut Symbols<'_>,
+        product: &Product,
+        when: &[Condition],
+        chip: &Chip,
+    ) -> Option<Choice> {
+        let cut = cut(product, self.few, chip)?;
+        let rows = sizes.ceil(product.m, cut.tile[0] * self.few.share)?;
+        let columns = sizes.ceil(product.n, cut.tile[1])?;
+        let tiles = sizes.product([rows, columns, product.batch])?;
+        let processors = u64::from(chip.cuda().multiprocessors);
+        let percent = |of: u32| i64::try_from(processors * u64::from(of) / 100).unwrap_or(i64::MAX);
+        let mut all = when.to_vec();
+        all.push(sizes.at_most(product.m, self.most_rows));
+        if self.tiles.0 > 0 {
+            all.push(sizes.at_least(tiles, percent(self.tiles.0)));
+        }
+        if self.tiles.1 < ANY {
+            all.push(sizes.at_most(tiles, percent(self.tiles.1)));
+        }
+        let when = sizes.open(all)?;
+        let chosen_by = format!("model: few rows, {}", self.why);
+        Some(Choice { when, cut: Cut::Pipeline(cut), chosen_by })
+    }
 }
 
 /// The smallest tile that holds all rows.
@@ -99,38 +194,4 @@ fn tile_of(product: &Product, m: i64) -> u32 {
         rows += 8;
     }
     rows
-}
-
-/// Whole sums where there are tiles for all processors, else as few parts as fill them.
-fn splits(
-    sizes: &mut Symbols<'_>,
-    product: &Product,
-    rows: u32,
-    when: &[Condition],
-    chip: &Chip,
-) -> Vec<Choice> {
-    let processors = chip.cuda().multiprocessors;
-    let mut choices = Vec::new();
-    for split in SPLITS {
-        let Some(cut) = cut(product, numbers(rows, split), chip) else { continue };
-        let Some(tiles) = sizes.ceil(product.n, cut.tile[1]) else { continue };
-        let Some(tiles) = sizes.product([tiles, product.batch]) else { continue };
-        let mut all = when.to_vec();
-        all.push(sizes.at_most(product.m, rows));
-        // The next split would have to wait for processors.
-        if split != 4 {
-            all.push(sizes.at_least(tiles, processors / (split * 2) + 1));
-        }
-        let Some(when) = sizes.open(all) else { continue };
-        let last = when.is_empty();
-        let chosen_by = match split {
-            1 => "model: reads b once, tiles for all processors".to_owned(),
-            _ => format!("model: reads b once, k in {split} parts to use all processors"),
-        };
-        choices.push(Choice { when, cut: Cut::Pipeline(cut), chosen_by });
-        if last {
-            break;
-        }
-    }
-    choices
 }

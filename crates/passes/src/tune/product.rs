@@ -177,7 +177,10 @@ impl Product {
             all.push(sizes.divides(16 / bytes(matrix.element), inner)?);
         }
         for length in [self.m, self.n, self.k, self.batch] {
-            all.push(sizes.at_most(length, i64::from(i32::MAX) - 1024));
+            // A size is below 2^31 at every launch; a product of several may not be.
+            if !sizes.is_size(length) {
+                all.push(sizes.at_most(length, i64::from(i32::MAX)));
+            }
         }
         sizes.open(all)
     }

@@ -74,9 +74,8 @@ fn held_choices(
         let most = threads * held;
         let fits = sizes.at_most(length, most);
         let Some(when) = aligned.and_then(|aligned| sizes.open([aligned, fits])) else { continue };
-        let elements = known.map_or(held, |length| {
-            narrow(length).div_ceil(threads).next_multiple_of(vector)
-        });
+        let elements =
+            known.map_or(held, |length| narrow(length).div_ceil(threads).next_multiple_of(vector));
         let rows_per_block = settings.rows.unwrap_or((BLOCK / threads).max(1));
         let last = when.is_empty();
         let why = format!("rows of up to {most} are read once");
@@ -131,7 +130,9 @@ fn row_tensors(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> Vec<Id<Te
         for expr in reachable(kernel, equation.value) {
             if let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind
                 && kernel.tensors[*tensor].role != Role::Local
-                && index.iter().any(|&i| tilec_ir::walk::vars_of_int(&kernel.ints, i).contains(&along))
+                && index
+                    .iter()
+                    .any(|&i| tilec_ir::walk::vars_of_int(&kernel.ints, i).contains(&along))
             {
                 found.push(*tensor);
             }

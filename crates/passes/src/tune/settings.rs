@@ -6,9 +6,7 @@
 //! block is also an assertion about what was recognized.
 
 use tilec_ir::plan::{Plan, Region, RegionKind};
-use tilec_ir::tensor::{
-    ExprKind, Kernel, Setting, SettingValue, Tensor, Tiling, TilingEntry,
-};
+use tilec_ir::tensor::{ExprKind, Kernel, Setting, SettingValue, Tensor, Tiling, TilingEntry};
 use tilec_ir::tile::Side;
 use tilec_ir::walk::{reachable, reads};
 use tilec_ir::{Diagnostic, Id, Kind};
@@ -217,9 +215,8 @@ fn region_settings<'a>(
     for setting in &entry.settings {
         let Some(wanted) = given.settings.take(setting) else { continue };
         let fits = match (&region.kind, wanted) {
-            (RegionKind::Contract(_), For::Contraction) | (RegionKind::Rowwise(_), For::Rowwise) => {
-                true
-            }
+            (RegionKind::Contract(_), For::Contraction)
+            | (RegionKind::Rowwise(_), For::Rowwise) => true,
             (
                 RegionKind::Contract(_)
                 | RegionKind::Rowwise(_)
@@ -241,11 +238,13 @@ fn other_kind(plan: &Plan, region: &Region, setting: &Setting, wanted: For) -> D
     let what = wanted.name();
     let message = format!("`{}` is a setting of a {what} equation, and this is none", setting.name);
     let found = kind_name(&region.kind);
-    let declined = plan.declined.iter().find(|declined| {
-        region.covers.contains(&declined.equation) && declined.pattern == what
-    });
-    let mut diagnostic = Diagnostic::new(Kind::BadSetting, setting.span, message)
-        .help(format!("it was recognized as {found}; take the setting out, or change the equation"));
+    let declined = plan
+        .declined
+        .iter()
+        .find(|declined| region.covers.contains(&declined.equation) && declined.pattern == what);
+    let mut diagnostic = Diagnostic::new(Kind::BadSetting, setting.span, message).help(format!(
+        "it was recognized as {found}; take the setting out, or change the equation"
+    ));
     if let Some(declined) = declined {
         let why = format!("no {what}, because {}", declined.reason);
         diagnostic = diagnostic.with(declined.span, why);

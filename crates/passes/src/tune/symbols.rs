@@ -6,7 +6,7 @@
 
 use tilec_ir::tensor::{FactKind, Kernel, Var};
 use tilec_ir::tile::Condition;
-use tilec_ir::{Facts, Id, IntId};
+use tilec_ir::{Atom, Facts, Id, IntId};
 
 /// The sizes of a kernel and its facts.
 #[derive(Debug)]
@@ -47,6 +47,11 @@ impl<'a> Symbols<'a> {
 
     pub(crate) fn value(&self, id: IntId) -> Option<i64> {
         self.kernel.ints.as_constant(id)
+    }
+
+    /// Whether it is one size parameter.
+    pub(crate) fn is_size(&self, id: IntId) -> bool {
+        matches!(self.kernel.ints.as_atom(id), Some(Atom::Size(_)))
     }
 
     pub(crate) fn range(&self, var: Id<Var>) -> IntId {
@@ -126,7 +131,10 @@ impl<'a> Symbols<'a> {
     }
 
     /// The conditions that are left open by the facts; `None` if one never holds.
-    pub(crate) fn open(&mut self, all: impl IntoIterator<Item = Condition>) -> Option<Vec<Condition>> {
+    pub(crate) fn open(
+        &mut self,
+        all: impl IntoIterator<Item = Condition>,
+    ) -> Option<Vec<Condition>> {
         let mut open = Vec::new();
         for condition in all {
             match self.known(condition) {

@@ -1,0 +1,119 @@
+//! Checks of the workspace: what is stored between steps has a place, and pieces
+//! that are needed at the same time lie apart.
+
+use crate::int::{Atom, IntId, Ints};
+use crate::plan::{Part, RegionKind};
+use crate::tensor::Role;
+use crate::tile::verify::ensure;
+use crate::tile::{Program, Scratch, Workspace};
+use crate::walk::{reachable, reads};
+
+/// What a piece begins at a multiple of, in bytes.
+const ALIGNMENT: i64 = 256;
+
+/// Says what is wrong with the workspace of a program, if anything is.
+pub(super) fn check(program: &Program) -> Result<(), String> {
+    let kernel = &program.plan.kernel;
+    for tensor in kernel.tensors_of(Role::Local) {
+        let read_outside = outside(program, tensor);
+        let placed = program.workspace.iter().any(|piece| piece.holds == Scratch::Tensor(tensor));
+        ensure(placed || !read_outside, || {
+            format!("{} is read by another step and has no place", kernel.tensors[tensor].name)
+        })?;
+    }
+    let mut ints = kernel.ints.clone();
+    for (at, piece) in program.workspace.iter().enumerate() {
+        let alignment = ints.constant(ALIGNMENT);
+        let rest = ints.rem(piece.offset, alignment).ok();
+        ensure(rest.and_then(|rest| ints.as_constant(rest)) == Some(0), || {
+            format!("{:?} does not begin at a multiple of {ALIGNMENT} bytes", piece.holds)
+        })?;
+        for other in &program.workspace[..at] {
+            ensure(other.holds != piece.holds, || format!("{:?} has two places", piece.holds))?;
+            let both = together(program, piece, other);
+            ensure(!both || apart(&ints, piece, other), || {
+                format!("{:?} and {:?} overlap while both are needed", other.holds, piece.holds)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a step other than the one that makes a tensor reads it, or it is said to be stored.
+fn outside(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> bool {
+    let life = life(program, Scratch::Tensor(tensor));
+    life.is_some_and(|(first, last)| last > first) || is_stored(program, tensor)
+}
+
+fn is_stored(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> bool {
+    let kernel = &program.plan.kernel;
+    program.plan.regions.iter().any(|region| {
+        let at = region.covers.iter().position(|&at| kernel.equations[at].tensor == tensor);
+        match (&region.kind, at) {
+            (RegionKind::Contract(contract), Some(0)) => contract.stored,
+            (RegionKind::Rowwise(rowwise), Some(at)) => match rowwise.parts[at] {
+                Part::Reduction { stored, .. }
+                | Part::PerRow { stored, .. }
+                | Part::Map { stored, .. } => stored,
+            },
+            (
+                RegionKind::Contract(_)
+                | RegionKind::Scan(_)
+                | RegionKind::Pointwise
+                | RegionKind::Generic { .. },
+                Some(_),
+            ) => true,
+            (_, None) => false,
+        }
+    })
+}
+
+/// The first and the last step that need a piece.
+fn life(program: &Program, holds: Scratch) -> Option<(usize, usize)> {
+    let tensor = match holds {
+        Scratch::Partials(at) | Scratch::Counters(at) => return Some((at, at)),
+        Scratch::Tensor(tensor) => tensor,
+    };
+    let kernel = &program.plan.kernel;
+    let mut needed = Vec::new();
+    for (at, region) in program.plan.regions.iter().enumerate() {
+        let uses = region.covers.iter().any(|&equation| {
+            let equation = &kernel.equations[equation];
+            equation.tensor == tensor
+                || reachable(kernel, equation.value)
+                    .into_iter()
+                    .any(|expr| reads(kernel, expr).contains(&tensor))
+        });
+        needed.extend(uses.then_some(at));
+    }
+    Some((*needed.first()?, *needed.last()?))
+}
+
+fn together(program: &Program, a: &Workspace, b: &Workspace) -> bool {
+    match (life(program, a.holds), life(program, b.holds)) {
+        (Some((a_first, a_last)), Some((b_first, b_last))) => {
+            a_first <= b_last && b_first <= a_last
+        }
+        _ => false,
+    }
+}
+
+/// Values that sizes are given to compare formulas: no proof, but no formula that is
+/// wrong for some sizes is right for all of these.
+const SAMPLES: [[i64; 3]; 6] =
+    [[1, 1, 1], [7, 3, 64], [128, 1000, 9], [4096, 5, 5], [33, 4097, 2], [2, 2, 70_000]];
+
+/// Whether one ends before the other begins, at sizes for which both are something.
+fn apart(ints: &Ints, a: &Workspace, b: &Workspace) -> bool {
+    SAMPLES.iter().all(|sample| {
+        let value = |id: IntId| {
+            ints.eval(id, &mut |atom| match atom {
+                Atom::Size(size) => Some(sample[size.index() % sample.len()]),
+                Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
+            })
+        };
+        let all = [a.offset, a.bytes, b.offset, b.bytes].map(value);
+        let [Some(a), Some(a_bytes), Some(b), Some(b_bytes)] = all else { return true };
+        a_bytes <= 0 || b_bytes <= 0 || a.saturating_add(a_bytes) <= b || b.saturating_add(b_bytes) <= a
+    })
+}
