@@ -36,6 +36,13 @@ __device__ __forceinline__ u64 rows_of_128_bytes(u32 address) {
     return matrix_descriptor(address, 16, 1024, Swizzle::Bytes128);
 }
 
+// An operand of 16-bit elements whose rows lie innermost: boxes of 64 rows by 64 of k,
+// one after the other, each 64 lines of 128 bytes swizzled in 128 bytes. Moving along k
+// by 16 adds 128. The address is a multiple of 1024.
+__device__ __forceinline__ u64 boxes_of_64_rows(u32 address) {
+    return matrix_descriptor(address, 64 * 128, 1024, Swizzle::Bytes128);
+}
+
 // Orders earlier accesses to registers and shared memory before the matrix
 // instructions that follow. PTX: wgmma.fence.
 __device__ __forceinline__ void wgmma_fence() {

@@ -1,0 +1,128 @@
+//! The tensor maps of a contraction's operands, and how their tiles lie in shared memory.
+//!
+//! ```text
+//! a[m, k]   k innermost      one box: all rows of the tile, 128 bytes of k
+//! a[k, m]   rows innermost   a box for each 128 bytes of rows, a block of k
+//! ```
+//!
+//! Boxes are swizzled in 128 bytes, which is what the matrix instructions read. An
+//! axis of several variables is one dimension, since it is flattened.
+
+use tilec_ir::plan::{Axis, Contract, Operand, Read};
+use tilec_ir::tensor::Var;
+use tilec_ir::tile::Side;
+use tilec_ir::{Id, Scalar};
+use tilec_manifest::{Formula, MapElement, Operator, Swizzle, TensorMap};
+
+use super::shape::Shape;
+use crate::function::Function;
+use crate::{formula, types};
+
+/// What addresses and rows are multiples of, in bytes.
+const ALIGNMENT: u32 = 16;
+
+/// The operands' tensor maps by name.
+#[derive(Clone, Debug)]
+pub(super) struct Maps {
+    pub(super) a: String,
+    pub(super) b: String,
+}
+
+/// Adds the maps to the function's parameters.
+pub(super) fn maps(f: &mut Function<'_, '_>, contract: &Contract, shape: &Shape) -> Maps {
+    let [a, b] = [Side::A, Side::B].map(|side| operand(f, contract, side, shape));
+    Maps { a, b }
+}
+
+/// Elements of one box: along the innermost dimension, and along the other.
+pub(super) fn boxes(shape: &Shape, side: Side) -> [u32; 2] {
+    let sharers = shape.sharers(side);
+    if shape.is_k_major(side) {
+        [shape.block, shape.side(side) / sharers]
+    } else {
+        [shape.block, shape.block / sharers]
+    }
+}
+
+/// A plain operand.
+pub(super) fn plain(operand: &Operand) -> &Read {
+    operand.read.as_ref().expect("copied operands are plain reads")
+}
+
+/// Whether an operand is one of a batch.
+pub(super) fn has_batch(operand: &Operand) -> bool {
+    plain(operand).axes.iter().any(|axis| matches!(axis, Axis::Batch(_)))
+}
+
+fn operand(f: &mut Function<'_, '_>, contract: &Contract, side: Side, shape: &Shape) -> String {
+    let (operand, rows) = match side {
+        Side::A => (&contract.a, &contract.m),
+        Side::B => (&contract.b, &contract.n),
+    };
+    let read = plain(operand);
+    f.cx.align(read.tensor, ALIGNMENT);
+    let base = format!("{}_map", f.cx.names.tensor(read.tensor));
+    // One tensor can be both operands, with a box for each.
+    let name = match side {
+        Side::B if plain(&contract.a).tensor == read.tensor => format!("{base}_b"),
+        Side::A | Side::B => base,
+    };
+    let map = map(f, contract, read, rows, boxes(shape, side), shape.is_k_major(side));
+    f.tensor_map(map, &name)
+}
+
+fn map(
+    f: &Function<'_, '_>,
+    contract: &Contract,
+    read: &Read,
+    rows: &[Id<Var>],
+    boxes: [u32; 2],
+    k_major: bool,
+) -> TensorMap {
+    let element = f.kernel.tensors[read.tensor].element;
+    let size = |vars: &[Id<Var>]| {
+        formula::product(f.kernel, vars.iter().map(|&var| f.kernel.vars[var].range))
+    };
+    let of_rows = |axis| matches!(axis, Axis::Row(_));
+    let of_k = |axis| matches!(axis, Axis::K(_));
+    let of_batch = |axis| matches!(axis, Axis::Batch(_));
+    let (inner, outer) = if k_major {
+        (&contract.k[..], (rows, stride(f, read, of_rows)))
+    } else {
+        (rows, (&contract.k[..], stride(f, read, of_k)))
+    };
+    // A single row has no neighbor.
+    let alone = || Formula::apply(Operator::Mul, size(inner), bytes(element).into());
+    let mut sizes = vec![size(inner), size(outer.0)];
+    let mut strides = vec![outer.1.unwrap_or_else(alone)];
+    let mut tile = boxes.to_vec();
+    if let Some(stride) = stride(f, read, of_batch) {
+        sizes.push(size(&contract.batch));
+        strides.push(stride);
+        tile.push(1);
+    }
+    let base = f.cx.base(read.tensor);
+    TensorMap { base, element: map_element(element), sizes, strides, tile, swizzle: Swizzle::B128 }
+}
+
+/// Bytes between neighbors along the last dimension of this kind.
+fn stride(f: &Function<'_, '_>, read: &Read, is: fn(Axis) -> bool) -> Option<Formula> {
+    let at = read.axes.iter().rposition(|&axis| is(axis))?;
+    let tensor = &f.kernel.tensors[read.tensor];
+    let inner = formula::product(f.kernel, tensor.shape[at + 1..].iter().copied());
+    Some(Formula::apply(Operator::Mul, inner, bytes(tensor.element).into()))
+}
+
+fn bytes(element: Scalar) -> i64 {
+    types::bytes(element).into()
+}
+
+fn map_element(element: Scalar) -> MapElement {
+    match element {
+        Scalar::F32 => MapElement::F32,
+        Scalar::Bf16 => MapElement::Bf16,
+        Scalar::F16 => MapElement::F16,
+        Scalar::I32 | Scalar::Idx(_) => MapElement::I32,
+        Scalar::F8E4M3 | Scalar::F8E5M2 | Scalar::I8 | Scalar::U8 | Scalar::Bool => MapElement::U8,
+    }
+}

@@ -1,0 +1,114 @@
+//! Where sums become results.
+//!
+//! A warp lays its sums in shared memory, 64 columns of 16 rows at a time, and takes
+//! them up again as 8 neighbors of one row for each lane. The epilogue is computed
+//! there: what it reads of a row or a column lies beside what the next lane reads, and
+//! results are written 16 bytes at a time where their address allows it.
+
+use tilec_ir::walk;
+
+use super::Wide;
+use super::outputs::Output;
+use super::shape::INSTRUCTION_ROWS;
+
+/// The most expressions of an epilogue that is written out for each row of a lane.
+const FEW_EXPRESSIONS: usize = 12;
+/// Elements of the staging memory of one warp.
+const OF_WARP: u32 = 16 * 64;
+
+impl<'p> Wide<'_, '_, 'p> {
+    pub(super) fn put(&mut self) {
+        let outputs = self.outputs();
+        let m = self.length(&self.contract.m.clone(), "all_m");
+        let n = self.length(&self.contract.n.clone(), "all_n");
+        let (ty, sum) = (self.class().cpp(), self.sum());
+        self.say(&format!("{ty}* const $to = $staging + $warp * {OF_WARP};"));
+        self.open_groups();
+        self.f.line("#pragma unroll");
+        self.open("for (int $part = 0; $part < $COLUMNS; $part += 64)");
+        self.say(&format!(
+            "
+            __syncwarp();
+            tilec::stage<$COLUMNS>($to, {sum}, $part);
+            __syncwarp();
+            "
+        ));
+        self.f.line(if self.is_short(&outputs) { "#pragma unroll" } else { "#pragma unroll 1" });
+        self.open("for (int $i = 0; $i < 4; ++$i)");
+        self.rows(&outputs, &m, &n);
+        self.f.close();
+        self.f.close();
+        self.close_groups();
+    }
+
+    fn is_short(&self, outputs: &[Output<'p>]) -> bool {
+        let count =
+            |output: &Output<'p>| walk::reachable(self.f.kernel, output.equation.value).len();
+        outputs.iter().skip(1).map(count).sum::<usize>() <= FEW_EXPRESSIONS
+    }
+
+    /// The 8 columns of one row that a lane has.
+    fn rows(&mut self, outputs: &[Output<'p>], m: &str, n: &str) {
+        let groups = self.shape.groups;
+        let instance = groups * INSTRUCTION_ROWS;
+        let of_group = if groups > 1 { "64 * $group + " } else { "" };
+        let row = self.f.local("m_at");
+        let column = self.f.local("n_at");
+        self.say(&format!(
+            "
+            const int $row = 4 * $i + $lane / 8, $column = $lane % 8 * 8;
+            const long long {row} =
+                $tile.m + $instance * {instance} + {of_group}$warp % 4 * 16 + $row;
+            const long long {column} = $tile.n + $part + $column;
+            "
+        ));
+        let inside = if self.shape.columns.is_multiple_of(64) {
+            ""
+        } else {
+            "$part + $column < $COLUMNS && "
+        };
+        self.open(&format!("if ({inside}{row} < {m} && {column} < {n})"));
+        let contract = self.contract;
+        self.bind(&contract.batch, "$tile.batch");
+        self.bind(&contract.m, &row);
+        let ty = self.class().cpp();
+        self.say(&format!("alignas(16) {ty} $total[8];"));
+        self.say("tilec::take_up($total, $to, $row, $column);");
+        self.open(&format!("if ({column} + 8 <= {n})"));
+        self.whole(outputs, &column);
+        self.f.close_else();
+        self.rest(outputs, &column, n);
+        self.f.close();
+        self.f.close();
+    }
+
+    /// All 8 columns are inside.
+    fn whole(&mut self, outputs: &[Output<'p>], column: &str) {
+        let rows = self.declare_rows(outputs);
+        self.open_unrolled("$e", 8);
+        self.point(outputs, &rows, column);
+        self.f.close();
+        if rows.iter().any(Option::is_some) {
+            self.bind(&self.contract.n, column);
+            self.store_rows(outputs, &rows);
+        }
+    }
+
+    /// Some columns are outside.
+    fn rest(&mut self, outputs: &[Output<'p>], column: &str, n: &str) {
+        let rows = vec![None; outputs.len()];
+        self.open_unrolled("$e", 8);
+        self.open(&format!("if ({column} + $e < {n})"));
+        self.point(outputs, &rows, column);
+        self.f.close();
+        self.f.close();
+    }
+
+    /// The results at one column.
+    fn point(&mut self, outputs: &[Output<'p>], rows: &[Option<String>], column: &str) {
+        let contract = self.contract;
+        self.bind(&contract.n, &format!("{column} + $e"));
+        let [total, at] = ["$total[$e]", "$e"].map(|word| self.words.fill(word));
+        self.results(outputs, rows, &total, &at);
+    }
+}
