@@ -19,6 +19,9 @@ mod generic;
 mod host;
 #[path = "support/kernels.rs"]
 mod kernels;
+#[path = "support/nvcc.rs"]
+#[allow(dead_code, reason = "another test reads what ptxas reports")]
+mod nvcc;
 #[path = "support/random.rs"]
 mod random;
 
@@ -28,6 +31,53 @@ use random::Random;
 use tilec_codegen_cuda::{Emitted, Source, emit};
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Kernel, interpret, launch};
+
+/// A kernel of a `.tile` file, in one cut.
+struct Filed {
+    name: String,
+    kernel: Kernel,
+    emitted: Emitted,
+}
+
+/// Every kernel of the project's programs, each in one of the cuts.
+fn filed(arch: &str, turn: usize) -> Vec<Filed> {
+    let folders = ["examples", "tests/cases/idioms", "tests/cases/canonical"];
+    let folders = folders.into_iter().chain(["tests/cases/regressions"]);
+    let mut found = Vec::new();
+    for path in folders.flat_map(files::tile_files) {
+        let text = std::fs::read_to_string(&path).expect("programs are text");
+        let checked = tilec_frontend::check(&text);
+        let file = path.file_name().expect("programs have names").to_string_lossy();
+        for kernel in &checked.module.kernels {
+            let at = found.len();
+            let name = format!("{} of {}", kernel.name, path.display());
+            let mut kernel = tilec_passes::normalize(kernel).kernel().clone();
+            kernel.name = format!("k{at}_{}", kernel.name);
+            let tiled = generic(&kernel, arch, CUTS[(at + turn) % CUTS.len()]);
+            let emitted = emit(&tiled, Source { file: &file, text: &text });
+            found.push(Filed { name, kernel, emitted });
+        }
+    }
+    found
+}
+
+#[test]
+fn every_program_compiles() {
+    for (turn, arch) in ["sm_80", "sm_90a"].into_iter().enumerate() {
+        let filed = filed(arch, turn);
+        assert!(filed.len() > 50, "only {} kernels", filed.len());
+        let texts = filed
+            .chunks(12)
+            .map(|some| some.iter().map(|of| of.emitted.source.as_str()).collect::<String>());
+        let texts: Vec<_> = texts.collect();
+        let said = nvcc::parallel(&texts, |text| nvcc::compile(text, arch, nvcc::Make::Object));
+        for said in said {
+            if let Err(said) = said {
+                panic!("{arch}: {said}");
+            }
+        }
+    }
+}
 
 /// Cuts that together reach every way to run points.
 const CUTS: [Cut; 3] = [

@@ -36,6 +36,8 @@ headers! {
     Index = "index.cuh",
     /// Keys as words that sort.
     Order = "order.cuh",
+    /// Neighboring elements, of which only some may exist.
+    Some = "some.cuh",
     /// Reductions over the threads of a warp or a block.
     Reduce = "reduce.cuh",
     /// Addresses in shared memory, warps and lanes.
@@ -66,10 +68,16 @@ headers! {
     Fragment = "fragment.cuh",
     /// A thread's part of a product of tiles.
     Outer = "outer.cuh",
+    /// Quotients by one divisor.
+    Divide = "divide.cuh",
     /// Tiles brought into shared memory by all threads.
     Lines = "lines.cuh",
     /// Which tile a work item is.
     Tiles = "tiles.cuh",
+    /// Sums on their way to rows of results.
+    Staging = "staging.cuh",
+    /// Elements read ahead of their use.
+    Ahead = "ahead.cuh",
 }
 
 /// The texts of some headers, each after those that it includes.

@@ -39,6 +39,8 @@ pub(crate) struct Function<'f, 'p> {
     pub(crate) out: Writer,
     /// Clamp every read into its tensor; see [`crate::value`].
     pub(crate) clamped: bool,
+    /// Divisors with what their quotients share; see `device/divide.cuh`.
+    pub(crate) divisors: BTreeMap<Id<Expr>, String>,
     /// How many expressions were written.
     pub(crate) written: usize,
     name: String,
@@ -53,6 +55,8 @@ struct Scope {
     atoms: BTreeMap<AtomId, Text>,
     exprs: BTreeMap<Id<Expr>, Text>,
     held: Vec<Held>,
+    /// Whether what outer scopes computed is of no use, as a variable has another value.
+    fresh: bool,
     locals: Vec<String>,
 }
 
@@ -87,6 +91,7 @@ impl<'f, 'p> Function<'f, 'p> {
             kernel,
             out: Writer::default().part(1),
             clamped: false,
+            divisors: BTreeMap::new(),
             written: 0,
             name: name.to_owned(),
             params: Params::default(),
@@ -153,6 +158,15 @@ impl<'f, 'p> Function<'f, 'p> {
         self.scopes.len()
     }
 
+    /// The scopes whose computed values still hold, innermost first.
+    fn valid(&self) -> impl Iterator<Item = &Scope> {
+        let mut fresh = false;
+        self.scopes
+            .iter()
+            .rev()
+            .take_while(move |scope| !std::mem::replace(&mut fresh, scope.fresh))
+    }
+
     fn scope(&mut self) -> &mut Scope {
         self.scopes.last_mut().expect("the outermost scope is never left")
     }
@@ -168,6 +182,11 @@ impl<'f, 'p> Function<'f, 'p> {
         name
     }
 
+    /// Gives back a name of the current scope that was not used.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.scope().locals.retain(|local| local != name);
+    }
+
     /// `const TY NAME = VALUE;` with a name like `base`, which it returns.
     pub(crate) fn declare(&mut self, ty: &str, base: &str, value: impl AsRef<str>) -> String {
         let name = self.local(base);
@@ -175,15 +194,19 @@ impl<'f, 'p> Function<'f, 'p> {
         name
     }
 
-    /// From here on `var` is this C++ expression, a `long long` or an `int`.
+    /// From here on `var` is this C++ expression, a `long long` or an `int`. What was
+    /// computed with another value of it is computed again.
     pub(crate) fn bind(&mut self, var: Id<Var>, value: impl Into<String>) {
-        let known = self.scopes.iter().any(|scope| scope.vars.contains_key(&var));
+        let value = value.into();
+        let before = self.scopes.iter().rev().find_map(|scope| scope.vars.get(&var));
+        let again = before.is_some_and(|before| *before != value);
         let scope = self.scope();
-        if known {
+        if again {
             scope.atoms.clear();
             scope.exprs.clear();
+            scope.fresh = true;
         }
-        scope.vars.insert(var, value.into());
+        scope.vars.insert(var, value);
     }
 
     /// From here on this element need not be read: it is this C++ value, of the
@@ -207,7 +230,7 @@ impl<'f, 'p> Function<'f, 'p> {
     }
 
     pub(crate) fn known_atom(&self, atom: AtomId) -> Option<Text> {
-        self.scopes.iter().rev().find_map(|scope| scope.atoms.get(&atom)).cloned()
+        self.valid().find_map(|scope| scope.atoms.get(&atom)).cloned()
     }
 
     pub(crate) fn note_atom(&mut self, atom: AtomId, value: Text) {
@@ -215,7 +238,7 @@ impl<'f, 'p> Function<'f, 'p> {
     }
 
     pub(crate) fn known_expr(&self, expr: Id<Expr>) -> Option<Text> {
-        self.scopes.iter().rev().find_map(|scope| scope.exprs.get(&expr)).cloned()
+        self.valid().find_map(|scope| scope.exprs.get(&expr)).cloned()
     }
 
     pub(crate) fn note_expr(&mut self, expr: Id<Expr>, value: Text) {

@@ -5,6 +5,7 @@
 //! grid, so that any grid computes all of them. The equations of a region have the
 //! same points, and read each other only at the same one.
 
+mod several;
 mod shared;
 mod single;
 
@@ -34,7 +35,10 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
             let group = shared::Group::of(points.threads_per_point, threads);
             shared::write(&mut f, equations[0], &reduction, group);
         }
-        None => single::write(&mut f, &equations, points.vector.max(1), threads),
+        None if points.vector > 1 && !equations[0].vars.is_empty() => {
+            several::write(&mut f, &equations, points.vector, threads);
+        }
+        None => single::write(&mut f, &equations, threads),
     }
     vec![f.finish(Shape { grid, threads, cluster: 1, shared_bytes: 0, resident: None })]
 }

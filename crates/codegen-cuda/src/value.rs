@@ -95,7 +95,7 @@ impl Function<'_, '_> {
 
     /// What is computed for some expressions whatever the tests in them say, in
     /// order of evaluation, without what is known.
-    fn eager(&self, roots: &[Id<Expr>]) -> Vec<Id<Expr>> {
+    pub(crate) fn eager(&self, roots: &[Id<Expr>]) -> Vec<Id<Expr>> {
         let mut reached: BTreeSet<_> = roots.iter().copied().collect();
         let mut open: Vec<_> = roots.to_vec();
         while let Some(expr) = open.pop() {
@@ -164,13 +164,15 @@ impl Function<'_, '_> {
     /// `test ? a : b`, or an `if` where a branch takes statements.
     fn select(&mut self, test: Id<Expr>, a: Id<Expr>, b: Id<Expr>) -> Text {
         let condition = self.operand(test);
+        // Named before the branches name what is theirs.
+        let name = self.local("chosen");
         let (first, a_text) = self.part(|f| f.value(a));
         let (second, b_text) = self.part(|f| f.value(b));
         if first.is_empty() && second.is_empty() {
+            self.forget(&name);
             let [test, a, b] = [&condition, &a_text, &b_text].map(|text| text.at(Level::Or));
             return Text::new(format!("{test} ? {a} : {b}"), Level::Choice);
         }
-        let name = self.local("chosen");
         self.line(format!("{} {name};", Class::of(self.kernel.exprs[a].ty).cpp()));
         self.out.open(&format!("if ({condition})"));
         self.out.append(first).line(format!("{name} = {a_text};"));
@@ -183,16 +185,17 @@ impl Function<'_, '_> {
     /// `a && b`, or an `if` where `b` takes statements.
     fn connect(&mut self, op: Binary, a: Id<Expr>, b: Id<Expr>) -> Text {
         let a = self.operand(a);
+        let name = self.local("holds");
         let (part, b) = self.part(|f| f.value(b));
         let and = op == Binary::And;
         if part.is_empty() {
+            self.forget(&name);
             let (level, op) = if and { (Level::And, "&&") } else { (Level::Or, "||") };
             // Compilers ask for parentheses where the two are mixed.
             let mixed = |x: &Text| if and { x.at(Level::And) } else { x.at(Level::Equal) };
             let (a, b) = (mixed(&a), if and { b.at(Level::Equal) } else { b.at(Level::Equal) });
             return Text::new(format!("{a} {op} {b}"), level);
         }
-        let name = self.local("holds");
         self.line(format!("bool {name} = {a};"));
         let test = if and { name.clone() } else { format!("!{name}") };
         self.out.open(&format!("if ({test})")).append(part).line(format!("{name} = {b};"));
@@ -292,18 +295,26 @@ impl Function<'_, '_> {
         self.line(format!("{pointer}[{offset}] = {element};"));
     }
 
-    /// The value of an expression as an element of a tensor.
-    pub(crate) fn encoded(&mut self, tensor: Id<Tensor>, value: Id<Expr>) -> Text {
+    /// The float that is rounded to an element of a tensor of narrow floats.
+    pub(crate) fn wide(&mut self, tensor: Id<Tensor>, value: Id<Expr>) -> Text {
         let element = self.kernel.tensors[tensor].element;
-        // Rounding and encoding are one step.
-        if types::is_narrow(element)
-            && let ExprKind::Convert(wide) = self.kernel.exprs[value].kind
+        if let ExprKind::Convert(wide) = self.kernel.exprs[value].kind
             && self.kernel.exprs[value].ty == element
             && self.known_expr(value).is_none()
         {
             let wide_text = self.value(wide);
-            let wide_text = self.as_float(wide, wide_text);
-            return self.encode(element, &wide_text);
+            return self.as_float(wide, wide_text);
+        }
+        self.value(value)
+    }
+
+    /// The value of an expression as an element of a tensor.
+    pub(crate) fn encoded(&mut self, tensor: Id<Tensor>, value: Id<Expr>) -> Text {
+        let element = self.kernel.tensors[tensor].element;
+        // Rounding and encoding are one step.
+        if types::is_narrow(element) {
+            let wide = self.wide(tensor, value);
+            return self.encode(element, &wide);
         }
         let text = self.value(value);
         self.encode(element, &text)

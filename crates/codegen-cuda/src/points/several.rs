@@ -1,0 +1,170 @@
+//! A thread for several points that are neighbors along the innermost variable, whose
+//! elements it reads and writes at once.
+//!
+//! ```text
+//! x_s = load_some(&x[m, n0..])    what every point reads in a row
+//! for i in 0 .. V: y_s[i] = ..    one point after the other
+//! store_some(&y[m, n0..], y_s)
+//! ```
+//!
+//! Rows need not be multiples of V long, nor aligned: the device headers see to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tilec_ir::tensor::{Equation, ExprKind, Tensor, Var};
+use tilec_ir::{Atom, Id, IntId, walk};
+
+use super::single::element;
+use super::{declare_count, decompose};
+use crate::device::Header;
+use crate::function::Function;
+use crate::params::Access;
+use crate::text::{Level, Text};
+use crate::types;
+
+/// An element of each point that lies beside that of the next point.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    tensor: Id<Tensor>,
+    /// Its indices, with the innermost variable as the last.
+    index: Vec<IntId>,
+}
+
+/// The names of a thread's points.
+#[derive(Debug)]
+struct Names {
+    /// The variables of the first point.
+    first: Vec<String>,
+    /// How many of the points there are.
+    left: String,
+    vector: u32,
+}
+
+pub(super) fn write(f: &mut Function<'_, '_>, equations: &[&Equation], vector: u32, threads: u32) {
+    f.need(Header::Some);
+    f.need(Header::Index);
+    let (inner, outer) = equations[0].vars.split_last().expect("the points have an inner variable");
+    let length = f.int(f.kernel.vars[*inner].range);
+    let length = f.declare("long long", "length", length.to_string());
+    let runs = f.declare("long long", "runs", format!("({length} + {}) / {vector}", vector - 1));
+    let rows = declare_count(f, outer, "rows");
+    let run = f.local("run");
+    let first = format!("{run} = blockIdx.x * {threads}ll + threadIdx.x");
+    let step = format!("{run} += gridDim.x * {threads}ll");
+    f.open(&format!("for (long long {first}; {run} < {rows} * {runs}; {step})"));
+    let row = f.declare("long long", "row", format!("tilec::divide_index({run}, {runs})"));
+    let mut names = decompose(f, outer, &row);
+    let start = format!("({run} - {row} * {runs}) * {vector}");
+    let inner_name = f.kernel.vars[*inner].name.clone();
+    names.push(f.declare("long long", &format!("{inner_name}_first"), start));
+    let left = f.declare("long long", "left", format!("{length} - {}", names[outer.len()]));
+    let names = Names { first: names, left, vector };
+    let loaded = load_rows(f, equations, &names);
+    each_point(f, equations, &names, &loaded, &inner_name);
+    f.close();
+}
+
+/// Reads what lies in rows; gives the names of the vectors.
+fn load_rows(
+    f: &mut Function<'_, '_>,
+    equations: &[&Equation],
+    names: &Names,
+) -> Vec<BTreeMap<Row, String>> {
+    let mut loaded = Vec::new();
+    let made: BTreeSet<_> = equations.iter().map(|equation| equation.tensor).collect();
+    for equation in equations {
+        bind(f, equation, &names.first);
+        let mut vectors = BTreeMap::new();
+        for row in rows(f, equation).into_iter().filter(|row| !made.contains(&row.tensor)) {
+            let declared = &f.kernel.tensors[row.tensor];
+            let index: Vec<_> = row.index.iter().map(|&i| f.int(i)).collect();
+            let offset = f.offset(&declared.shape, &index);
+            let pointer = f.pointer(row.tensor, Access::Read);
+            let name = format!("{}_row", f.cx.names.tensor(row.tensor));
+            let (vector, left) = (names.vector, &names.left);
+            let load = format!(
+                "tilec::load_some<{vector}>({pointer} + {}, {left})",
+                offset.at(Level::Product)
+            );
+            vectors.insert(row, f.declare("auto", &name, load));
+        }
+        loaded.push(vectors);
+    }
+    loaded
+}
+
+/// Computes every point and writes all of them.
+fn each_point(
+    f: &mut Function<'_, '_>,
+    equations: &[&Equation],
+    names: &Names,
+    loaded: &[BTreeMap<Row, String>],
+    inner: &str,
+) {
+    let Names { first, left, vector } = names;
+    let stored: Vec<_> = equations.iter().filter(|e| f.cx.is_stored(e.tensor)).collect();
+    let mut results = BTreeMap::new();
+    for equation in &stored {
+        let ty = types::element(f.kernel.tensors[equation.tensor].element);
+        let base = format!("{}_row", f.cx.names.tensor(equation.tensor));
+        let name = f.local(&base);
+        f.line(format!("tilec::Vector<{ty}, {vector}> {name}{{}};"));
+        results.insert(equation.tensor, name);
+    }
+    let i = f.local("i");
+    f.line("#pragma unroll");
+    f.open(&format!("for (int {i} = 0; {i} < {vector}; ++{i})"));
+    f.line(format!("if ({i} >= {left}) break;"));
+    let (start, outer) = first.split_last().expect("the points have an inner variable");
+    let mut point = outer.to_vec();
+    point.push(f.declare("long long", inner, format!("{start} + {i}")));
+    for (at, (equation, vectors)) in equations.iter().zip(loaded).enumerate() {
+        bind(f, equation, &point);
+        for (row, name) in vectors {
+            let index = row.index.iter().map(|&i| f.int(i).to_string()).collect();
+            let value = f.decode(row.tensor, Text::atom(format!("{name}.at[{i}]")));
+            f.hold(row.tensor, index, value);
+        }
+        let element = element(f, equation, &point, at + 1 < equations.len());
+        if let Some(name) = results.get(&equation.tensor) {
+            f.line(format!("{name}.at[{i}] = {element};"));
+        }
+    }
+    f.close();
+    for equation in stored {
+        let index: Vec<_> = first.iter().cloned().map(Text::atom).collect();
+        let offset = f.offset(&f.kernel.tensors[equation.tensor].shape, &index);
+        let pointer = f.pointer(equation.tensor, Access::Write);
+        let (name, offset) = (&results[&equation.tensor], offset.at(Level::Product));
+        f.line(format!("tilec::store_some<{vector}>({pointer} + {offset}, {name}, {left});"));
+    }
+}
+
+/// The reads of an equation that every point makes, each beside that of the next point.
+fn rows(f: &Function<'_, '_>, equation: &Equation) -> BTreeSet<Row> {
+    let inner = *equation.vars.last().expect("the points have an inner variable");
+    let mut rows = BTreeSet::new();
+    for expr in f.eager(&[equation.value]) {
+        if let ExprKind::Read(tensor, index) = &f.kernel.exprs[expr].kind
+            && let Some((&last, others)) = index.split_last()
+            && f.kernel.ints.as_atom(last) == Some(&Atom::Var(inner))
+            && others.iter().all(|&other| !varies(f, other, inner))
+        {
+            rows.insert(Row { tensor: *tensor, index: index.clone() });
+        }
+    }
+    rows
+}
+
+/// Whether an integer may depend on a variable.
+fn varies(f: &Function<'_, '_>, int: IntId, var: Id<Var>) -> bool {
+    let mut varies = walk::vars_of_int(&f.kernel.ints, int).contains(&var);
+    f.kernel.ints.visit_atoms(int, &mut |_, atom| varies |= matches!(atom, Atom::Value(_)));
+    varies
+}
+
+fn bind(f: &mut Function<'_, '_>, equation: &Equation, names: &[String]) {
+    for (&var, name) in equation.vars.iter().zip(names) {
+        f.bind(var, name.clone());
+    }
+}
