@@ -11,195 +11,84 @@ Writes bench/results/cuda_check.json.
 
 import argparse
 import json
-import multiprocessing
-import os
+import subprocess
 import sys
 import time
-import traceback
-import zlib
-from collections import deque
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "2")  # there are as many processes as cores
-
-import numpy as np  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/reference"), str(ROOT / "bench")]
 
-import compare  # noqa: E402
-import conftest  # noqa: E402
-import contract  # noqa: E402
 import gpu  # noqa: E402
 import huge  # noqa: E402
 import program  # noqa: E402
-from cases import cover  # noqa: E402
-from formats import E4M3, E5M2, F32  # noqa: E402
+import trials  # noqa: E402
 
-SIZES = [0, 1, 63, 65, 77, 127, 129, 2112, 4097]
-# Rows of whole 16 bytes, which copy engines take, beside ragged other sizes.
-WHOLE_ROWS = [(77, 129, 2112), (4097, 65, 640), (1, 2112, 1024), (65, 4097, 192), (127, 136, 128), (300, 520, 4096)]
-WHOLE = [*WHOLE_ROWS, (16, 256, 2048), (129, 384, 144), (256, 384, 512), (1000, 1000, 1000)]
-LONG_ROWS = [(4097, 129), (3, 16384), (2, 70001), (1000, 4096), (129, 8192)]
-# The largest product of a point, so that references in f64 stay quick.
-LARGEST = 3e9
-# Trials that are prepared while others run.
-AHEAD = 64
-KINDS = ["random", "extreme", "special"]
-FP8 = (E4M3, E5M2)
-
-
-def points(kernel) -> list[tuple[tuple[int, ...], str]]:
-    """Where a kernel is tried, and on what data."""
-    product = find_product(kernel)
-    if product is None:
-        long = LONG_ROWS if is_rowwise(kernel) else []
-        return [(point, "random") for point in [*kernel.points, *long]]
-    count = len(contract.letters(product))
-    dense = [*cover(3, SIZES), *WHOLE]
-    tried = {
-        1: [(s,) for s in SIZES],
-        2: [*cover(2, SIZES), (640, 64), (129, 192)],
-        3: dense,
-        4: [(b, *rest) for b, rest in zip([2, 3, 1, 5, 0] * 9, dense)],
-    }[count]
-    tried = [point for point in tried if np.prod([float(max(s, 1)) for s in point]) <= LARGEST]
-    special = [(point, kind) for kind in KINDS[1:] for point in [tried[3], *tried[-3:]]]
-    linear = kernel.name not in contract.SMALL
-    return [(point, "random") for point in tried] + (special if linear else [])
-
-
-def find_product(kernel):
-    return next((found[kernel.name] for found in contract.PRODUCTS.values() if kernel.name in found), None)
-
-
-def is_rowwise(kernel) -> bool:
-    named = ("rmsnorm", "layernorm", "softmax", "quantize_strips", "quantize_rows", "log_sum_exp")
-    return kernel.name.startswith(named) or kernel.name == "residual_rmsnorm"
-
-
-def table() -> dict:
-    """All references; the example's FP8 GEMM by the reference that knows matrix units."""
-    blocks = contract.nt(contract.FP8, contract.BF16, contract.BLOCKS)
-    contract.PRODUCTS["examples"] = {"gemm_fp8": blocks}
-
-    def make(rng, *point, **kind):
-        return contract.make("gemm_fp8", blocks, rng, *point, **kind)
-
-    found = {kernel.name: kernel for table in conftest.TABLES for kernel in table.KERNELS}
-    found["gemm_fp8"] = replace(found["gemm_fp8"], make=make, reference=blocks.reference)
-    return found
-
-
-@dataclass
-class Trial:
-    """A kernel at one point, with what goes in and what must come out."""
-
-    point: tuple[int, ...]
-    kind: str
-    inputs: dict
-    sizes: dict
-    expected: dict
-
-
-def prepare(name: str, point, kind, seed: int) -> Trial:
-    kernel = KERNELS[name]
-    rng = np.random.default_rng([zlib.crc32(name.encode()), *point, KINDS.index(kind), seed])
-    made = kernel.make(rng, *point, kind=kind) if kind != "random" else kernel.make(rng, *point)
-    inputs = {name: np.asarray(array) for name, array in made.items()}
-    sizes = kernel.sizes(*point)
-    with np.errstate(all="ignore"):
-        return Trial(point, kind, inputs, sizes, kernel.reference(**inputs, **sizes))
-
-
-def trials(pool, names: list[str], seed: int):
-    """All trials in order; references of products are computed ahead, by other processes."""
-    jobs = [(name, point, kind, seed) for name in names for point, kind in points(KERNELS[name])]
-    ahead = deque()
-    for at in range(len(jobs) + AHEAD):
-        if at < len(jobs):
-            # What judges by a function of its own cannot come from another process.
-            far = find_product(KERNELS[jobs[at][0]]) is not None
-            ahead.append((jobs[at], pool.submit(prepare, *jobs[at]) if far else None))
-        if at >= AHEAD and ahead:
-            job, future = ahead.popleft()
-            yield job[0], future.result() if future else prepare(*job)
-
-
-def check(kernel, trial: Trial, programs) -> dict[str, float]:
-    """The worst error over its bound, by chip."""
-    worst = {}
-    for chip, built in programs.items():
-        got = built.run(trial.inputs, trial.sizes)
-        ratios = [judge(kernel, name, got[name], value, trial.kind) for name, value in trial.expected.items()]
-        worst[chip] = max(ratios)
-    return worst
-
-
-def judge(kernel, name, got, expected, kind) -> float:
-    """Fails where it differs; else the largest error over what is allowed."""
-    product = find_product(kernel)
-    usual = dict(compare.LARGEST_DIFF)
-    loose = product and (product.a.dtype in FP8 and product.b.dtype in FP8 or kernel.name == "gemm_tf32")
-    if kind != "random":
-        # Most of what is stored may be below or above what the type holds.
-        compare.LARGEST_DIFF.update(dict.fromkeys(usual, np.inf))
-    elif loose:
-        compare.LARGEST_DIFF[F32] = 1e-5
-    try:
-        compare.check(name, got, expected)
-    finally:
-        compare.LARGEST_DIFF.update(usual)
-    return gpu.ratio(got, expected)
+# How often a process that lost the GPU is started again.
+RESTARTS = 8
 
 
 def main() -> None:
     arguments = parse()
-    gpu.install()
-    begin = time.time()
-    names = [name for name in KERNELS if arguments.only in name]
-    # Other processes start before this one has anything to do with the GPU.
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
-        list(pool.map(abs, range(4 * os.cpu_count())))
-        rows, failures = check_all(arguments, pool, names)
+    begin, failures = time.time(), []
+    names = [name for name in trials.KERNELS if arguments.only in name]
+    names = build(arguments, names, failures)
+    rows = check_all(arguments, names, failures)
     if not arguments.only:
         rows += huge.check_all(arguments.folder, failures)
     report(arguments, rows, failures, time.time() - begin)
 
 
-def check_all(arguments, pool, names) -> tuple[list[dict], list[str]]:
-    begin, failures, programs = time.time(), [], {name: {} for name in names}
-    folders = {(c, n): arguments.folder / c / f"{Path(KERNELS[n].file).stem}__{n}" for n in names for c in arguments.chip}
-    told = program.build_all([folder for folder in folders.values() if (folder / "manifest.json").exists()])
-    for (chip, name), folder in folders.items():
+def build(arguments, names, failures) -> list[str]:
+    """Compiles the programs; the names of those that there are for some chip."""
+    begin = time.time()
+    places = {(chip, name): trials.place(arguments.folder, chip, name) for name in names for chip in arguments.chip}
+    told = program.build_all([folder for folder in places.values() if (folder / "manifest.json").exists()])
+    for (chip, name), folder in places.items():
         if fault := told.get(folder, "not emitted"):
             failures.append(f"{chip} {name}: {fault[:1500]}")
-        else:
-            programs[name][chip] = program.Program(folder)
     print(f"built {len(told)} programs in {time.time() - begin:.0f} s", flush=True)
-    rows = {name: {"kernel": name, "file": KERNELS[name].file, "points": 0, "passed": 0, "worst": {}} for name in names}
-    for name, trial in trials(pool, [name for name in names if programs[name]], arguments.seed):
-        run_trial(name, trial, programs[name], rows[name], failures)
-    for row in rows.values():
-        print(f"{row['kernel']:28} {row['passed']:4} of {row['points']:4} {row['worst']}")
-    return list(rows.values()), failures
+    return [name for name in names if any(told.get(places[chip, name]) == "" for chip in arguments.chip)]
 
 
-def run_trial(name, trial, programs, row, failures) -> None:
-    row["points"] += 1
-    try:
-        for chip, ratio in check(KERNELS[name], trial, programs).items():
-            row["worst"][chip] = round(max(row["worst"].get(chip, 0.0), ratio), 4)
-        row["passed"] += 1
-    except Exception as error:  # a fault of one kernel must not hide the others
-        failures.append(f"{name} {'x'.join(map(str, trial.point))} {trial.kind}: {error!s:.500}")
-        print(f"FAILED {failures[-1]}", flush=True)
-        if not isinstance(error, (AssertionError, program.Refused)):
-            traceback.print_exc(limit=4)
-        if gpu.is_lost():
-            raise SystemExit("the GPU's context is lost: run the others with --only") from error
+def check_all(arguments, names: list[str], failures: list[str]) -> list[dict]:
+    rows, left = {}, list(names)
+    for _ in range(1 + RESTARTS):
+        if not left:
+            break
+        begun = run(arguments, left, rows, failures)
+        # What it had begun and not finished is what ended it.
+        left = [name for name in left if name not in rows and name not in begun]
+        for name in begun:
+            if name not in rows:
+                rows[name] = {"kernel": name, "file": trials.KERNELS[name].file, "points": 1, "passed": 0, "worst": {}}
+    failures += [f"{name}: not run" for name in left]
+    return list(rows.values())
+
+
+def run(arguments, names: list[str], rows: dict, failures: list[str]) -> list[str]:
+    """One process over the kernels, as far as it comes; the names that it began."""
+    begun = []
+    script = Path(__file__).with_name("trials.py")
+    command = [sys.executable, script, arguments.folder, ",".join(arguments.chip), str(arguments.seed), *names]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if not line.startswith("{"):
+                print(line, end="")
+                continue
+            for kind, what in json.loads(line).items():
+                if kind == "begin":
+                    begun.append(what)
+                elif kind == "failure":
+                    failures.append(what)
+                    print("FAILED", what, flush=True)
+                else:
+                    rows[what["kernel"]] = what
+                    print(f"{what['kernel']:28} {what['passed']:4} of {what['points']:4} {what['worst']}", flush=True)
+    if not begun:
+        failures.append(f"no kernel was begun; exit status {process.returncode}")
+        begun = names
+    return begun
 
 
 def report(arguments, rows, failures, seconds) -> None:
@@ -220,9 +109,6 @@ def report(arguments, rows, failures, seconds) -> None:
     for failure in failures:
         print("  ", failure[:300])
     sys.exit(bool(failures))
-
-
-KERNELS = table()
 
 
 def parse() -> argparse.Namespace:

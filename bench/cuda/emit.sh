@@ -15,9 +15,10 @@ for file in examples/*/*.tile tests/cases/{idioms,contract,rowwise}/*.tile; do
     for kernel in $(sed -n 's/^kernel \([A-Za-z0-9_]*\).*/\1/p' "$file"); do
         for chip in "${chips[@]}"; do
             folder="$out/$chip/$(basename "$file" .tile)__$kernel"
+            rm -rf "$folder"
             mkdir -p "$folder"
-            if ! "$tilec" compile "$file" --kernel "$kernel" --target cuda --chip "$chip" -o "$folder" 2>"$folder/errors"; then
-                printf 'emit: %s for %s: %s\n' "$kernel" "$chip" "$(head -c 300 "$folder/errors")" >&2
+            if ! said="$("$tilec" compile "$file" --kernel "$kernel" --target cuda --chip "$chip" -o "$folder" 2>&1)"; then
+                printf 'emit: %s for %s: %s\n' "$kernel" "$chip" "${said:0:300}" >&2
                 failed=1
             fi
         done

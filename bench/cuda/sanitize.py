@@ -66,9 +66,9 @@ CASES = [
 
 def cases(folder: Path):
     """With the names that end in a star replaced by the first such program."""
-    import check
+    import trials
 
-    by_place = {f"{Path(kernel.file).stem}__{kernel.name}": kernel for kernel in check.KERNELS.values()}
+    by_place = {f"{Path(kernel.file).stem}__{kernel.name}": kernel for kernel in trials.KERNELS.values()}
     for family, chip, name, point in CASES:
         if name.endswith("*"):
             name = next(place for place in by_place if place.startswith(name[:-1]))
@@ -78,18 +78,18 @@ def cases(folder: Path):
 
 def inside(folder: Path) -> None:
     """What runs under the tools: every program once, its result checked."""
-    import check
+    import trials
     import gpu
     import program
 
     gpu.install()
     bare = load_bare(folder)
     for family, at, kernel, point in cases(folder):
-        trial = check.prepare(kernel.name, point, "random", 1)
+        trial = trials.prepare(kernel.name, point, "random", 1)
         print(f"== {family}: {at.parent.name} {at.name} {point}", flush=True)
         got = launch(bare, program.Program(at), trial)
         for name, expected in trial.expected.items():
-            check.judge(kernel, name, got[name], expected, "random")
+            trials.judge(kernel, name, got[name], expected, "random")
 
 
 def load_bare(folder: Path):
