@@ -48,12 +48,15 @@ struct RowInner {
     }
 };
 
-// sums += a b over `Steps` times 32 bytes of k, for 16 `Rows` rows from `row` of
-// tile `a` and 8 `Columns` columns from `column` of tile `b`. Each sums[i][j] is
-// 16 x 8 as mma.cuh lays it out.
+// sums += a b over `Steps` times 32 bytes of k, for 16 `Rows` rows from `row` of the
+// tile at `a_tile` and 8 `Columns` columns from `column` of that at `b_tile`, both in
+// shared memory. Each sums[i][j] is 16 x 8 as mma.cuh lays it out.
 template <class Mma, class A, class B, int Steps, int Rows, int Columns>
-__device__ __forceinline__ void multiply(typename Mma::Sum (&sums)[Rows][Columns][4], u32 a,
-                                         int row, u32 b, int column) {
+__device__ __forceinline__ void multiply(typename Mma::Sum (&sums)[Rows][Columns][4],
+                                         const void* a_tile, int row, const void* b_tile,
+                                         int column) {
+    const u32 a = shared_address(a_tile);
+    const u32 b = shared_address(b_tile);
     static_assert(Columns % 2 == 0, "one read brings two fragments of B");
 #pragma unroll
     for (int step = 0; step < Steps; ++step) {

@@ -13,10 +13,11 @@
 
 namespace tilec {
 
-// Copies a tile asynchronously, its lines `Pitch` bytes apart from `to` on.
+// Copies a tile asynchronously, its lines `Pitch` elements apart from `to` on.
 template <int Lines, int Length, int Count, int Pitch, int Threads, class T>
-__device__ __forceinline__ void copy_lines(u32 to, const T* from, long long stride,
+__device__ __forceinline__ void copy_lines(void* to, const T* from, long long stride,
                                            long long lines, long long length) {
+    const u32 start = shared_address(to);
     constexpr int pieces = Length / Count;
     constexpr int bytes = Count * static_cast<int>(sizeof(T));
     static_assert(bytes == 4 || bytes == 8 || bytes == 16, "copies take 4, 8 or 16 bytes");
@@ -26,7 +27,7 @@ __device__ __forceinline__ void copy_lines(u32 to, const T* from, long long stri
         if (Lines * pieces % Threads == 0 || piece < Lines * pieces) {
             const int line = piece / pieces;
             const int at = piece % pieces * Count;
-            const u32 there = to + line * Pitch + at * static_cast<int>(sizeof(T));
+            const u32 there = start + (line * Pitch + at) * static_cast<int>(sizeof(T));
             const T* here = from + line * stride + at;
             const bool exists = line < lines && at < length;
             if constexpr (bytes == 4) copy_4(there, here, exists);
@@ -99,6 +100,22 @@ __device__ __forceinline__ void put_lines(To* to, const Vector<T, Count> (&held)
                 to[place] = SameValue<To>::of(held[i].at[j]);
             }
         }
+    }
+}
+
+// Reads and writes a tile, element by element, as hold_lines and put_lines would.
+template <int Lines, int Length, int Pitch, bool Across, int Threads, class T, class To>
+__device__ __forceinline__ void move_lines(To* to, const T* from, long long stride,
+                                           long long lines, long long length) {
+#pragma unroll 4
+    for (int piece = static_cast<int>(threadIdx.x); piece < Lines * Length; piece += Threads) {
+        const int line = piece / Length;
+        const int at = piece % Length;
+        To element{};
+        if (line < lines && at < length) {
+            element = SameValue<To>::of(from[line * stride + at]);
+        }
+        to[Across ? at * Pitch + line : line * Pitch + at] = element;
     }
 }
 

@@ -2,6 +2,8 @@
 #ifndef TILEC_VECTOR_CUH
 #define TILEC_VECTOR_CUH
 
+#include "convert.cuh"
+
 namespace tilec {
 
 // `Count` elements, in memory at a multiple of their size or of 16 bytes, whichever is less.
@@ -51,6 +53,82 @@ __device__ __forceinline__ Vector<T, Count> load(const T* from) {
 template <class T, int Count>
 __device__ __forceinline__ void store(T* to, const Vector<T, Count>& from) {
     *reinterpret_cast<Vector<T, Count>*>(to) = from;
+}
+
+// The value of an element. Two bf16 of a word are apart by a shift and a mask.
+template <class T, int Count>
+__device__ __forceinline__ float to_float_at(const Vector<T, Count>& from, int i) {
+    return to_float(from.at[i]);
+}
+template <int Count>
+__device__ __forceinline__ float to_float_at(const Vector<bf16, Count>& from, int i) {
+    if constexpr (Count % 2 == 0) {
+        const unsigned word = reinterpret_cast<const unsigned*>(&from)[i / 2];
+        return __int_as_float(static_cast<int>(i % 2 == 0 ? word << 16 : word & 0xffff0000u));
+    } else {
+        return to_float(from.at[i]);
+    }
+}
+
+// Whether some value is NaN; one test takes two.
+template <int Count>
+__device__ __forceinline__ bool any_nan(const float (&values)[Count]) {
+    bool found = false;
+#pragma unroll
+    for (int i = 0; i < Count; i += 2) {
+        const int next = i + 1 < Count ? i + 1 : i;
+        found |= !(values[i] < values[next]) && !(values[i] >= values[next]);
+    }
+    return found;
+}
+
+// Two numbers as neighboring elements, the first in the lower half.
+// PTX: cvt.rn.bf16x2.f32, cvt.rn.f16x2.f32, cvt.rn.satfinite.e4m3x2.f32 and e5m2x2.
+template <class T>
+struct Pair {
+    static constexpr bool exists = false;
+    using Word = unsigned;
+};
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#define TILEC_PAIR(TYPE, WORD, LETTER, INSTRUCTION)                                       \
+    template <>                                                                           \
+    struct Pair<TYPE> {                                                                   \
+        static constexpr bool exists = true;                                              \
+        using Word = WORD;                                                                \
+        __device__ __forceinline__ static WORD of(float low, float high) {                \
+            WORD pair;                                                                    \
+            asm(INSTRUCTION " %0, %1, %2;" : "=" LETTER(pair) : "f"(high), "f"(low));     \
+            return pair;                                                                  \
+        }                                                                                 \
+    }
+TILEC_PAIR(bf16, unsigned, "r", "cvt.rn.bf16x2.f32");
+TILEC_PAIR(f16, unsigned, "r", "cvt.rn.f16x2.f32");
+#if __CUDA_ARCH__ >= 890
+TILEC_PAIR(f8e4m3, unsigned short, "h", "cvt.rn.satfinite.e4m3x2.f32");
+TILEC_PAIR(f8e5m2, unsigned short, "h", "cvt.rn.satfinite.e5m2x2.f32");
+#endif
+#undef TILEC_PAIR
+#endif
+
+// Values rounded to narrow elements, in pairs unless one is NaN.
+template <class T, int Count>
+__device__ __forceinline__ Vector<T, Count> narrow(const float (&values)[Count]) {
+    Vector<T, Count> to;
+    if constexpr (Pair<T>::exists && Count % 2 == 0) {
+        if (!any_nan(values)) {
+#pragma unroll
+            for (int i = 0; i < Count; i += 2) {
+                const auto pair = Pair<T>::of(values[i], values[i + 1]);
+                reinterpret_cast<typename Pair<T>::Word*>(&to)[i / 2] = pair;
+            }
+            return to;
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < Count; ++i) {
+        to.at[i] = from_float<T>(values[i]);
+    }
+    return to;
 }
 
 }  // namespace tilec

@@ -62,6 +62,11 @@ impl Function<'_, '_> {
 
     pub(crate) fn binary(&mut self, op: Binary, a: Id<Expr>, b: Id<Expr>) -> Text {
         let class = self.class(a);
+        if op == Binary::Div
+            && let Some(divisor) = self.divisors.get(&b)
+        {
+            return Text::call("tilec::quotient", &[&self.operand(a), &Text::atom(divisor)]);
+        }
         let (a, b) = (self.operand(a), self.operand(b));
         self.combine(op, class, &a, &b)
     }

@@ -14,7 +14,7 @@ use tilec_ir::plan::{Part, Rowwise};
 use tilec_ir::tensor::{Equation, Expr, ExprKind, Reduction, Tensor, Var};
 use tilec_ir::tile;
 use tilec_ir::walk::{reachable, reads};
-use tilec_ir::{Id, Kernel};
+use tilec_ir::{Id, IntId, Kernel};
 
 /// The loads that a thread has in flight where rows are not held.
 const STREAMED_STEPS: u32 = 4;
@@ -38,6 +38,8 @@ pub(super) struct Layout<'p> {
     pub(super) steps: u32,
     /// Whether these are the whole row.
     pub(super) held: bool,
+    /// Whether every row is whole segments, if it has segments at all.
+    pub(super) is_whole: bool,
 }
 
 /// A covered equation.
@@ -112,8 +114,14 @@ impl<'p> Layout<'p> {
         rowwise: &'p Rowwise,
         equations: &[&'p Equation],
         body: &tile::Rows,
+        when: &[tile::Condition],
     ) -> Self {
+        let is_whole = rowwise.segment.is_none_or(|s| is_multiple(kernel, rowwise.length, s));
+        // Rows of several segments begin where vectors do if a vector fits into them evenly.
         let vector = whole_vector(body.vector, rowwise.segment);
+        let even = is_multiple(kernel, rowwise.length, vector.into());
+        let told = rowwise.segment.is_none() || !when.is_empty();
+        let vector = if even || told { vector } else { 1 };
         let (threads, rows_per_block) = (body.threads_per_row, body.rows_per_block);
         Self {
             parts: parts(kernel, rowwise, equations),
@@ -124,7 +132,13 @@ impl<'p> Layout<'p> {
             vector,
             steps: body.held.map_or(STREAMED_STEPS, |held| held.div_ceil(vector)).max(1),
             held: body.held.is_some(),
+            is_whole,
         }
+    }
+
+    /// The C++ type of columns: of what is held, 32 bits are enough.
+    pub(super) fn column_type(&self) -> &'static str {
+        if self.held { "int" } else { "long long" }
     }
 
     /// The variables that tell a row, or a segment of one, as some equation has them.
@@ -150,17 +164,15 @@ impl<'p> Layout<'p> {
         if self.threads > 32 { reductions.count() } else { 0 }
     }
 
-    /// Whether every row is whole segments, if it has segments at all.
-    pub(super) fn segments_are_whole(&self, kernel: &Kernel) -> bool {
-        let Some(segment) = self.rowwise.segment else { return true };
-        let terms = kernel.ints.get(self.rowwise.length).terms();
-        terms.iter().all(|term| term.coefficient % segment == 0)
-    }
-
     /// The covered equation of a tensor.
     pub(super) fn part_of(&self, tensor: Id<Tensor>) -> Option<&PartOf<'p>> {
         self.parts.iter().find(|part| part.equation.tensor == tensor)
     }
+}
+
+/// Whether a size is a multiple of a number, whatever its parameters are.
+fn is_multiple(kernel: &Kernel, size: IntId, of: i64) -> bool {
+    kernel.ints.get(size).terms().iter().all(|term| term.coefficient % of == 0)
 }
 
 /// The most elements, up to those asked for, that never cross the end of a segment.
@@ -169,11 +181,7 @@ fn whole_vector(vector: u32, segment: Option<i64>) -> u32 {
     (1..=vector.max(1)).rev().find(fits).unwrap_or(1)
 }
 
-fn parts<'p>(
-    kernel: &Kernel,
-    rowwise: &'p Rowwise,
-    equations: &[&'p Equation],
-) -> Vec<PartOf<'p>> {
+fn parts<'p>(kernel: &Kernel, rowwise: &'p Rowwise, equations: &[&'p Equation]) -> Vec<PartOf<'p>> {
     // Whether a covered tensor is a reduction, and its level.
     let mut before: BTreeMap<Id<Tensor>, (bool, usize)> = BTreeMap::new();
     let mut parts = Vec::new();

@@ -15,6 +15,7 @@
 
 mod layout;
 mod pass;
+mod shared;
 mod strands;
 
 use std::collections::BTreeMap;
@@ -29,9 +30,10 @@ use crate::context::Context;
 use crate::device::Header;
 use crate::function::{Function, Shape};
 use crate::points::decompose;
-use crate::text::Text;
+use crate::text::{Level, Text};
 
 use layout::{Kind, Layout};
+use shared::Kept;
 use strands::Strand;
 
 /// A kernel over rows while it is written.
@@ -41,6 +43,8 @@ struct Rows<'l, 'f, 'p> {
     layout: &'l Layout<'p>,
     /// What is read along the row.
     strands: Vec<Strand>,
+    /// What passes keep for each other.
+    kept: Vec<Kept>,
     /// The C++ names of the values that every thread of the row has.
     values: BTreeMap<Id<Tensor>, Text>,
 }
@@ -50,13 +54,13 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let RegionKind::Rowwise(rowwise) = &cx.program.plan.regions[step.region].kind else {
         unreachable!("rows are made of rowwise regions")
     };
-    let layout = Layout::new(cx.kernel(), rowwise, &cx.equations(step), body);
+    let layout = Layout::new(cx.kernel(), rowwise, &cx.equations(step), body, &variant.when);
     let grid = cx.grid(&variant.kernel);
     let f = cx.begin(&variant.kernel.name);
-    let mut rows = Rows { f, layout: &layout, strands: Vec::new(), values: BTreeMap::new() };
+    let mut rows =
+        Rows { f, layout: &layout, strands: Vec::new(), kept: Vec::new(), values: BTreeMap::new() };
     rows.write();
-    let shape =
-        Shape { grid, threads: layout.block, cluster: 1, shared_bytes: 0, resident: None };
+    let shape = Shape { grid, threads: layout.block, cluster: 1, shared_bytes: 0, resident: None };
     vec![rows.f.finish(shape)]
 }
 
@@ -102,6 +106,7 @@ impl Rows<'_, '_, '_> {
         if self.layout.held {
             self.load_row();
         }
+        self.find_kept();
         for level in 0..=self.layout.last_level() {
             self.values_per_row(level);
             self.pass(level);
@@ -139,18 +144,35 @@ impl Rows<'_, '_, '_> {
         }
     }
 
-    /// Declares how many elements the row, or the segment, has.
+    /// Declares how many elements the row, or the segment, has; of a segment also how
+    /// many of them lie in the row.
     fn row_length(&mut self) {
         let length = match self.layout.rowwise.segment {
             Some(segment) => crate::index::literal(segment),
             None => self.f.int(self.layout.rowwise.length),
         };
-        let length = if self.layout.rows_per_block == 1 {
-            length.to_string()
-        } else {
-            format!("live ? {} : 0", length.at(crate::text::Level::Or))
-        };
-        self.f.line(format!("const long long length = {length};"));
+        let mut length = length.at(Level::Or);
+        // What is held is short enough to be counted in 32 bits.
+        if self.layout.held && self.layout.rowwise.segment.is_none() {
+            length = format!("static_cast<int>({length})");
+        }
+        if self.layout.rows_per_block > 1 {
+            length = format!("live ? {length} : 0");
+        }
+        let ty = self.layout.column_type();
+        self.f.line(format!("const {ty} length = {length};"));
+        if !self.layout.is_whole {
+            let start = self.segment_start().expect("only segments are cut short");
+            let row = self.f.int(self.layout.rowwise.length).at(Level::Sum);
+            self.f.line(format!("const long long left = {row} - {start};"));
+        }
+    }
+
+    /// The first column of the segment.
+    fn segment_start(&self) -> Option<String> {
+        let segment = self.layout.rowwise.segment?;
+        let var = self.layout.row_vars().last().expect("segments have a variable");
+        Some(format!("{} * {segment}", self.f.var(var)))
     }
 
     /// The condition under which this thread writes what the row has once.

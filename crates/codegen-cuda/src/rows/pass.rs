@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use tilec_ir::tensor::{Expr, ExprKind, Reduction, Tensor};
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Tensor};
 use tilec_ir::walk::reachable;
 use tilec_ir::{Atom, Id};
 
@@ -45,28 +45,40 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
     /// Writes the pass of a level.
     pub(super) fn pass(&mut self, level: usize) {
         let layout = self.layout;
-        let parts: Vec<_> = layout.parts.iter().filter(|part| part.level == level).collect();
+        let parts: Vec<&'l PartOf<'p>> =
+            layout.parts.iter().filter(|part| part.level == level).collect();
         let mut totals: Vec<_> = parts.iter().filter_map(|part| self.begin_total(part)).collect();
         let stored = |part: &&&PartOf<'_>| part.stored && matches!(part.kind, Kind::Map { .. });
-        let mut maps: Vec<_> =
-            parts.iter().filter(stored).map(|part| self.begin_map(part)).collect();
-        if totals.is_empty() && maps.is_empty() {
-            return;
+        let maps: Vec<_> = parts.iter().filter(stored).map(|part| self.begin_map(part)).collect();
+        for part in parts {
+            self.find_divisors(part);
         }
-        if layout.held {
-            self.elements(level, &totals, &mut maps);
+        if layout.is_whole {
+            self.chunks(level, &totals, &maps);
         } else {
-            self.f.open(
-                "for (long long chunk = 0; chunk < length; chunk += STEPS * THREADS * VECTOR)",
-            );
-            let strands = self.late_strands(level);
-            self.load_strands(&strands);
-            self.elements(level, &totals, &mut maps);
-            self.f.close();
+            // Maps end with the row, reductions with the segment.
+            self.chunks(level, &totals, &[]);
+            self.chunks(level, &[], &maps);
         }
         for total in &mut totals {
             self.join_total(total);
         }
+    }
+
+    /// The elements of a row: held ones at once, else a chunk at a time.
+    fn chunks(&mut self, level: usize, totals: &[Total<'l, 'p>], maps: &[Written<'l, 'p>]) {
+        if totals.is_empty() && maps.is_empty() {
+            return;
+        }
+        if self.layout.held {
+            self.elements(level, totals, maps);
+            return;
+        }
+        self.f.open("for (long long chunk = 0; chunk < length; chunk += STEPS * THREADS * VECTOR)");
+        let strands = self.late_strands(level);
+        self.load_strands(&strands);
+        self.elements(level, totals, maps);
+        self.f.close();
     }
 
     /// Declares a reduction, and whether it is needed.
@@ -99,18 +111,15 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
     }
 
     /// The loops over this thread's elements.
-    fn elements(&mut self, level: usize, totals: &[Total<'l, 'p>], maps: &mut [Written<'l, 'p>]) {
-        self.open_steps();
+    fn elements(&mut self, level: usize, totals: &[Total<'l, 'p>], maps: &[Written<'l, 'p>]) {
+        self.open_steps(!maps.is_empty());
         if self.layout.held {
             for strand in self.late_strands(level) {
                 self.load_in_place(&strand);
             }
         }
-        for map in maps.iter() {
-            if let Some((_, vector)) = &map.vector {
-                let ty = types::element(self.f.kernel.tensors[map.part.equation.tensor].element);
-                self.f.line(format!("tilec::Vector<{ty}, VECTOR> {vector};"));
-            }
+        for map in maps {
+            self.declare_vector(map);
         }
         if self.layout.vector > 1 {
             self.f.line("#pragma unroll");
@@ -120,12 +129,33 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
         if self.layout.vector > 1 {
             self.f.close();
         }
-        for map in maps.iter() {
-            if let Some((row, vector)) = &map.vector {
-                self.f.line(format!("tilec::store({row} + column, {vector});"));
-            }
+        for map in maps {
+            self.store_vector(map);
         }
         self.close_steps();
+    }
+
+    /// Declares what the elements of a map are gathered in: values that are rounded
+    /// together, or elements.
+    fn declare_vector(&mut self, map: &Written<'l, 'p>) {
+        let Some((_, vector)) = &map.vector else { return };
+        let element = self.f.kernel.tensors[map.part.equation.tensor].element;
+        self.f.line(if types::is_narrow(element) {
+            format!("float {vector}[VECTOR];")
+        } else {
+            format!("tilec::Vector<{}, VECTOR> {vector};", types::element(element))
+        });
+    }
+
+    fn store_vector(&mut self, map: &Written<'l, 'p>) {
+        let Some((row, vector)) = &map.vector else { return };
+        let element = self.f.kernel.tensors[map.part.equation.tensor].element;
+        let elements = if types::is_narrow(element) {
+            format!("tilec::narrow<{}>({vector})", types::element(element))
+        } else {
+            vector.clone()
+        };
+        self.f.line(format!("tilec::store({row} + column, {elements});"));
     }
 
     /// What is computed for one element.
@@ -139,15 +169,18 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
         for part in parts {
             self.provide_values(part.equation.value);
             self.provide(part.equation.value, &done);
+            self.provide_tests(part);
+            self.keep(level, part);
             if let Some(total) = totals.iter().find(|total| std::ptr::eq(total.part, part)) {
                 self.add_element(total);
                 continue;
             }
             let class = self.f.class(part.equation.value);
             let map = maps.iter().find(|map| std::ptr::eq(map.part, part));
-            let is_read = self.layout.parts.iter().any(|other| {
-                other.needs.contains(&part.equation.tensor) && other.level == level
-            });
+            let is_read =
+                self.layout.parts.iter().any(|other| {
+                    other.needs.contains(&part.equation.tensor) && other.level == level
+                });
             if is_read || map.is_none() {
                 let value = self.f.value(part.equation.value).to_string();
                 let base = format!("{}_value", self.f.kernel.tensors[part.equation.tensor].name);
@@ -188,11 +221,9 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
     fn bind_column(&mut self, part: &PartOf<'_>) {
         let Some(var) = part.kind.column() else { return };
         let inside = if self.layout.vector > 1 { "column + i" } else { "column" };
-        let whole = match (self.layout.rowwise.segment, &part.kind) {
-            (Some(segment), Kind::Map { .. }) => {
-                let number = self.layout.row_vars().last().expect("segments have a variable");
-                format!("{} * {segment} + {inside}", self.f.var(number))
-            }
+        let whole = match (self.segment_start(), &part.kind) {
+            (Some(start), Kind::Map { .. }) => format!("{start} + {inside}"),
+            _ if self.layout.held => format!("static_cast<long long>({inside})"),
             _ => inside.to_owned(),
         };
         self.f.bind(var, whole);
@@ -200,17 +231,14 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
 
     /// Notes the elements of the strands that some equations read.
     fn provide_strands(&mut self, parts: &[&'l PartOf<'p>]) {
-        let used: BTreeSet<_> = parts
-            .iter()
-            .flat_map(|part| reachable(self.f.kernel, part.equation.value))
-            .collect();
+        let used: BTreeSet<_> =
+            parts.iter().flat_map(|part| reachable(self.f.kernel, part.equation.value)).collect();
         for strand in self.strands.clone() {
             let reads: Vec<_> = strand.reads.intersection(&used).copied().collect();
             if reads.is_empty() {
                 continue;
             }
-            let element = self.strand_element(&strand);
-            let value = self.f.decode(strand.tensor, element);
+            let value = self.strand_value(&strand);
             let tensor = &self.f.kernel.tensors[strand.tensor];
             let class = Class::of(tensor.element);
             let base = format!("{}_value", tensor.name);
@@ -262,14 +290,63 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
         }
     }
 
+    /// Notes what earlier passes kept, and keeps what later ones need.
+    fn keep(&mut self, level: usize, part: &PartOf<'_>) {
+        let at = if self.layout.vector > 1 { "i" } else { "0" };
+        let reached = reachable(self.f.kernel, part.equation.value);
+        for kept in self.kept.clone() {
+            let element = format!("{}[step][{at}]", kept.name);
+            let own: Vec<_> = reached.iter().filter(|expr| kept.exprs.contains(expr)).collect();
+            let Some(&&first) = own.first() else { continue };
+            if kept.level == level {
+                let value = self.f.value(first);
+                if value.to_string() != element {
+                    self.f.line(format!("{element} = {value};"));
+                }
+            }
+            for &expr in own {
+                self.f.note_expr(expr, Text::atom(element.clone()));
+            }
+        }
+    }
+
+    /// Notes tests for whether a column of a segment lies in the row: with the start of
+    /// a vector all of it does.
+    fn provide_tests(&mut self, part: &PartOf<'_>) {
+        if self.layout.is_whole {
+            return;
+        }
+        let kernel = self.f.kernel;
+        for expr in reachable(kernel, part.equation.value) {
+            let ExprKind::Binary(op, a, b) = kernel.exprs[expr].kind else { continue };
+            let (column, length) = match op {
+                Binary::Less => (a, b),
+                Binary::Greater => (b, a),
+                _ => continue,
+            };
+            if let (&ExprKind::Int(column), &ExprKind::Int(length)) =
+                (&kernel.exprs[column].kind, &kernel.exprs[length].kind)
+                && length == self.layout.rowwise.length
+                && self.is_column(part, column)
+            {
+                self.f.note_expr(expr, Text::atom("inside"));
+            }
+        }
+    }
+
     /// Writes the current element of a map, into its vector if it has one.
     fn write_element(&mut self, map: &Written<'l, 'p>) {
         let (tensor, value) = (map.part.equation.tensor, map.part.equation.value);
-        let encoded = self.f.encoded(tensor, value);
         if let Some((_, vector)) = &map.vector {
             let at = if self.layout.vector > 1 { "i" } else { "0" };
-            self.f.line(format!("{vector}.at[{at}] = {encoded};"));
+            let line = if types::is_narrow(self.f.kernel.tensors[tensor].element) {
+                format!("{vector}[{at}] = {};", self.f.wide(tensor, value))
+            } else {
+                format!("{vector}.at[{at}] = {};", self.f.encoded(tensor, value))
+            };
+            self.f.line(line);
         } else {
+            let encoded = self.f.encoded(tensor, value);
             let vars = &map.part.equation.vars;
             let index: Vec<_> = vars.iter().map(|&var| Text::name(self.f.var(var))).collect();
             self.f.store_encoded(tensor, &index, &encoded);
@@ -303,8 +380,9 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
         self.keep_row_value(total.part, name);
     }
 
-    /// `for` each vector of this thread that lies in the row.
-    pub(super) fn open_steps(&mut self) {
+    /// `for` each vector of this thread that lies in the row; of a segment that is cut
+    /// short, all of them or only those of `maps`.
+    pub(super) fn open_steps(&mut self, maps: bool) {
         let first = Text::new("(step * THREADS + thread) * VECTOR", Level::Product);
         self.f.line("#pragma unroll");
         self.f.open("for (int step = 0; step < STEPS; ++step)");
@@ -313,8 +391,15 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
         } else {
             format!("chunk + {}", first.at(Level::Product))
         };
-        self.f.line(format!("const long long column = {start};"));
-        self.f.open("if (column < length)");
+        self.f.line(format!("const {} column = {start};", self.layout.column_type()));
+        if self.layout.is_whole || !maps {
+            self.f.open("if (column < length)");
+        } else {
+            self.f.open("if (column < length && column < left)");
+        }
+        if !self.layout.is_whole {
+            self.f.line("[[maybe_unused]] const bool inside = column < left;");
+        }
     }
 
     /// The ends of what [`Self::open_steps`] began.

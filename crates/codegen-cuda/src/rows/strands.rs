@@ -66,8 +66,7 @@ impl Rows<'_, '_, '_> {
         let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind else { return None };
         let (&last, lead) = index.split_last()?;
         let (&length, sizes) = kernel.tensors[*tensor].shape.split_last()?;
-        let whole = self.layout.segments_are_whole(kernel);
-        let along = whole && self.is_column(part, last) && length == self.layout.rowwise.length;
+        let along = self.is_column(part, last) && length == self.layout.rowwise.length;
         let lies = along && self.layout.part_of(*tensor).is_none();
         let bare = |(&index, &size): (&IntId, &IntId)| match kernel.ints.as_atom(index) {
             Some(Atom::Var(var)) => {
@@ -81,7 +80,7 @@ impl Rows<'_, '_, '_> {
 
     /// Whether an index is the column of an equation: its variable, or that of its
     /// segment times the segment's length plus the variable.
-    fn is_column(&self, part: &PartOf<'_>, index: IntId) -> bool {
+    pub(super) fn is_column(&self, part: &PartOf<'_>, index: IntId) -> bool {
         let ints = &self.f.kernel.ints;
         let is = |atom: &Atom, var: Id<Var>| *atom == Atom::Var(var);
         match (&part.kind, self.layout.rowwise.segment) {
@@ -123,9 +122,9 @@ impl Rows<'_, '_, '_> {
         lead: &[Text],
         access: Access,
     ) -> String {
-        let f = &mut self.f;
-        let declared = &f.kernel.tensors[tensor];
+        let declared = &self.f.kernel.tensors[tensor];
         let bytes = types::bytes(declared.element) * self.layout.vector;
+        let f = &mut self.f;
         f.cx.align(tensor, bytes.min(16));
         let pointer = f.pointer(tensor, access);
         let (&length, sizes) = declared.shape.split_last().expect("a row has a dimension");
@@ -133,17 +132,15 @@ impl Rows<'_, '_, '_> {
             let (row, length) = (f.offset(sizes, lead), f.int(length));
             Text::binary(Level::Product, &row, "*", &length)
         });
-        if let Some(segment) = self.layout.rowwise.segment {
-            let var = self.layout.row_vars().last().expect("segments have a variable");
-            let number = Text::name(f.var(var));
-            let start =
-                Text::binary(Level::Product, &number, "*", &crate::index::literal(segment));
+        if let Some(start) = self.segment_start() {
+            let start = Text::new(start, Level::Product);
             offset = Some(match offset {
                 Some(row) => Text::binary(Level::Sum, &row, "+", &start),
                 None => start,
             });
         }
         let Some(offset) = offset else { return pointer };
+        let f = &mut self.f;
         let name = f.local(&format!("{}_row", declared.name));
         let constant = if access == Access::Read { "const " } else { "" };
         let ty = types::element(declared.element);
@@ -153,16 +150,14 @@ impl Rows<'_, '_, '_> {
 
     /// Declares and loads what the whole row needs, before anything is computed.
     pub(super) fn load_row(&mut self) {
-        let early: Vec<_> =
-            self.strands.iter().filter(|s| s.is_of_the_row()).cloned().collect();
+        let early: Vec<_> = self.strands.iter().filter(|s| s.is_of_the_row()).cloned().collect();
         self.load_strands(&early);
     }
 
     /// The strands that a pass loads where it uses them.
     pub(super) fn late_strands(&self, level: usize) -> Vec<Strand> {
-        let late = |s: &&Strand| {
-            s.levels.contains(&level) && !(self.layout.held && s.is_of_the_row())
-        };
+        let late =
+            |s: &&Strand| s.levels.contains(&level) && !(self.layout.held && s.is_of_the_row());
         self.strands.iter().filter(late).cloned().collect()
     }
 
@@ -175,26 +170,41 @@ impl Rows<'_, '_, '_> {
             let ty = types::element(self.f.kernel.tensors[strand.tensor].element);
             self.f.line(format!("tilec::Vector<{ty}, VECTOR> {}[STEPS];", strand.vectors));
         }
-        self.open_steps();
+        self.open_steps(false);
         for strand in strands {
-            let (vectors, row) = (&strand.vectors, &strand.row);
-            self.f.line(format!("{vectors}[step] = tilec::load<VECTOR>({row} + column);"));
+            let (vectors, load) = (&strand.vectors, self.load(strand));
+            self.f.line(format!("{vectors}[step] = {load};"));
         }
         self.close_steps();
     }
 
-    /// Declares the vector of a strand at the current step.
-    pub(super) fn load_in_place(&mut self, strand: &Strand) {
-        let (vector, row) = (&strand.vectors, &strand.row);
-        self.f.line(format!("const auto {vector} = tilec::load<VECTOR>({row} + column);"));
+    /// The vector of a strand at the current step; what lies past the row is zero, and
+    /// not read.
+    fn load(&self, strand: &Strand) -> String {
+        let load = format!("tilec::load<VECTOR>({} + column)", strand.row);
+        if self.layout.is_whole {
+            return load;
+        }
+        let ty = types::element(self.f.kernel.tensors[strand.tensor].element);
+        format!("column < left ? {load} : tilec::Vector<{ty}, VECTOR>{{}}")
     }
 
-    /// The element of a strand at the current step, and at `i` of its vector.
-    pub(super) fn strand_element(&self, strand: &Strand) -> Text {
+    /// Declares the vector of a strand at the current step.
+    pub(super) fn load_in_place(&mut self, strand: &Strand) {
+        let (vector, load) = (&strand.vectors, self.load(strand));
+        self.f.line(format!("const auto {vector} = {load};"));
+    }
+
+    /// The value of a strand's element at the current step, and at `i` of its vector.
+    pub(super) fn strand_value(&mut self, strand: &Strand) -> Text {
         let at = if self.layout.vector == 1 { "0" } else { "i" };
         let in_place = self.layout.held && !strand.is_of_the_row();
         let step = if in_place { "" } else { "[step]" };
-        Text::atom(format!("{}{step}.at[{at}]", strand.vectors))
+        let vector = format!("{}{step}", strand.vectors);
+        if types::is_narrow(self.f.kernel.tensors[strand.tensor].element) {
+            return Text::atom(format!("tilec::to_float_at({vector}, {at})"));
+        }
+        self.f.decode(strand.tensor, Text::atom(format!("{vector}.at[{at}]")))
     }
 
     /// Whether a tensor has the row's columns innermost, so that vectors fit into it.
@@ -203,7 +213,6 @@ impl Rows<'_, '_, '_> {
         let last = part.equation.vars.last().copied();
         debug_assert!(tensor.role != Role::Input, "inputs have no equations");
         last.is_some()
-            && self.layout.segments_are_whole(self.f.kernel)
             && last == part.kind.column()
             && tensor.shape.last() == Some(&self.layout.rowwise.length)
     }

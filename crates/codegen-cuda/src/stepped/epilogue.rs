@@ -17,7 +17,9 @@ impl Stepped<'_, '_, '_> {
     /// Writes the results of an item.
     pub(super) fn put(&mut self) {
         let (l, ty) = (self.layout, self.layout.sum_type());
-        self.f.comment("Through shared memory, so that neighboring threads have neighboring columns.");
+        self.f.comment(
+            "Through shared memory, so that neighboring threads have neighboring columns.",
+        );
         self.f.line(format!("{ty}* const tile_sums = reinterpret_cast<{ty}*>(shared);"));
         let to = "tile_sums + m_part * SUMS_LINE + n_part";
         if l.is_matrix() {

@@ -9,6 +9,9 @@ use tilec_ir::{Id, IntId, Kernel, Scalar};
 use crate::device::Header;
 use crate::types;
 
+/// The most pieces of an operand's tile that a thread holds in registers.
+const MOST_HELD: u32 = 8;
+
 /// The numbers of a stepped contraction.
 #[derive(Debug)]
 pub(super) struct Layout<'p> {
@@ -56,6 +59,8 @@ pub(super) enum Way {
     Copied(Strided, u32),
     /// A strided tensor through registers, so many elements at once.
     Held(Strided, u32),
+    /// A strided tensor, element by element: there are too many to hold them.
+    Moved(Strided),
     /// Computed element by element.
     Computed,
 }
@@ -94,9 +99,11 @@ impl<'p> Layout<'p> {
         let parts = (m / body.part[0]) * (n / body.part[1]);
         let is_plain = body.unit == Unit::Scalar;
         let element = |operand: &Operand| unit_element(body.unit, contract.accumulator, operand);
-        let side = |name, is_a, operand: &'p Operand, rows, vector| {
+        let side = |name, is_a, operand: &'p Operand, rows: u32, vector: u32| {
             let element = element(operand);
-            let way = way(kernel, contract, operand, element, vector, body.unit);
+            let threads = if is_plain { parts } else { 32 * parts };
+            let pieces = (rows * k / vector.max(1)).div_ceil(threads);
+            let way = way(kernel, operand, element, vector, body.unit, pieces);
             let k_inner = k_inner(&way, body.unit, element);
             // An odd number of 16 bytes keeps neighboring lines in different banks.
             let along = if k_inner { k } else { rows };
@@ -130,7 +137,7 @@ impl<'p> Layout<'p> {
 
     /// Whether some operand goes through registers.
     pub(super) fn holds(&self) -> bool {
-        [&self.a, &self.b].iter().any(|side| !matches!(side.way, Way::Copied(..)))
+        [&self.a, &self.b].iter().any(|side| matches!(side.way, Way::Held(..)))
     }
 
     /// Dynamic shared memory: the stages, and later the sums in the same place.
@@ -212,7 +219,7 @@ fn k_inner(way: &Way, unit: Unit, element: Scalar) -> bool {
         return false;
     }
     match way {
-        Way::Copied(strided, _) | Way::Held(strided, _) => {
+        Way::Copied(strided, _) | Way::Held(strided, _) | Way::Moved(strided) => {
             strided.is_along_k() || types::bytes(element) != 2
         }
         Way::Computed => true,
@@ -221,16 +228,13 @@ fn k_inner(way: &Way, unit: Unit, element: Scalar) -> bool {
 
 fn way(
     kernel: &Kernel,
-    contract: &Contract,
     operand: &Operand,
     element: Scalar,
     vector: u32,
     unit: Unit,
+    pieces: u32,
 ) -> Way {
-    let folded = contract.scales.iter().any(|_| unit == Unit::Scalar && false);
-    let Some(strided) = strided(kernel, operand).filter(|_| !folded) else {
-        return Way::Computed;
-    };
+    let Some(strided) = strided(kernel, operand) else { return Way::Computed };
     let vector = if strided.has_lines() { vector.max(1) } else { 1 };
     let stored = kernel.tensors[strided.tensor].element;
     // Lines of shared memory lie as those of the tensor do.
@@ -242,7 +246,7 @@ fn way(
     if stored == element && alike && strided.has_lines() && matches!(bytes, 4 | 8 | 16) {
         return Way::Copied(strided, vector);
     }
-    Way::Held(strided, vector)
+    if pieces > MOST_HELD { Way::Moved(strided) } else { Way::Held(strided, vector) }
 }
 
 /// Where an operand lies, if it is a plain read whose elements mean what they hold.

@@ -99,7 +99,8 @@ impl Stepped<'_, '_, '_> {
             "constexpr int M_TILE = {m}, N_TILE = {n}, K_TILE = {k}, STAGES = {}, THREADS = {};",
             l.stages, l.threads
         ));
-        self.f.comment("Lines of the tiles of a stage in shared memory, in elements as multiplied.");
+        self.f
+            .comment("Lines of the tiles of a stage in shared memory, in elements as multiplied.");
         self.f.line(format!(
             "constexpr int A_LINE = {}, B_LINE = {}, SUMS_LINE = N_TILE + 4;",
             l.a.line, l.b.line
@@ -111,9 +112,8 @@ impl Stepped<'_, '_, '_> {
         ));
         if let Some(every) = l.promote {
             self.f.line(format!("constexpr int PROMOTE = {every};"));
-            self.f.line(
-                "static_assert(PROMOTE % K_TILE == 0, \"sums are promoted between tiles\");",
-            );
+            self.f
+                .line("static_assert(PROMOTE % K_TILE == 0, \"sums are promoted between tiles\");");
         }
     }
 

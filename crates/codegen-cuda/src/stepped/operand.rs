@@ -1,9 +1,10 @@
 //! How an operand gets from memory into shared memory.
 //!
 //! ```text
-//! copied    tilec::copy_lines        asynchronous copies of 4, 8 or 16 bytes
-//! held      tilec::hold_lines        loads before the product, stores behind it
-//! computed  loops over the tile      any expression, element by element
+//! copied    tilec::copy_lines    asynchronous copies of 4, 8 or 16 bytes
+//! held      tilec::hold_lines    loads before the product, stores behind it
+//! moved     tilec::move_lines    element by element, where too many would be held
+//! computed  loops over the tile  any expression, element by element
 //! ```
 //!
 //! Rows and elements of k past the end are zeros, so that nothing is added for them.
@@ -17,6 +18,10 @@ use crate::types;
 use super::Stepped;
 use super::layout::{Side, Strided, Way};
 
+/// The tiles of a block of k.
+pub(super) const TILES: &str =
+    "unsigned char* const tiles = shared + static_cast<int>(block % STAGES) * STAGE_BYTES;";
+
 impl Stepped<'_, '_, '_> {
     /// Declares what the operands hold in registers, and the functions `fetch` and
     /// `put` that bring a block of k.
@@ -25,15 +30,12 @@ impl Stepped<'_, '_, '_> {
         for side in [&layout.a, &layout.b] {
             self.begin_operand(side);
         }
-        self.f.comment("Brings a block of k: what is copied goes where it belongs, the rest is held.");
+        self.f.comment(
+            "Brings a block of k: what is copied goes where it belongs, the rest is held.",
+        );
         self.f.open("auto fetch = [&](long long block)");
         self.f.line("const long long k_first = block * K_TILE;");
-        if layout.copies() {
-            self.f.line(
-                "const tilec::u32 stage = tilec::shared_address(shared) + \
-                 static_cast<int>(block % STAGES) * STAGE_BYTES;",
-            );
-        }
+        self.f.line(TILES);
         for side in [&layout.a, &layout.b] {
             self.fetch(side);
         }
@@ -41,9 +43,7 @@ impl Stepped<'_, '_, '_> {
         if layout.holds() {
             self.f.comment("Writes what is held to its stage.");
             self.f.open("auto put = [&](long long block)");
-            self.f.line(
-                "unsigned char* stage = shared + static_cast<int>(block % STAGES) * STAGE_BYTES;",
-            );
+            self.f.line(TILES);
             for side in [&layout.a, &layout.b] {
                 self.put_operand(side);
             }
@@ -69,22 +69,15 @@ impl Stepped<'_, '_, '_> {
                 let ty = types::element(self.f.kernel.tensors[strided.tensor].element);
                 self.f.line(format!("tilec::Vector<{ty}, {vector}> {name}_held[{held}];"));
             }
-            Way::Computed => {
-                let ty = types::element(side.element);
-                self.f.line(format!("tilec::Vector<{ty}, 1> {name}_held[{held}];"));
-            }
+            Way::Moved(strided) => self.origin(side, strided, 1),
+            Way::Computed => {}
         }
     }
 
     /// How many pieces of a tile each thread holds.
     fn held_count(&self, side: &Side<'_>) -> u32 {
-        let vector = match &side.way {
-            Way::Copied(..) => return 0,
-            Way::Held(_, vector) => *vector,
-            Way::Computed => 1,
-        };
-        let (lines, length) = lines(side, along_k(&side.way));
-        (lines * (length / vector)).div_ceil(self.layout.threads)
+        let Way::Held(_, vector) = side.way else { return 0 };
+        (side.rows * side.depth / vector).div_ceil(self.layout.threads)
     }
 
     /// `const T* const a_tile = a + ..`: the first row of the item.
@@ -109,22 +102,33 @@ impl Stepped<'_, '_, '_> {
     fn fetch(&mut self, side: &Side<'_>) {
         match &side.way {
             Way::Copied(strided, vector) => {
-                let to = if side.is_a { "stage" } else { "stage + A_BYTES" };
+                let to = if side.is_a { "tiles" } else { "tiles + A_BYTES" };
                 let (shape, from) = self.lines_text(side, strided);
-                let (line, bytes) = (line_name(side), types::bytes(side.element));
+                let line = line_name(side);
                 self.f.line(format!(
-                    "tilec::copy_lines<{shape}, {vector}, {line} * {bytes}, THREADS>({to}, {from});"
+                    "tilec::copy_lines<{shape}, {vector}, {line}, THREADS>({to}, {from});"
                 ));
             }
             Way::Held(strided, _) => {
                 let (shape, from) = self.lines_text(side, strided);
                 let name = side.name;
-                self.f.line(format!(
-                    "tilec::hold_lines<{shape}, THREADS>({name}_held, {from});"
-                ));
+                self.f.line(format!("tilec::hold_lines<{shape}, THREADS>({name}_held, {from});"));
+            }
+            Way::Moved(strided) => {
+                let (shape, from) = self.lines_text(side, strided);
+                let target = self.target(side, strided.is_along_k());
+                self.f.line(format!("tilec::move_lines<{shape}, {target}, {from});"));
             }
             Way::Computed => self.compute(side),
         }
+    }
+
+    /// `A_LINE, ACROSS, THREADS>(TO`: where a tile goes that is not copied.
+    fn target(&mut self, side: &Side<'_>, lines_along_k: bool) -> String {
+        let (line, ty) = (line_name(side), types::element(side.element));
+        let across = side.k_inner != lines_along_k;
+        let to = if side.is_a { "tiles" } else { "tiles + A_BYTES" };
+        format!("{line}, {across}, THREADS>(reinterpret_cast<{ty}*>({to})")
     }
 
     /// The lines and their length as template arguments, and where a tile begins, its
@@ -146,17 +150,13 @@ impl Stepped<'_, '_, '_> {
     /// The loop that computes a tile, element by element.
     fn compute(&mut self, side: &Side<'_>) {
         let (name, axis, tile) = (side.name, side.axis(), side.tile_name());
-        let (held, threads) = (self.held_count(side), self.layout.threads);
-        let whole = side.rows * side.depth % threads == 0;
-        self.f.line("#pragma unroll");
-        self.f.open(&format!("for (int i = 0; i < {held}; ++i)"));
-        self.f.line("const int at = i * THREADS + static_cast<int>(threadIdx.x);");
-        let row = format!("{axis}_row");
+        let (ty, row) = (types::element(side.element), format!("{axis}_row"));
+        self.f.line("#pragma unroll 4");
+        self.f.open(&format!("for (int at = threadIdx.x; at < {tile} * K_TILE; at += THREADS)"));
         self.f.line(format!("const long long {row} = {axis}_first + at / K_TILE;"));
         self.f.line("const long long k_at = k_first + at % K_TILE;");
-        self.f.line(format!("{name}_held[i] = {{}};"));
-        let inside = if whole { String::new() } else { format!("at < {tile} * K_TILE && ") };
-        self.f.open(&format!("if ({inside}{row} < {axis}_size && k_at < k_size)"));
+        self.f.line(format!("{ty} {name}_element{{}};"));
+        self.f.open(&format!("if ({row} < {axis}_size && k_at < k_size)"));
         let contract = self.layout.contract;
         let rows = if side.is_a { &contract.m } else { &contract.n };
         for (vars, position) in [(rows, row.as_str()), (&contract.k, "k_at")] {
@@ -164,8 +164,15 @@ impl Stepped<'_, '_, '_> {
         }
         let value = self.f.value(side.operand.expr);
         let value = self.f.encode(side.element, &value);
-        self.f.line(format!("{name}_held[i].at[0] = {value};"));
+        self.f.line(format!("{name}_element = {value};"));
         self.f.close();
+        let (line, to) = (line_name(side), if side.is_a { "tiles" } else { "tiles + A_BYTES" });
+        let place = if side.k_inner {
+            format!("at / K_TILE * {line} + at % K_TILE")
+        } else {
+            format!("at % K_TILE * {line} + at / K_TILE")
+        };
+        self.f.line(format!("reinterpret_cast<{ty}*>({to})[{place}] = {name}_element;"));
         self.f.close();
     }
 
@@ -185,38 +192,13 @@ impl Stepped<'_, '_, '_> {
     }
 
     fn put_operand(&mut self, side: &Side<'_>) {
-        let vector_lines = match &side.way {
-            Way::Copied(..) => return,
-            Way::Held(strided, _) => strided.is_along_k(),
-            Way::Computed => true,
-        };
-        let (name, tile, line) = (side.name, side.tile_name(), line_name(side));
-        let shape = if vector_lines {
-            format!("{tile}, K_TILE")
-        } else {
-            format!("K_TILE, {tile}")
-        };
-        let across = side.k_inner != vector_lines;
-        let ty = types::element(side.element);
-        let to = if side.is_a { "stage" } else { "stage + A_BYTES" };
-        self.f.line(format!(
-            "tilec::put_lines<{shape}, {line}, {across}, THREADS>\
-             (reinterpret_cast<{ty}*>({to}), {name}_held);"
-        ));
+        let Way::Held(strided, _) = &side.way else { return };
+        let (name, tile) = (side.name, side.tile_name());
+        let along_k = strided.is_along_k();
+        let shape = if along_k { format!("{tile}, K_TILE") } else { format!("K_TILE, {tile}") };
+        let target = self.target(side, along_k);
+        self.f.line(format!("tilec::put_lines<{shape}, {target}, {name}_held);"));
     }
-}
-
-/// Whether pieces of a tile lie along k.
-fn along_k(way: &Way) -> bool {
-    match way {
-        Way::Copied(strided, _) | Way::Held(strided, _) => strided.is_along_k(),
-        Way::Computed => true,
-    }
-}
-
-/// The lines of a tile and their length.
-fn lines(side: &Side<'_>, along_k: bool) -> (u32, u32) {
-    if along_k { (side.rows, side.depth) } else { (side.depth, side.rows) }
 }
 
 fn line_name(side: &Side<'_>) -> &'static str {

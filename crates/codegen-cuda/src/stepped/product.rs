@@ -2,6 +2,7 @@
 
 use super::Stepped;
 use super::layout::Side;
+use super::operand::TILES;
 use crate::types;
 
 impl Stepped<'_, '_, '_> {
@@ -89,24 +90,18 @@ impl Stepped<'_, '_, '_> {
             };
             let steps = l.tile[2] * types::bytes(l.a.element) / 32;
             let (instruction, a, b) = (l.instruction(), layout(&l.a), layout(&l.b));
-            self.f.line(
-                "const tilec::u32 stage = tilec::shared_address(shared) + \
-                 static_cast<int>(block % STAGES) * STAGE_BYTES;",
-            );
+            self.f.line(TILES);
             self.f.line(format!("tilec::multiply<{instruction}, {a}, {b}, {steps}>("));
-            self.f.line(format!("    {sums}, stage, m_part, stage + A_BYTES, n_part);"));
+            self.f.line(format!("    {sums}, tiles, m_part, tiles + A_BYTES, n_part);"));
         } else {
             let ty = l.sum_type();
-            self.f.line(
-                "const unsigned char* stage = \
-                 shared + static_cast<int>(block % STAGES) * STAGE_BYTES;",
-            );
+            self.f.line(TILES);
             let (m_apart, n_apart) = self.apart();
             self.f.line(format!(
                 "tilec::outer_products<K_TILE, A_LINE, {m_apart}, B_LINE, {n_apart}>("
             ));
-            self.f.line(format!("    {sums}, reinterpret_cast<const {ty}*>(stage) + m_part,"));
-            self.f.line(format!("    reinterpret_cast<const {ty}*>(stage + A_BYTES) + n_part);"));
+            self.f.line(format!("    {sums}, reinterpret_cast<const {ty}*>(tiles) + m_part,"));
+            self.f.line(format!("    reinterpret_cast<const {ty}*>(tiles + A_BYTES) + n_part);"));
         }
     }
 

@@ -127,9 +127,7 @@ impl Stepped<'_, '_, '_> {
             product = Some(match (product, scale.inverse) {
                 (Some(before), true) => Text::binary(Level::Product, &before, "/", &value),
                 (Some(before), false) => Text::binary(Level::Product, &before, "*", &value),
-                (None, true) => {
-                    Text::binary(Level::Product, &Text::atom("1.0f"), "/", &value)
-                }
+                (None, true) => Text::binary(Level::Product, &Text::atom("1.0f"), "/", &value),
                 (None, false) => value,
             });
         }
