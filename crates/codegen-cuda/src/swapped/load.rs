@@ -80,7 +80,10 @@ impl Few<'_, '_, '_> {
         let (multicast, mask) = if shared { ("_multicast", ", $mask") } else { ("", "") };
         let policy = if streams { ", $policy" } else { "" };
         let (offset, row) = if shared {
-            (format!(" + $member * {}", rows * super::shape::ROW_BYTES), format!(" + $member * {rows}"))
+            (
+                format!(" + $member * {}", rows * super::shape::ROW_BYTES),
+                format!(" + $member * {rows}"),
+            )
         } else {
             (String::new(), String::new())
         };

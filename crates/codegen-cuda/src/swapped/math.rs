@@ -60,7 +60,8 @@ impl Few<'_, '_, '_> {
             ",
             first_math_warp * 32
         ));
-        let row_group = if row_groups == 1 { "0".to_owned() } else { format!("$group % {row_groups}") };
+        let row_group =
+            if row_groups == 1 { "0".to_owned() } else { format!("$group % {row_groups}") };
         self.say(&format!("const int $row_group = {row_group};"));
         match (groups, row_groups) {
             (1, _) => {}
@@ -90,7 +91,9 @@ impl Few<'_, '_, '_> {
         }
         let of_slot = self.units_of_slot();
         if of_slot > 1 {
-            self.say(&format!("constexpr int $of_slot = {of_slot}; // periods of a slot that are ours"));
+            self.say(&format!(
+                "constexpr int $of_slot = {of_slot}; // periods of a slot that are ours"
+            ));
             self.say("int $issued = 0, $left = $of_slot;");
         }
         self.say("tilec::Place<$SLOTS> $done = $place;");
@@ -106,14 +109,11 @@ impl Few<'_, '_, '_> {
         let Shape { columns, depth, period, block, .. } = self.shape;
         let [a, b] = self.pipeline.instruction.elements;
         let [a_major, b_major] = self.pipeline.instruction.k_major;
-        let instruction =
-            Wgmma { columns, depth, elements: [b, a], k_major: [b_major, a_major] };
+        let instruction = Wgmma { columns, depth, elements: [b, a], k_major: [b_major, a_major] };
         let name = instruction.need(&mut self.f);
         let (ty, count) = (self.class().cpp(), columns / 2);
         let of_slot = self.units_of_slot();
-        self.open(&format!(
-            "const auto $multiply = [&]({ty} (&$products)[{count}], bool $again)"
-        ));
+        self.open(&format!("const auto $multiply = [&]({ty} (&$products)[{count}], bool $add)"));
         let issued = if of_slot > 1 { "$issued" } else { "0" };
         let wait = "tilec::barrier_wait($full + 8 * $place.slot, $place.parity);";
         self.say(&if of_slot > 1 { format!("if ($issued == 0) {wait}") } else { wait.to_owned() });
@@ -143,7 +143,7 @@ impl Few<'_, '_, '_> {
         ));
         for step in 0..period / depth {
             let advance = if step == 0 { String::new() } else { format!(" + {}", 2 * step) };
-            let add = if step == 0 { "$again" } else { "true" };
+            let add = if step == 0 { "$add" } else { "true" };
             self.say(&format!("{name}($products, $row{advance}, $column{advance}, {add});"));
         }
         self.f.line("tilec::wgmma_commit();");
@@ -159,10 +159,10 @@ impl Few<'_, '_, '_> {
     /// The function that gives a slot back, behind the wait for its last period.
     fn finished(&mut self) {
         let of_slot = self.units_of_slot();
-        let last = if of_slot > 1 { "bool $again" } else { "" };
+        let last = if of_slot > 1 { "bool $last" } else { "" };
         self.open(&format!("const auto $finished = [&]({last})"));
         if of_slot > 1 {
-            self.say("if (--$left > 0 && !$again) return;");
+            self.say("if (--$left > 0 && !$last) return;");
             self.say("$left = $of_slot;");
         }
         self.release("$done");
@@ -175,16 +175,10 @@ impl Few<'_, '_, '_> {
     fn release(&mut self, place: &str) {
         let Shape { sharers, parts, .. } = self.shape;
         if sharers == 1 {
-            self.say(&format!(
-                "if ($lane == 0) tilec::barrier_arrive($empty + 8 * {place}.slot);"
-            ));
+            self.say(&format!("if ($lane == 0) tilec::barrier_arrive($empty + 8 * {place}.slot);"));
             return;
         }
-        let rank = if parts == 1 {
-            "$lane".to_owned()
-        } else {
-            format!("$part + $lane * {parts}")
-        };
+        let rank = if parts == 1 { "$lane".to_owned() } else { format!("$part + $lane * {parts}") };
         self.say(&format!(
             "if ($lane < {sharers}) tilec::barrier_free_at($empty + 8 * {place}.slot, {rank});"
         ));
@@ -279,9 +273,7 @@ impl Few<'_, '_, '_> {
         }
         let of_slot = self.units_of_slot();
         let seen = if of_slot > 1 { "($units + $of_slot - 1) / $of_slot" } else { "$units" };
-        self.open(&format!(
-            "if (($k_end - $k_begin + $SLOT_K - 1) / $SLOT_K > {seen})"
-        ));
+        self.open(&format!("if (($k_end - $k_begin + $SLOT_K - 1) / $SLOT_K > {seen})"));
         self.say("tilec::barrier_wait($full + 8 * $place.slot, $place.parity);");
         self.release("$place");
         self.say("$place.next();");

@@ -20,7 +20,7 @@ mod scales;
 mod setup;
 mod shape;
 mod sums;
-mod words;
+pub(crate) mod words;
 
 use tilec_ir::plan::{Contract, RegionKind};
 use tilec_ir::tensor::{Equation, Var};

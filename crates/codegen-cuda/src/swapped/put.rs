@@ -114,7 +114,11 @@ impl Few<'_, '_, '_> {
                 } else {
                     format!("$plane + {group} * $COLUMNS * $PITCH")
                 };
-                terms.push(if parts == 1 { format!("$staging[{at}]") } else { self.remote(part, &at) });
+                terms.push(if parts == 1 {
+                    format!("$staging[{at}]")
+                } else {
+                    self.remote(part, &at)
+                });
             }
         }
         let (head, rest) = terms.split_first().expect("there is a plane");

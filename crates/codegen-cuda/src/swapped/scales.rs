@@ -86,9 +86,7 @@ impl Few<'_, '_, '_> {
                 (before, true) => {
                     Text::binary(Level::Product, &before.unwrap_or_else(one), "/", &value)
                 }
-                (Some(before), false) => {
-                    self.f.combine(Binary::Mul, Class::Float, &before, &value)
-                }
+                (Some(before), false) => self.f.combine(Binary::Mul, Class::Float, &before, &value),
             });
         }
         product.unwrap_or_else(|| Text::atom("1.0f"))
@@ -101,7 +99,9 @@ impl Few<'_, '_, '_> {
         } else {
             "if ($column < $COLUMNS) "
         };
-        self.say("tilec::barrier_wait($scale_empty + 8 * $scale_place.slot, $scale_place.parity ^ 1);");
+        self.say(
+            "tilec::barrier_wait($scale_empty + 8 * $scale_place.slot, $scale_place.parity ^ 1);",
+        );
         self.f.line("#pragma unroll");
         self.say(&format!(
             "

@@ -62,9 +62,9 @@ impl Few<'_, '_, '_> {
         let ty = self.class().cpp();
         self.say(&format!(
             "
-            extern __shared__ __align__(1024) unsigned char $shared[];
-            const tilec::u32 $ring = tilec::shared_address($shared);
-            {ty}* const $staging = reinterpret_cast<{ty}*>($shared + {staging_at});
+            extern __shared__ __align__(1024) unsigned char $tiles[];
+            const tilec::u32 $ring = tilec::shared_address($tiles);
+            {ty}* const $staging = reinterpret_cast<{ty}*>($tiles + {staging_at});
             const tilec::u32 $full = $ring + {barriers_at}, $empty = $full + 8 * $SLOTS;
             "
         ));
@@ -72,7 +72,7 @@ impl Few<'_, '_, '_> {
         if self.shape.scales.is_some() {
             self.say(&format!(
                 "
-                float* const $scales = reinterpret_cast<float*>($shared + {scales_at});
+                float* const $scales = reinterpret_cast<float*>($tiles + {scales_at});
                 const tilec::u32 $scale_full = {next};
                 const tilec::u32 $scale_empty = $scale_full + 8 * $SCALE_SLOTS;
                 "
@@ -136,9 +136,8 @@ impl Few<'_, '_, '_> {
 
     /// Which items this block takes, which tile an item is, and which part of `k`.
     pub(super) fn work(&mut self, items: Formula) {
-        let name = self.words.name("items").to_owned();
-        let made = self.f.launch_int(items, &name);
-        self.say(&format!("const long long $items = {made};"));
+        let made = self.f.launch_int(items, "items");
+        self.words.set("items", made);
         let Shape { cluster, parts, sharers, .. } = self.shape;
         if cluster == 1 {
             self.say("const long long $first = blockIdx.x, $step = gridDim.x;");
@@ -158,8 +157,8 @@ impl Few<'_, '_, '_> {
     fn tile_of(&mut self) {
         let [m, n, _] = self.pipeline.tiles;
         let [m, n] = [m, n].map(|tiles| self.f.int(tiles));
-        let [a_shares, b_shares] =
-            [Side::A, Side::B].map(|side| self.shape.shares == Some(side) && self.shape.sharers > 1);
+        let [a_shares, b_shares] = [Side::A, Side::B]
+            .map(|side| self.shape.shares == Some(side) && self.shape.sharers > 1);
         let sharers = self.shape.sharers;
         // Those that share b take tiles beside each other along m, and the other way round.
         let grouped = |tiles: String, shared: bool| {

@@ -24,9 +24,7 @@ impl Few<'_, '_, '_> {
             self.scaled();
         } else {
             self.f.line("#pragma unroll");
-            self.say(&format!(
-                "for (int $i = 0; $i < {count}; ++$i) $sum[$i] += $products[$i];"
-            ));
+            self.say(&format!("for (int $i = 0; $i < {count}; ++$i) $sum[$i] += $products[$i];"));
         }
         self.f.out.close(";");
         self.f.leave();
@@ -50,8 +48,10 @@ impl Few<'_, '_, '_> {
         self.say("tilec::barrier_wait($scale_full + 8 * $scale_place.slot, $scale_place.parity);");
         self.f.close();
         self.say(
-            "const float* const $factors =
-                $scales + ($scale_place.slot * $CHUNK + $used) * $COLUMNS + 2 * $quad;",
+            "
+            const float* const $factors =
+                $scales + ($scale_place.slot * $CHUNK + $used) * $COLUMNS + 2 * $quad;
+            ",
         );
         self.f.line("#pragma unroll");
         self.say(&format!(

@@ -9,38 +9,142 @@ use crate::function::Function;
 
 /// Every word that a template may use.
 const WORDS: &[&str] = &[
-    "ROWS", "COLUMNS", "SLOTS", "SLOT_K", "BLOCK", "PERIOD", "GROUPS", "ROW_GROUPS", "PARTS",
-    "SHARERS", "MATH", "ROW_BYTES", "COLUMN_BYTES", "SLOT_BYTES", "PITCH", "PLANE", "CHUNK",
-    "SCALE_SLOTS", "Tile", "accumulate", "all_k", "all_m", "all_n", "at", "barriers", "begin_of",
-    "blocks", "by", "chunks", "column", "columns_at", "count", "depth", "done", "element", "empty",
-    "end_of", "even", "factors", "finished", "first", "from", "full", "full_here", "group", "i",
-    "idle", "issued", "item", "items", "k", "k_begin", "k_end", "k_group", "left", "lane", "m_groups",
-    "mask", "member", "met", "multiply", "n_groups", "odd", "own", "part", "partial", "parts_full",
-    "parts_read", "place", "plane", "policy", "products", "quad", "rank", "rest", "ring", "row",
-    "row_group", "rows_at", "scale_empty", "scale_full", "scale_place", "scales", "seen", "shared",
-    "staging", "step", "sum", "sums", "thread", "tile", "tile_of", "total", "turn", "unit", "units", "used",
-    "values", "warp", "waited", "again", "of_slot", "slot_units", "parity",
+    "ROWS",
+    "COLUMNS",
+    "SLOTS",
+    "SLOT_K",
+    "BLOCK",
+    "PERIOD",
+    "GROUPS",
+    "ROW_GROUPS",
+    "PARTS",
+    "SHARERS",
+    "MATH",
+    "ROW_BYTES",
+    "COLUMN_BYTES",
+    "SLOT_BYTES",
+    "PITCH",
+    "PLANE",
+    "CHUNK",
+    "SCALE_SLOTS",
+    "Tile",
+    "accumulate",
+    "add",
+    "all_k",
+    "all_m",
+    "all_n",
+    "at",
+    "barriers",
+    "begin_of",
+    "blocks",
+    "by",
+    "chunks",
+    "column",
+    "columns_at",
+    "count",
+    "depth",
+    "done",
+    "element",
+    "empty",
+    "end_of",
+    "even",
+    "factors",
+    "finished",
+    "first",
+    "from",
+    "full",
+    "full_here",
+    "group",
+    "i",
+    "idle",
+    "issued",
+    "item",
+    "k",
+    "k_begin",
+    "k_end",
+    "k_group",
+    "lane",
+    "last",
+    "left",
+    "m_groups",
+    "mask",
+    "member",
+    "met",
+    "multiply",
+    "n_groups",
+    "odd",
+    "own",
+    "part",
+    "partial",
+    "parts_full",
+    "parts_read",
+    "place",
+    "plane",
+    "policy",
+    "products",
+    "quad",
+    "rank",
+    "rest",
+    "ring",
+    "row",
+    "row_group",
+    "rows_at",
+    "scale_empty",
+    "scale_full",
+    "scale_place",
+    "scales",
+    "seen",
+    "tiles",
+    "staging",
+    "step",
+    "sum",
+    "sums",
+    "thread",
+    "tile",
+    "tile_of",
+    "total",
+    "turn",
+    "unit",
+    "units",
+    "used",
+    "values",
+    "warp",
+    "waited",
+    "again",
+    "of_slot",
+    "slot_units",
+    "parity",
 ];
 
 /// The names that words have in one function.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(crate) struct Words {
     names: BTreeMap<&'static str, String>,
 }
 
 impl Words {
     /// Names for all words, free in the whole function.
-    pub(super) fn new(f: &mut Function<'_, '_>) -> Self {
-        Self { names: WORDS.iter().map(|&word| (word, f.local(word))).collect() }
+    pub(crate) fn new(f: &mut Function<'_, '_>) -> Self {
+        Self::of(f, WORDS)
+    }
+
+    /// Names for these words, free in the whole function.
+    pub(crate) fn of(f: &mut Function<'_, '_>, words: &[&'static str]) -> Self {
+        Self { names: words.iter().map(|&word| (word, f.local(word))).collect() }
+    }
+
+    /// Gives a word a name that was made elsewhere.
+    pub(crate) fn set(&mut self, word: &'static str, name: String) {
+        self.names.insert(word, name);
     }
 
     /// The name of a word.
-    pub(super) fn name(&self, word: &str) -> &str {
+    pub(crate) fn name(&self, word: &str) -> &str {
         self.names.get(word).unwrap_or_else(|| panic!("`{word}` is not in the list of words"))
     }
 
     /// A template with names for its words.
-    pub(super) fn fill(&self, template: &str) -> String {
+    pub(crate) fn fill(&self, template: &str) -> String {
         let mut pieces = template.split('$');
         let mut text = pieces.next().unwrap_or("").to_owned();
         for piece in pieces {
@@ -53,7 +157,7 @@ impl Words {
     }
 
     /// Writes a template of several lines, without the indentation that they share.
-    pub(super) fn write(&self, f: &mut Function<'_, '_>, template: &str) {
+    pub(crate) fn write(&self, f: &mut Function<'_, '_>, template: &str) {
         let lines = || template.lines().filter(|line| !line.trim().is_empty());
         let indent = |line: &str| line.len() - line.trim_start().len();
         let shared = lines().map(indent).min().unwrap_or(0);

@@ -3,7 +3,7 @@
 //! A setting is never rounded or dropped: what does not fit is a mistake that names
 //! the budget and the numbers, and says what would fit.
 
-use tilec_ir::tile::{Stepped, Unit};
+use tilec_ir::tile::{Side, Stepped, Unit};
 use tilec_ir::{Diagnostic, Kind, Span};
 use tilec_target::Chip;
 
@@ -104,14 +104,28 @@ fn pipeline_cut(
         let groups = (n / INSTRUCTION_ROWS).max(1);
         let sharing = if groups == 1 && blocks.is_multiple_of(2) && rows <= 64 { 2 } else { 1 };
         let split = settings.split.unwrap_or(1);
-        few::shape(product, Few { rows, groups, sharing, blocks, split, share: 1 })
+        few::shape(product, Few { rows, groups, sharing, blocks, split, share: 1, partials: 1 })
     } else {
-        let m_known = sizes.value(product.m);
-        let cluster = settings.cluster.unwrap_or_else(|| wide::cluster(m_known));
-        wide::shape(product, settings.n.unwrap_or(128), cluster)
+        let shares = settings.cluster.map_or(wide::shares(sizes, product), |cluster| cluster > 1);
+        let side = shares.then(|| settings.share.unwrap_or(Side::B));
+        wide::shape(product, [m, settings.n.unwrap_or(128)], side)
     };
-    let cut = overridden(base, settings);
+    let mut cut = overridden(base, settings);
+    if !swapped {
+        cut.band = wide::band(sizes, product);
+    }
     multiples(product, &cut)?;
+    if cut.swapped && !product.swaps(cut.tile[1]) {
+        return Err(fault(
+            format!(
+                "tiles of {} columns do not take the row side of the matrix instruction: both \
+                 operands must lie with the reduced variable innermost, and scales be constant \
+                 over the columns of a tile",
+                cut.tile[1]
+            ),
+            "write `swap = no`, or fewer columns (n)",
+        ));
+    }
     cluster_fits(&cut, chip)?;
     registers(&cut)?;
     shared_memory(product, cut, chip, settings.stages)
@@ -123,11 +137,11 @@ fn overridden(mut cut: PipelineCut, settings: &Settings) -> PipelineCut {
     cut.split = settings.split.unwrap_or(cut.split);
     cut.cluster = settings.cluster.unwrap_or(cut.cluster.max(cut.split));
     if cut.cluster > cut.split {
-        cut.share = settings.share.or(cut.share).or(Some(tilec_ir::tile::Side::B));
+        cut.share = settings.share.or(cut.share).or(Some(Side::B));
     }
-    let groups = cut.row_side() / INSTRUCTION_ROWS;
-    // Two warp groups have registers enough for all tiles that fit at all.
-    cut.instances = if cut.swapped { cut.instances.max(groups) } else { groups.clamp(1, 2) };
+    if cut.swapped {
+        cut.instances = cut.instances.max(cut.row_side() / INSTRUCTION_ROWS);
+    }
     if cut.swapped {
         cut.columns = cut.tile[0];
     }
@@ -201,8 +215,8 @@ fn cluster_fits(cut: &PipelineCut, chip: &Chip) -> Result<(), Fault> {
 /// Whether each block of a cluster can load its share of the common tile.
 fn shareable(cut: &PipelineCut, sharers: u32) -> bool {
     let rows = match cut.share {
-        Some(tilec_ir::tile::Side::A) => cut.tile[0],
-        Some(tilec_ir::tile::Side::B) | None => cut.tile[1],
+        Some(Side::A) => cut.tile[0],
+        Some(Side::B) | None => cut.tile[1],
     };
     rows.is_multiple_of(8 * sharers)
 }

@@ -11,12 +11,13 @@
 
 use tilec_ir::tile::{Accumulate, Condition, Side};
 use tilec_target::Chip;
+use tilec_target::measured::{Sums, measured};
 
 use crate::tile::pipeline::registers_fit;
 use crate::tune::cut::{Choice, Cut, INSTRUCTION_ROWS, PipelineCut, accumulate};
-use crate::tune::product::Product;
+use crate::tune::product::{Product, bytes};
 use crate::tune::symbols::Symbols;
-use crate::tune::wide::with_stages;
+use crate::tune::wide::{sums, with_stages};
 
 /// The most rows that are few.
 pub(crate) const FEW: i64 = 128;
@@ -38,6 +39,8 @@ pub(crate) struct Few {
     pub(crate) split: u32,
     /// Blocks below each other that share the tiles of `b`.
     pub(crate) share: u32,
+    /// Accumulators of partial sums, where there are any.
+    pub(crate) partials: u32,
 }
 
 /// The cut of these numbers; `None` where it does not fit the chip.
@@ -83,8 +86,8 @@ pub(crate) fn choices(sizes: &mut Symbols<'_>, product: &Product, chip: &Chip) -
     let Some(when) = product.copy_conditions(sizes) else { return Vec::new() };
     let rules = match sizes.value(product.m) {
         Some(m) if m > FEW => return Vec::new(),
-        Some(m) => rules(product, tile_of(product, m)),
-        None => at_launch(product),
+        Some(m) => rules(product, tile_of(product, m), chip),
+        None => at_launch(product, chip),
     };
     let mut choices = Vec::new();
     for rule in rules {
@@ -105,56 +108,75 @@ struct Rule {
     most_rows: u32,
     /// The fewest and the most tiles, as parts of the chip's multiprocessors, in percent.
     tiles: (u32, u32),
-    why: &'static str,
+    why: String,
 }
 
 const ANY: u32 = u32::MAX;
 
+/// Measured rules for as many rows, then those of the model.
+fn rules(product: &Product, rows: u32, chip: &Chip) -> Vec<Rule> {
+    let (sums, bytes) = (sums(product), bytes(product.operands[0].element));
+    let table = measured(&chip.name).map_or(&[][..], |measured| &measured.few);
+    let table = table.iter().filter(|row| row.sums == sums && row.bytes == bytes && rows <= row.most_m);
+    let measured = table.map(|row| {
+        let tile = row.tile;
+        let few = Few {
+            rows: if tile.rows == 0 { rows } else { tile.rows },
+            groups: tile.columns / INSTRUCTION_ROWS,
+            sharing: tile.sharing,
+            blocks: tile.blocks,
+            split: tile.split,
+            share: tile.share,
+            partials: tile.partials,
+        };
+        let tiles = (row.tiles.least, row.tiles.most);
+        Rule { few, most_rows: rows, tiles, why: format!("measured: {}", row.measured) }
+    });
+    measured.chain(by_model(product, rows)).collect()
+}
+
 /// Tiles for all processors are best without a split, whose parts must wait for each
-/// other; 64 columns for each are best while the sums of two warp groups fit beside
-/// each other.
-fn rules(product: &Product, rows: u32) -> Vec<Rule> {
-    let scaled = matches!(accumulate(product), Accumulate::Scale(_));
-    let blocks = if rows <= 32 { 4 } else { 2 };
-    let half = Few { rows: 64, groups: 1, sharing: 2, blocks: 2, split: 1, share: 1 };
+/// other; 64 columns are best while the sums of two warp groups fit beside each other.
+fn by_model(product: &Product, rows: u32) -> Vec<Rule> {
+    let scaled = sums(product) == Sums::Scaled;
+    let rule = |few: Few, tiles: (u32, u32), why: &str| {
+        Rule { few, most_rows: rows, tiles, why: format!("model: {why}") }
+    };
+    let base = Few { rows, groups: 1, sharing: 2, blocks: 2, split: 1, share: 1, partials: 1 };
     if rows <= 64 {
-        let whole = Few { rows, groups: 1, sharing: 2, blocks, split: 1, share: 1 };
-        let parts = Few { split: 2, ..whole };
+        let short = rows <= 32;
+        let whole = Few { blocks: if short { 4 } else { 2 }, partials: 1 + u32::from(short), ..base };
         return vec![
-            Rule { few: whole, most_rows: rows, tiles: (75, ANY), why: "tiles for all processors" },
-            Rule {
-                few: parts,
-                most_rows: rows,
-                tiles: (0, ANY),
-                why: "k in 2 parts, for more blocks",
-            },
+            rule(whole, (75, ANY), "few rows, tiles for all processors"),
+            rule(Few { split: 2, ..whole }, (0, ANY), "few rows, k in 2 parts for more blocks"),
         ];
     }
-    let whole = Few { rows, groups: 2, sharing: 1, blocks: 1, split: 1, share: 1 };
-    let wide = if scaled {
-        // Scales of all rows are loaded for each column tile: few of them.
+    let whole = Few { groups: 2, sharing: 1, blocks: 1, ..base };
+    let pair = if scaled {
         Few { split: 2, ..whole }
     } else {
-        Few { rows: 64, groups: 2, sharing: 1, blocks: 1, split: 1, share: 2 }
+        Few { rows: 64, share: 2, partials: 2, ..whole }
     };
     vec![
-        Rule { few: half, most_rows: rows, tiles: (50, 100), why: "one tile for each processor" },
-        Rule { few: wide, most_rows: rows, tiles: (0, 75), why: "two blocks for each tile of b" },
-        Rule { few: whole, most_rows: rows, tiles: (0, ANY), why: "reads b once" },
+        rule(Few { rows: 64, ..base }, (50, 100), "few rows, a tile for each processor"),
+        rule(pair, (0, 50), "few rows, two blocks for each tile of b"),
+        rule(whole, (0, ANY), "few rows, reads b once"),
     ]
 }
 
 /// Fewer rules where `m` is told at launch: each is a kernel to compile.
-fn at_launch(product: &Product) -> Vec<Rule> {
-    let mut all: Vec<Rule> = AT_LAUNCH.into_iter().flat_map(|rows| rules(product, rows)).collect();
-    all.retain(|rule| {
-        let few = rule.few;
-        few.rows != 64 || few.split == 1 && (rule.most_rows == 64 || few.share > 1)
-    });
-    for rule in &mut all {
-        if rule.few.rows == 64 && rule.most_rows == 64 {
-            rule.tiles = (0, ANY);
-        }
+fn at_launch(product: &Product, chip: &Chip) -> Vec<Rule> {
+    let mut all = Vec::new();
+    for rows in AT_LAUNCH {
+        let rules = rules(product, rows, chip);
+        // The first for each count of parts, and one that takes what is left.
+        let first = rules.iter().position(|rule| rule.few.split == 1 && rule.few.rows == rows);
+        let last = rules.len() - 1;
+        let keep = |at: &usize| Some(*at) == first || *at == last && (rows == 16 || first.is_none());
+        all.extend(rules.into_iter().enumerate().filter(|(at, _)| keep(at)).map(|(_, rule)| rule));
+    }
+    for rule in all.iter_mut().filter(|rule| rule.few.rows > 16) {
+        rule.tiles = (0, ANY);
     }
     all
 }
@@ -182,8 +204,7 @@ impl Rule {
             all.push(sizes.at_most(tiles, percent(self.tiles.1)));
         }
         let when = sizes.open(all)?;
-        let chosen_by = format!("model: few rows, {}", self.why);
-        Some(Choice { when, cut: Cut::Pipeline(cut), chosen_by })
+        Some(Choice { when, cut: Cut::Pipeline(cut), chosen_by: self.why.clone() })
     }
 }
 

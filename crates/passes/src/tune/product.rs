@@ -26,6 +26,9 @@ pub(crate) struct Product {
     pub(crate) unit: Unit,
     /// The longest stretch of `k` over which all scales are constant; `None` without scales.
     pub(crate) scale_block: Option<i64>,
+    /// Columns of the output over which all scales are constant; `None` where they are
+    /// over all columns.
+    pub(crate) column_block: Option<i64>,
     /// Whether FP8 sums are added up in f32 every 128 of `k`.
     pub(crate) promotes: bool,
 }
@@ -88,6 +91,11 @@ pub(crate) fn product(
         ],
         unit,
         scale_block: contract.scales.iter().map(|scale| scale.block).reduce(gcd),
+        column_block: match varies(contract.scales.iter().map(|scale| scale.n)) {
+            Varies::No => None,
+            Varies::Blocks(length) => Some(length),
+            Varies::Each => Some(1),
+        },
         promotes: elements.iter().all(|&e| is_fp8(e)) && !licenses.promote_never,
     })
 }
@@ -166,6 +174,14 @@ impl Product {
             Unit::Scalar => false,
         };
         stored && taken
+    }
+
+    /// Whether tiles of so many columns may take the row side of the instruction: they
+    /// have one scale, and both operands lie with `k` innermost.
+    pub(crate) fn swaps(&self, columns: u32) -> bool {
+        let k_major = |matrix: &Matrix| matrix.stored.is_some_and(|s| s.layout == Layout::K);
+        let one_scale = self.column_block.is_none_or(|block| block % i64::from(columns) == 0);
+        one_scale && self.operands.iter().all(k_major)
     }
 
     /// What tile copies need of the sizes: rows of a multiple of 16 bytes, something to
