@@ -36,30 +36,33 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         Target::Cuda if for_chip => {
             let (file, module) = (&selection.file, &program.module);
             let origin = Origin { file, text: &text, module, reporter };
-            Some(gpu::emit(&compilation, gpu::chip(selection.chip.as_deref()), origin)?)
+            Some(gpu::cut(&compilation, gpu::chip(selection.chip.as_deref()), origin)?)
         }
         Target::Cpu | Target::Cuda | Target::Tt => None,
     };
     let files = || match &cuda {
         None => compilation.files().map_err(Stop::Target),
-        Some((_, emitted)) => Ok(cuda::files(emitted)),
+        Some((cuda, program)) => Ok(cuda::files(&cuda.emit(program))),
     };
     match (arguments.emit, &cuda) {
         (None, _) => write_all(&arguments.output, files()?),
         (Some(Stage::All), _) => {
             write_all(&arguments.output, compilation.stages().map_err(Stop::Target)?)?;
-            if let Some((program, _)) = &cuda {
+            if let Some((_, program)) = &cuda {
                 let file = format!("{}.5.tile.txt", compilation.name());
-                write_all(&arguments.output, vec![(file, format!("{program:#?}").into_bytes())])?;
+                write_all(
+                    &arguments.output,
+                    vec![(file, tilec_ir::tile::print::print(program).into_bytes())],
+                )?;
             }
             write_all(&arguments.output, files()?)
         }
-        (Some(Stage::Tile), Some((program, _))) => {
-            print(&format!("{program:#?}"));
+        (Some(Stage::Tile), Some((_, program))) => {
+            print(&tilec_ir::tile::print::print(program));
             Ok(())
         }
-        (Some(Stage::Cuda), Some((_, emitted))) => {
-            print(&emitted.source);
+        (Some(Stage::Cuda), Some((cuda, program))) => {
+            print(&cuda.emit(program).source);
             Ok(())
         }
         (Some(stage), _) => {

@@ -7,7 +7,7 @@ use tilec::arrays;
 use tilec::cuda::Cuda;
 use tilec::gpu::{self, Argument};
 use tilec::stage::Compilation;
-use tilec_codegen_cuda::{Emitted, Source};
+use tilec_codegen_cuda::Source;
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Diagnostic, Element, Kernel, Kind, Launch, Module};
 use tilec_runtime::{Buffer, Device, Error, Given, Program, Stream};
@@ -53,7 +53,8 @@ impl Gpu {
     pub(crate) fn load(&self, kernel: &Kernel, origin: Origin<'_>) -> Result<Loaded, Stop> {
         let start = Instant::now();
         let compilation = Compilation::new(kernel, &[]).map_err(|d| origin.refuse(&d))?;
-        let (_, emitted) = emit(&compilation, self.chip, origin)?;
+        let (cuda, cut) = cut(&compilation, self.chip, origin)?;
+        let emitted = cuda.emit(&cut);
         let (emitting, start) = (start.elapsed(), Instant::now());
         let program =
             Program::load(&self.device, &emitted.source, &emitted.manifest).map_err(stop)?;
@@ -74,19 +75,18 @@ impl Origin<'_> {
     }
 }
 
-/// Cuts a kernel for a chip and emits it, reporting why not.
-pub(crate) fn emit(
+/// Cuts a kernel for a chip, reporting why not.
+pub(crate) fn cut<'a>(
     compilation: &Compilation<'_>,
-    chip: &Chip,
-    origin: Origin<'_>,
-) -> Result<(tilec_ir::tile::Program, Emitted), Stop> {
-    let file = origin.file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let source = Source { file: &file, text: origin.text };
+    chip: &'a Chip,
+    origin: Origin<'a>,
+) -> Result<(Cuda<'a>, tilec_ir::tile::Program), Stop> {
+    let file = origin.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let source = Source { file, text: origin.text };
     let cuda = Cuda::of(origin.module, compilation.name(), chip, source)
         .expect("the kernel was found in this module");
     let program = compilation.program(&cuda).map_err(|diagnostics| origin.refuse(&diagnostics))?;
-    let emitted = cuda.emit(&program);
-    Ok((program, emitted))
+    Ok((cuda, program))
 }
 
 /// The chip that `--chip` names, or the default.
