@@ -20,7 +20,7 @@ __device__ __forceinline__ int staged_at(int row, int column) {
 
 // Two neighboring columns.
 template <class T>
-struct alignas(8) Pair {
+struct alignas(8) FloatPair {
     T first, second;
 };
 
@@ -35,8 +35,8 @@ __device__ __forceinline__ void stage(T* staging, const T (&sums)[Count], int fi
             const int at = (first + column) / 2;
             T* const upper = staging + staged_at(row, column) + pair;
             T* const lower = staging + staged_at(row + 8, column) + pair;
-            *reinterpret_cast<Pair<T>*>(upper) = {sums[at], sums[at + 1]};
-            *reinterpret_cast<Pair<T>*>(lower) = {sums[at + 2], sums[at + 3]};
+            *reinterpret_cast<FloatPair<T>*>(upper) = {sums[at], sums[at + 1]};
+            *reinterpret_cast<FloatPair<T>*>(lower) = {sums[at + 2], sums[at + 3]};
         }
     }
 }

@@ -80,7 +80,7 @@ impl Stepped<'_, '_, '_> {
         }
         self.constants();
         let items = self.work();
-        self.f.line("extern __shared__ __align__(16) unsigned char shared[];");
+        self.f.line("extern __shared__ __align__(1024) unsigned char shared[];");
         let stride = "item += gridDim.x";
         self.f.open(&format!("for (long long item = blockIdx.x; item < {items}; {stride})"));
         self.item();
