@@ -12,3 +12,4 @@ pub mod preconditions;
 pub mod program;
 pub mod render;
 pub mod stage;
+pub mod tune;

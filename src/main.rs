@@ -64,6 +64,8 @@ enum Command {
     Run(command::run::Arguments),
     /// Measure a kernel on a GPU.
     Bench(command::bench::Arguments),
+    /// Find the fastest settings on a GPU, and write them as a tile block.
+    Tune(command::tune::Arguments),
     /// Print the checklist of capabilities, phase by phase.
     Phases,
 }
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
         Command::Compile(arguments) => command::compile::run(arguments, &reporter),
         Command::Run(arguments) => command::run::run(arguments, &reporter),
         Command::Bench(arguments) => command::bench::run(arguments, &reporter),
+        Command::Tune(arguments) => command::tune::run(arguments, &reporter),
         Command::Phases => command::phases(),
     };
     match result {

@@ -46,15 +46,6 @@ impl Arguments {
         let (warm_up, repeats) = (self.warm_up as usize, self.repeat as usize);
         Method { warm_up, repeats, ..Method::default() }
     }
-
-    /// The sizes of each row: those of --set, and each of --sizes over them.
-    fn rows(&self) -> Vec<Vec<(String, i64)>> {
-        let set = &self.selection.set;
-        if self.sizes.is_empty() {
-            return vec![set.clone()];
-        }
-        self.sizes.iter().map(|sizes| sizes.over(set)).collect()
-    }
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
@@ -70,7 +61,9 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     let gpu = Gpu::open(arguments.device, selection.chip.as_deref())?;
     let origin = Origin { file: &selection.file, text: &text, module: &program.module, reporter };
     // Sizes are checked before anything is compiled.
-    let rows = arguments.rows().into_iter().map(|set| bind(kernel, &set, origin));
+    let rows = sizes::rows(&selection.set, &arguments.sizes)
+        .into_iter()
+        .map(|set| bind(kernel, &set, origin));
     let launches = rows.collect::<Result<Vec<_>, _>>()?;
     let loaded = gpu.load(kernel, origin)?;
     let plan = Compilation::new(kernel, &[]).map_err(|d| origin.refuse(&d))?.plan();

@@ -7,7 +7,7 @@ use tilec::arrays;
 use tilec::cuda::Cuda;
 use tilec::gpu::{self, Argument};
 use tilec::stage::Compilation;
-use tilec_codegen_cuda::Source;
+use tilec_codegen_cuda::{Emitted, Source};
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Diagnostic, Element, Kernel, Kind, Launch, Module};
 use tilec_runtime::{Buffer, Device, Error, Given, Program, Stream};
@@ -55,15 +55,19 @@ impl Gpu {
         let compilation = Compilation::new(kernel, &[]).map_err(|d| origin.refuse(&d))?;
         let (cuda, cut) = cut(&compilation, self.chip, origin)?;
         let emitted = cuda.emit(&cut);
-        let (emitting, start) = (start.elapsed(), Instant::now());
-        let program =
-            Program::load(&self.device, &emitted.source, &emitted.manifest).map_err(stop)?;
-        let stream = self.device.stream().map_err(stop)?;
-        Ok(Loaded { program, stream, emitting, compiling: start.elapsed() })
+        Loaded::new(&self.device, &emitted, start.elapsed()).map_err(stop)
     }
 }
 
-impl Origin<'_> {
+impl<'a> Origin<'a> {
+    /// What a kernel of the module is compiled for CUDA with: its tile blocks, and the
+    /// text for comments.
+    pub(crate) fn cuda(self, kernel: &str, chip: &'a Chip) -> Cuda<'a> {
+        let file = self.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let source = Source { file, text: self.text };
+        Cuda::of(self.module, kernel, chip, source).expect("the kernel was found in this module")
+    }
+
     /// Reports why a kernel is not compiled for CUDA: mistakes in tile blocks are
     /// the program's, everything else is what the target cannot do.
     pub(crate) fn refuse(self, diagnostics: &[Diagnostic]) -> Stop {
@@ -81,10 +85,7 @@ pub(crate) fn cut<'a>(
     chip: &'a Chip,
     origin: Origin<'a>,
 ) -> Result<(Cuda<'a>, tilec_ir::tile::Program), Stop> {
-    let file = origin.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let source = Source { file, text: origin.text };
-    let cuda = Cuda::of(origin.module, compilation.name(), chip, source)
-        .expect("the kernel was found in this module");
+    let cuda = origin.cuda(compilation.name(), chip);
     let program = compilation.program(&cuda).map_err(|diagnostics| origin.refuse(&diagnostics))?;
     Ok((cuda, program))
 }
@@ -147,6 +148,18 @@ impl Place {
 }
 
 impl Loaded {
+    /// Compiles and loads what took so long to emit.
+    pub(crate) fn new(
+        device: &Device,
+        emitted: &Emitted,
+        emitting: Duration,
+    ) -> Result<Self, Error> {
+        let start = Instant::now();
+        let program = Program::load(device, &emitted.source, &emitted.manifest)?;
+        let stream = device.stream()?;
+        Ok(Self { program, stream, emitting, compiling: start.elapsed() })
+    }
+
     /// Allocates everything that a launch needs, and copies its inputs.
     pub(crate) fn place(
         &self,
@@ -215,6 +228,16 @@ impl Loaded {
 }
 
 impl OnGpu {
+    /// Makes room for what another program of the same kernel needs beside the
+    /// arguments.
+    pub(crate) fn fit(&mut self, loaded: &Loaded) -> Result<(), Error> {
+        let needed = loaded.program.workspace_bytes(&self.sizes)?;
+        if needed > self.workspace.bytes() {
+            self.workspace = Buffer::new(loaded.program.device(), needed)?;
+        }
+        Ok(())
+    }
+
     fn outputs(&self) -> impl Iterator<Item = (usize, &Buffer)> {
         self.arguments.iter().filter_map(|place| match place {
             Place::Output(at, buffer) => Some((*at, buffer)),

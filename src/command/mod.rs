@@ -14,6 +14,7 @@ pub(crate) mod run;
 mod sizes;
 mod source;
 mod tensors;
+pub(crate) mod tune;
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;

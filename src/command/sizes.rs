@@ -6,10 +6,18 @@ pub(crate) struct Several(Vec<(String, i64)>);
 
 impl Several {
     /// These sizes, and those of `set` that are not among them.
-    pub(crate) fn over(&self, set: &[(String, i64)]) -> Vec<(String, i64)> {
+    fn over(&self, set: &[(String, i64)]) -> Vec<(String, i64)> {
         let others = set.iter().filter(|(name, _)| self.0.iter().all(|(own, _)| own != name));
         others.chain(&self.0).cloned().collect()
     }
+}
+
+/// The sizes of each launch: those of `set` alone, or each of `several` over them.
+pub(crate) fn rows(set: &[(String, i64)], several: &[Several]) -> Vec<Vec<(String, i64)>> {
+    if several.is_empty() {
+        return vec![set.to_vec()];
+    }
+    several.iter().map(|sizes| sizes.over(set)).collect()
 }
 
 /// Parses `NAME=INT`.
