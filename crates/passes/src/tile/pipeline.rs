@@ -30,6 +30,8 @@ const REGISTERS: u32 = 65_536;
 /// What one thread can have, and the step in which a role asks.
 const MOST_REGISTERS: u32 = 240;
 const LOADER_REGISTERS: u32 = 24;
+/// Of a loading role whose warps hold several blocks' scales ahead.
+const SCALE_REGISTERS: u32 = 56;
 
 /// The shape of a pipeline: all but what depends on sizes.
 pub(crate) struct Skeleton {
@@ -219,9 +221,11 @@ fn registers(cut: &PipelineCut) -> (Option<u32>, Option<u32>) {
     if wanted <= launch_registers(cut) {
         return (None, None);
     }
-    let left = REGISTERS / cut.per_processor - GROUP * LOADER_REGISTERS;
+    let holds_scales = !cut.swapped && matches!(cut.accumulate, Accumulate::Scale(_));
+    let loader = if holds_scales { SCALE_REGISTERS } else { LOADER_REGISTERS };
+    let left = REGISTERS / cut.per_processor - GROUP * loader;
     let each = (left / (GROUP * cut.instances)).min(MOST_REGISTERS) / 8 * 8;
-    (Some(LOADER_REGISTERS), Some(each))
+    (Some(loader), Some(each))
 }
 
 /// Registers of each thread at launch, a multiple of 8.

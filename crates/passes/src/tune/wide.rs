@@ -18,7 +18,7 @@ use tilec_target::Chip;
 
 use crate::tile::pipeline::{registers_fit, skeleton};
 use crate::tune::cut::{Choice, Cut, INSTRUCTION_ROWS, PipelineCut, accumulate};
-use crate::tune::product::{Product, bytes};
+use crate::tune::product::{Layout, Product, bytes};
 use crate::tune::symbols::Symbols;
 
 /// Columns of tiles of 128 rows for the model, the preferred ones first.
@@ -171,11 +171,17 @@ pub(crate) fn shared_limit(cut: &PipelineCut, chip: &Chip) -> u32 {
     share.saturating_sub(1024).min(cuda.shared_bytes_per_block)
 }
 
-/// Whether an instruction has so many columns: multiples of 8 up to 256, and over 32
-/// only multiples of 16 of 8-bit integers.
+/// Whether an instruction has so many columns: multiples of 8 up to 256, over 32 only
+/// multiples of 16 of 8-bit integers; and of 64 where the rows of `b` lie innermost, which
+/// come in boxes of so many.
 pub(crate) fn columns_exist(product: &Product, columns: u32) -> bool {
     let integers = matches!(product.operands[0].element, Scalar::I8 | Scalar::U8);
-    let step = if integers && columns > 32 { 16 } else { 8 };
+    let boxes = product.operands[1].stored.is_some_and(|stored| stored.layout == Layout::Rows);
+    let step = match (boxes, integers && columns > 32) {
+        (true, _) => 64,
+        (false, true) => 16,
+        (false, false) => 8,
+    };
     (8..=256).contains(&columns) && columns.is_multiple_of(step)
 }
 
