@@ -13,6 +13,7 @@
 
 mod chip;
 mod describe;
+pub mod measured;
 mod setting;
 
 pub use chip::{Chip, Cuda, Family, Machine, Memory, Peak, chip, chips};
