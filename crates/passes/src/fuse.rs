@@ -9,7 +9,7 @@
 //!
 //! Equations are taken in their order. A pointwise one joins the contraction that
 //! it reads at its own points, else rows that it shares, else a pointwise region
-//! that it continues; a reduction joins rows that it shares. Nothing joins a
+//! over the same points; a reduction joins rows that it shares. Nothing joins a
 //! region that something else it reads waits for. Regions come out in an order of
 //! their dependencies.
 
@@ -19,8 +19,8 @@ mod rows;
 use tilec_ir::plan::{Declined, EquationAt, Plan, Region, RegionKind};
 use tilec_ir::tensor::Role;
 
-use crate::recognize::Found;
-use crate::recognize::scene::Scene;
+use crate::recognize::scene::{Scene, bare};
+use crate::recognize::{Found, same_points};
 use groups::{Group, Groups, Kind};
 use rows::Rows;
 
@@ -48,9 +48,18 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
             }
         }
     }
+    // What came before the rows that it shares.
+    for group in groups.single() {
+        if let Some(at) = groups.empty(group)
+            && !rows::join_map(&mut groups, &mut scene, at)
+        {
+            groups.add(at, group);
+        }
+    }
     let order = groups.order();
     let mut slots: Vec<_> = groups.groups.into_iter().map(Some).collect();
     let regions = order.into_iter().filter_map(|at| slots[at].take());
+    let regions = regions.filter(|group| !group.covers.is_empty());
     let regions = regions.map(|group| region(&scene, group)).collect();
     Plan { kernel: scene.kernel, regions, declined }
 }
@@ -62,7 +71,7 @@ fn join_contraction(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool 
         let Group { covers, kind: Kind::Contract(_) } = &groups.groups[group] else { continue };
         let sum = scene.kernel.equations[covers[0]].tensor;
         let only_the_sum = groups.reads[at].iter().all(|dep| !covers[1..].contains(dep));
-        let here = crate::recognize::same_points(&scene.kernel, sum, equation).is_some();
+        let here = same_points(&scene.kernel, sum, equation).is_some();
         if here && only_the_sum && groups.may_join(at, group) {
             if let Kind::Contract(contract) = &mut groups.groups[group].kind {
                 contract.epilogue.push(at);
@@ -74,26 +83,29 @@ fn join_contraction(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool 
     false
 }
 
-/// Makes an equation part of a pointwise region that makes what it reads.
+/// Makes an equation part of a pointwise region over the same points: one whose
+/// results it reads there, or the last.
 fn join_pointwise(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool {
     let equation = &scene.kernel.equations[at];
     let ranges = |at: EquationAt| {
         let vars = scene.kernel.equations[at].vars.iter();
         vars.map(|&var| scene.kernel.vars[var].range).collect::<Vec<_>>()
     };
-    for group in groups.read_by(at).into_iter().rev() {
+    let last = groups.points.insert(ranges(at), groups.groups.len());
+    for group in groups.read_by(at).into_iter().rev().chain(last) {
         let Group { covers, kind: Kind::Pointwise } = &groups.groups[group] else { continue };
         let own = groups.reads[at].iter().filter(|dep| covers.contains(dep));
         let in_place = own.into_iter().all(|&dep| {
             let tensor = scene.kernel.equations[dep].tensor;
-            let index = crate::recognize::same_points(&scene.kernel, tensor, equation);
-            ranges(dep) == ranges(at)
-                && index.is_some_and(|index| {
-                    let vars = index.iter().map(|&i| crate::recognize::scene::bare(&scene.kernel, i));
-                    vars.eq(equation.vars.iter().map(|&var| Some(var)))
-                })
+            let index = same_points(&scene.kernel, tensor, equation);
+            index.is_some_and(|index| {
+                let vars = index.iter().map(|&i| bare(&scene.kernel, i));
+                vars.eq(equation.vars.iter().map(|&var| Some(var)))
+            })
         });
-        if in_place && groups.may_join(at, group) {
+        let same = ranges(covers[0]) == ranges(at);
+        if same && in_place && groups.may_join(at, group) {
+            groups.points.insert(ranges(at), group);
             groups.add(at, group);
             return true;
         }

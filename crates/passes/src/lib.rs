@@ -20,6 +20,7 @@ mod emit;
 mod flat;
 mod fuse;
 mod hoist;
+mod join;
 pub mod legalize;
 pub mod normalize;
 mod order;

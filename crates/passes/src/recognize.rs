@@ -97,7 +97,17 @@ fn find(scene: &mut Scene, at: EquationAt, declined: &mut Vec<Declined>) -> Foun
     match rowwise::reduction(scene, at) {
         Ok(Some(piece)) => return Found::Row(piece),
         Ok(None) => {}
-        Err(reason) => decline("rowwise", reason),
+        // What is close to something better is told about that alone.
+        Err(reason) if why.is_none() => {
+            declined.push(Declined {
+                equation: at,
+                pattern: "rowwise",
+                reason: reason.text.clone(),
+                span: reason.span,
+            });
+            why = Some(reason.text);
+        }
+        Err(_) => {}
     }
     Found::Generic(why.unwrap_or_else(|| general(scene, at)))
 }
@@ -110,7 +120,7 @@ fn general(scene: &Scene, at: EquationAt) -> String {
             format!("a selection by rank over `{name}`: each key is compared with all others")
         }
         Body::Sum { .. } | Body::Reduce { .. } | Body::Map(_) => {
-            "no row of a tensor is reduced".to_owned()
+            "no tensor is reduced along its innermost dimension, row by row".to_owned()
         }
     }
 }

@@ -4,6 +4,7 @@
 //! sum[k](2 * s[m] * a[m, k])                 ->  2 * s[m] * sum[k](a[m, k])
 //! sum[k, j](a[k])                            ->  f32(J) * sum[k](a[k])
 //! sum[b](s[b] * sum[i < 128](a[b, i]))       ->  sum[b, i](s[b] * a[b, i])
+//! sum[b, i < 128](a[b * 128 + i])            ->  sum[k](a[k])
 //! sum[k]((x[k] - z) * y[k])          (i32)   ->  sum[k](x[k] * y[k]) - z * sum[k](y[k])
 //! ```
 //!
@@ -18,12 +19,13 @@ use tilec_ir::{Atom, Id, IntId, Scalar};
 
 use crate::builder::{Builder, Definition, Substitution, Value};
 use crate::hoist::{Hoisted, Surroundings};
+use crate::join::join;
 use crate::products::{Coefficient, Factor, Product, products, render, sort};
 use crate::safe::is_safe;
 use crate::translate::Translator;
 
 /// Positions of the pool from here on are for variables of merged sums.
-const MERGED: usize = 1 << 24;
+pub(crate) const MERGED: usize = 1 << 24;
 
 /// The value of a reduction, its tensors made.
 pub(crate) fn reduce(
@@ -42,6 +44,7 @@ pub(crate) fn reduce(
     {
         terms = merged;
     }
+    join(translator, &mut sum.hoisted.bound, &mut terms);
     sort(&translator.builder, &mut terms);
     let (ty, span) = (sum.hoisted.ty, sum.hoisted.span);
     if terms.len() > 1 && ty.is_float() {

@@ -21,6 +21,7 @@ use crate::plan::{
 };
 use crate::print::{binders, print_equation, print_expr, scalar};
 use crate::tensor::Var;
+use crate::walk::{bound, postorder};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -187,5 +188,29 @@ impl Part {
             | Self::PerRow { stored, .. }
             | Self::Map { stored, .. } => *stored,
         }
+    }
+}
+
+impl Plan {
+    /// The text with names that do not depend on those of the source, but for
+    /// sizes: equal for two spellings of one program.
+    #[must_use]
+    pub fn without_names(&self) -> String {
+        let mut plan = self.clone();
+        let kernel = &mut plan.kernel;
+        kernel.name = "kernel".to_owned();
+        for id in self.kernel.tensors.ids() {
+            kernel.tensors[id].name = format!("t{}", id.index());
+        }
+        for equation in &self.kernel.equations {
+            let mut vars = equation.vars.clone();
+            for expr in postorder(&self.kernel, equation.value) {
+                vars.extend(bound(&self.kernel.exprs[expr].kind));
+            }
+            for (at, &var) in vars.iter().enumerate() {
+                kernel.vars[var].name = format!("i{at}");
+            }
+        }
+        plan.to_string()
     }
 }

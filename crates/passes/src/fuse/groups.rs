@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tilec_ir::Id;
 use tilec_ir::plan::{Contract, EquationAt, Scan};
 use tilec_ir::tensor::Tensor;
+use tilec_ir::{Id, IntId};
 
 use super::rows::Rows;
 use crate::recognize::scene::{Scene, tensors_read};
@@ -32,8 +32,12 @@ pub(super) struct Groups {
     pub(super) groups: Vec<Group>,
     /// By equation: the equations that it reads.
     pub(super) reads: Vec<Vec<EquationAt>>,
+    /// By equation: the equations that read it.
+    readers: Vec<Vec<EquationAt>>,
     /// By tensor: the groups that read rows of it.
     pub(super) sharing: BTreeMap<Id<Tensor>, Vec<usize>>,
+    /// By the ranges of its points: the last pointwise group.
+    pub(super) points: BTreeMap<Vec<IntId>, usize>,
     /// By equation: its group.
     of: Vec<Option<usize>>,
 }
@@ -44,8 +48,14 @@ impl Groups {
             let tensors = tensors_read(&scene.kernel, equation.value).into_iter();
             tensors.filter_map(|tensor| scene.writer[tensor.index()]).collect()
         });
+        let reads: Vec<Vec<EquationAt>> = reads.collect();
         let of = vec![None; scene.kernel.equations.len()];
-        Self { groups: Vec::new(), reads: reads.collect(), sharing: BTreeMap::new(), of }
+        let mut readers = vec![Vec::new(); of.len()];
+        for (at, reads) in reads.iter().enumerate() {
+            reads.iter().for_each(|&dep| readers[dep].push(at));
+        }
+        let (sharing, points) = (BTreeMap::new(), BTreeMap::new());
+        Self { groups: Vec::new(), reads, readers, sharing, points, of }
     }
 
     /// A group of one equation.
@@ -57,6 +67,7 @@ impl Groups {
     /// One more equation of a group.
     pub(super) fn add(&mut self, at: EquationAt, group: usize) {
         self.groups[group].covers.push(at);
+        self.groups[group].covers.sort_unstable();
         self.added(at, group);
     }
 
@@ -78,23 +89,43 @@ impl Groups {
         groups.into_iter().collect()
     }
 
-    /// Whether a group can take an equation: nothing else that it reads waits
-    /// for the group.
+    /// Whether a group can take an equation: nothing else that it reads waits for
+    /// the group, and nothing that reads it is waited for by the group.
     pub(super) fn may_join(&self, at: EquationAt, group: usize) -> bool {
-        let others: Vec<_> = self.read_by(at).into_iter().filter(|&other| other != group).collect();
-        let mut reached: BTreeSet<_> = others.iter().copied().collect();
-        let mut open = others;
+        let before: Vec<_> = self.read_by(at).into_iter().filter(|&other| other != group).collect();
+        let after: BTreeSet<_> =
+            self.readers[at].iter().filter_map(|&reader| self.of[reader]).collect();
+        let waits_for_itself = self.reaches(before, &BTreeSet::from([group]));
+        !waits_for_itself && (after.is_empty() || !self.reaches(vec![group], &after))
+    }
+
+    /// Whether one of `from` is one of `targets`, or waits for one.
+    fn reaches(&self, from: Vec<usize>, targets: &BTreeSet<usize>) -> bool {
+        let mut reached: BTreeSet<_> = from.iter().copied().collect();
+        let mut open = from;
         while let Some(next) = open.pop() {
-            for before in self.before(next) {
-                if before == group {
-                    return false;
-                }
-                if reached.insert(before) {
-                    open.push(before);
-                }
+            if targets.contains(&next) {
+                return true;
             }
+            open.extend(self.before(next).into_iter().filter(|&before| reached.insert(before)));
         }
-        true
+        false
+    }
+
+    /// The groups that are one pointwise equation.
+    pub(super) fn single(&self) -> Vec<usize> {
+        let single = |group: &usize| {
+            let Group { covers, kind } = &self.groups[*group];
+            covers.len() == 1 && matches!(kind, Kind::Pointwise)
+        };
+        (0..self.groups.len()).filter(single).collect()
+    }
+
+    /// Takes the equation out of a group of one.
+    pub(super) fn empty(&mut self, group: usize) -> Option<EquationAt> {
+        let at = self.groups[group].covers.pop()?;
+        self.of[at] = None;
+        Some(at)
     }
 
     /// The groups that a group waits for.
@@ -115,7 +146,7 @@ impl Groups {
                 after[before].push(group);
             }
         }
-        let first = |group: usize| (self.groups[group].covers[0], group);
+        let first = |group: usize| (self.groups[group].covers.first().copied(), group);
         let mut ready: BTreeSet<_> =
             (0..waits.len()).filter(|&group| waits[group] == 0).map(first).collect();
         let mut order = Vec::new();

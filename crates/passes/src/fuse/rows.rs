@@ -73,7 +73,10 @@ pub(super) fn join_map(groups: &mut Groups, scene: &mut Scene, at: EquationAt) -
     if let Some(&last) = vars.last() {
         joined = join(groups, scene, at, |scene, rows| {
             let range = scene.kernel.vars[last].range;
-            let fits = vars.len() == rows.ranges.len() + 1 && scene.equal(range, rows.length);
+            // A single row would put all of the work on one block.
+            let fits = !rows.ranges.is_empty()
+                && vars.len() == rows.ranges.len() + 1
+                && scene.equal(range, rows.length);
             fits.then(|| of(ShapeKind::Map, Some(last), None))
         });
     }
@@ -278,8 +281,10 @@ impl Rows {
 
     /// The region; `stored` says which equations others need.
     pub(super) fn finish(self, stored: &dyn Fn(EquationAt) -> bool) -> Rowwise {
-        let rows = self.parts[0].rows.clone();
-        let parts = self.parts.into_iter().map(|part| part.finish(stored));
+        let mut parts = self.parts;
+        parts.sort_by_key(|part| part.at);
+        let rows = parts[0].rows.clone();
+        let parts = parts.into_iter().map(|part| part.finish(stored));
         Rowwise { rows, length: self.length, segment: self.segment, parts: parts.collect() }
     }
 }

@@ -115,11 +115,14 @@ fn operands(
     fine: Vec<Weighed>,
     reduced: &[Id<Var>],
 ) -> Outcome<[Weighed; 2]> {
-    if let [only] = fine.as_slice() {
-        let close = is_close(scene, only.factor.expr, reduced);
-        return if close { Err(not_a_product(scene, only.factor.expr)) } else { Ok(None) };
+    if let Some(both) = fine.iter().find(|w| is_close(scene, w.factor.expr, reduced)) {
+        return Err(not_a_product(scene, both.factor.expr));
     }
-    let close = beside(&fine, reduced);
+    if fine.len() < 2 {
+        return Ok(None);
+    }
+    let gathers = |w: &Weighed| w.uses.values().any(|u| matches!(u, Use::Gathered(_)));
+    let close = beside(&fine, reduced) || fine.len() == 2 && fine.iter().any(gathers);
     match <[Weighed; 2]>::try_from(fine) {
         Ok(pair) => match pair.iter().find_map(|w| no_operand(scene, w, reduced)) {
             Some(reason) if close => Err(reason),

@@ -28,9 +28,12 @@ pub(crate) fn scan(scene: &mut Scene, at: EquationAt) -> Outcome<Scan> {
         (_, true) if !swapped => (value, strict),
         // `if j < i then 0 else p[i]` adds up to and including j.
         (true, _) if swapped => (other, !strict),
-        _ => return Ok(None),
+        (true, _) | (_, true) => return from_the_end(scene, test, to),
+        (false, false) => return Ok(None),
     };
-    if !one || factor.inverse || !scene.kernel.equations[at].vars.contains(&to) {
+    // What depends on its end is summed under a mask, which is another thing.
+    let masked = uses(&scene.kernel, value).contains_key(&to);
+    if !one || factor.inverse || masked || !scene.kernel.equations[at].vars.contains(&to) {
         return Ok(None);
     }
     let span = scene.kernel.exprs[factor.expr].span;
@@ -39,16 +42,21 @@ pub(crate) fn scan(scene: &mut Scene, at: EquationAt) -> Outcome<Scan> {
     if scene.stated[at].guard.is_some() {
         return refuse("it is only needed in places, and a running sum is computed everywhere".to_owned());
     }
-    if uses(&scene.kernel, value).contains_key(&to) {
-        let (value, to) = (scene.quote(value), scene.name(to));
-        return refuse(format!("{value} depends on {to}, where the running sum ends"));
-    }
     if !scene.equal(ends, starts) {
         let (to, from) = (scene.name(to), scene.name(from));
         return refuse(format!("{to} and {from} have different ranges"));
     }
     let rows = scene.kernel.equations[at].vars.iter().copied().filter(|&var| var != to).collect();
     Ok(Some(Scan { rows, to, from, exclusive, value }))
+}
+
+/// A sum that runs the other way.
+fn from_the_end(scene: &Scene, test: Id<Expr>, to: Id<Var>) -> Outcome<Scan> {
+    let (quoted, to) = (scene.quote(test), scene.name(to));
+    let text = format!(
+        "with {quoted} it adds up from {to} to the end, and a running sum starts at the front"
+    );
+    Err(Reason { text, span: scene.kernel.exprs[test].span })
 }
 
 /// `(to, strict, swapped)` of `from <= to` or, swapped, `to <= from`.
