@@ -19,6 +19,9 @@ use tilec_ir::{Id, IntId, Kernel};
 /// The loads that a thread has in flight where rows are not held.
 const STREAMED_STEPS: u32 = 4;
 
+/// The 32-bit registers of a multiprocessor, on all chips so far.
+const MULTIPROCESSOR_REGISTERS: u32 = 64 << 10;
+
 /// How rows lie in threads.
 #[derive(Debug)]
 pub(super) struct Layout<'p> {
@@ -158,10 +161,10 @@ impl<'p> Layout<'p> {
         self.block == self.threads * self.rows_per_block
     }
 
-    /// How many reductions go through shared memory.
-    pub(super) fn shared_reductions(&self) -> usize {
-        let reductions = self.parts.iter().filter(|p| matches!(p.kind, Kind::Reduction { .. }));
-        if self.threads > 32 { reductions.count() } else { 0 }
+    /// Whether registers are left for a value of every element beside what is read.
+    pub(super) fn can_keep(&self) -> bool {
+        let registers = MULTIPROCESSOR_REGISTERS / self.block.max(256);
+        self.held && self.steps * self.vector <= registers / 3
     }
 
     /// The covered equation of a tensor.

@@ -2,12 +2,14 @@
 //! groups of threads.
 //!
 //! ```text
-//! for each row:
-//!     load the row into registers                         (strands.rs)
-//!     for each level:                                     (layout.rs)
-//!         one pass over the row: maps and reductions      (pass.rs)
-//!         join the threads' parts; values per row
+//! load the row into registers                         (strands.rs)
+//! for each level:                                     (layout.rs)
+//!     one pass over the row: maps and reductions      (pass.rs)
+//!     join the threads' parts; values per row
 //! ```
+//!
+//! A block has its rows and no others: a loop around all of this would cost a third of
+//! the registers more, and bandwidth with them.
 //!
 //! Where a row does not fit into registers, each pass loads what it needs, a chunk
 //! at a time. With segments, everything here is said of a segment instead of a row:
@@ -24,10 +26,11 @@ use tilec_ir::Id;
 use tilec_ir::plan::RegionKind;
 use tilec_ir::tensor::Tensor;
 use tilec_ir::tile::{Body, Step, Variant};
-use tilec_manifest::Launch;
+use tilec_manifest::{Formula, Launch, Operator};
 
 use crate::context::Context;
 use crate::device::Header;
+use crate::formula;
 use crate::function::{Function, Shape};
 use crate::points::decompose;
 use crate::text::{Level, Text};
@@ -55,13 +58,25 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
         unreachable!("rows are made of rowwise regions")
     };
     let layout = Layout::new(cx.kernel(), rowwise, &cx.equations(step), body, &variant.when);
-    let grid = cx.grid(&variant.kernel);
+    let grid = grid(cx, &layout);
     let f = cx.begin(&variant.kernel.name);
     let mut rows =
         Rows { f, layout: &layout, strands: Vec::new(), kept: Vec::new(), values: BTreeMap::new() };
     rows.write();
     let shape = Shape { grid, threads: layout.block, cluster: 1, shared_bytes: 0, resident: None };
     vec![rows.f.finish(shape)]
+}
+
+/// The largest grid along x.
+const MOST_BLOCKS: i64 = i32::MAX as i64;
+
+/// A block for every few rows; along y too where x cannot count them all.
+fn grid(cx: &Context<'_>, layout: &Layout<'_>) -> [Formula; 3] {
+    let kernel = cx.kernel();
+    let rows = formula::product(kernel, layout.row_vars().map(|var| kernel.vars[var].range));
+    let blocks = rows.ceil_div(i64::from(layout.rows_per_block));
+    let along_x = Formula::apply(Operator::Min, blocks.clone(), MOST_BLOCKS.into());
+    [along_x, blocks.ceil_div(MOST_BLOCKS), 1.into()]
 }
 
 impl Rows<'_, '_, '_> {
@@ -72,12 +87,11 @@ impl Rows<'_, '_, '_> {
         self.constants();
         let count = self.row_count();
         let rows = self.f.declare("long long", "rows", count.to_string());
-        let (first, each) = (self.f.local("first"), self.layout.rows_per_block);
-        let begin = format!("{first} = blockIdx.x * {each}ll");
-        let stride = format!("{first} += gridDim.x * {each}ll");
-        self.f.open(&format!("for (long long {begin}; {first} < {rows}; {stride})"));
+        let each = self.layout.rows_per_block;
+        let first = format!("(blockIdx.x + blockIdx.y * {MOST_BLOCKS}ll) * {each}");
+        let first = self.f.declare("long long", "first", first.trim_end_matches(" * 1"));
+        self.f.line(format!("if ({first} >= {rows}) return;"));
         self.one_row(&first, &rows);
-        self.f.close();
     }
 
     fn constants(&mut self) {
@@ -110,10 +124,6 @@ impl Rows<'_, '_, '_> {
         for level in 0..=self.layout.last_level() {
             self.values_per_row(level);
             self.pass(level);
-        }
-        if self.layout.shared_reductions() == 1 {
-            self.f.comment("The next row uses the same words of shared memory.");
-            self.f.line("__syncthreads();");
         }
     }
 

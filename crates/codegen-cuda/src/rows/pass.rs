@@ -164,7 +164,7 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
         for part in &parts {
             self.bind_column(part);
         }
-        self.provide_strands(&parts);
+        self.provide_strands(level, &parts);
         let mut done: Vec<(Id<Tensor>, Text)> = Vec::new();
         for part in parts {
             self.provide_values(part.equation.value);
@@ -230,9 +230,15 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
     }
 
     /// Notes the elements of the strands that some equations read.
-    fn provide_strands(&mut self, parts: &[&'l PartOf<'p>]) {
-        let used: BTreeSet<_> =
-            parts.iter().flat_map(|part| reachable(self.f.kernel, part.equation.value)).collect();
+    fn provide_strands(&mut self, level: usize, parts: &[&'l PartOf<'p>]) {
+        let kept = self.kept_before(level);
+        let mut used = BTreeSet::new();
+        let mut open: Vec<_> = parts.iter().map(|part| part.equation.value).collect();
+        while let Some(expr) = open.pop() {
+            if !kept.contains(&expr) && used.insert(expr) {
+                open.extend(tilec_ir::walk::operands(self.f.kernel, expr));
+            }
+        }
         for strand in self.strands.clone() {
             let reads: Vec<_> = strand.reads.intersection(&used).copied().collect();
             if reads.is_empty() {

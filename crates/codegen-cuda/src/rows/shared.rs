@@ -60,7 +60,7 @@ struct Computed {
 impl Rows<'_, '_, '_> {
     /// Declares what passes keep for each other.
     pub(super) fn find_kept(&mut self) {
-        if !self.layout.held {
+        if !self.layout.can_keep() {
             return;
         }
         let (spelling, computed) = self.spelled();
@@ -86,6 +86,12 @@ impl Rows<'_, '_, '_> {
             self.f.line(format!("float {name}[STEPS][VECTOR];"));
             self.kept.push(Kept { exprs, level, name });
         }
+    }
+
+    /// What the passes before a level keep.
+    pub(super) fn kept_before(&self, level: usize) -> BTreeSet<Id<Expr>> {
+        let before = self.kept.iter().filter(|kept| kept.level < level);
+        before.flat_map(|kept| kept.exprs.iter().copied()).collect()
     }
 
     /// The costly expressions that vary along the row, spelled.
