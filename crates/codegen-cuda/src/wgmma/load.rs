@@ -9,7 +9,6 @@ use tilec_ir::tile::Side;
 
 use super::Wide;
 use super::maps::{self, Maps};
-use super::setup::SCALE_WARPS;
 
 impl Wide<'_, '_, '_> {
     pub(super) fn load(&mut self, maps: &Maps) {
@@ -21,8 +20,7 @@ impl Wide<'_, '_, '_> {
         self.copies(maps);
         self.f.close();
         if self.shape.segment.is_some() {
-            let last = first + SCALE_WARPS;
-            self.open(&format!("if ($warp > {first} && $warp <= {last})"));
+            self.open(&format!("if ($warp > {first})"));
             self.scales();
             self.f.close();
         }
@@ -86,7 +84,10 @@ impl Wide<'_, '_, '_> {
         };
         for (to, place) in copies {
             self.say(&format!(
-                "tilec::tma_load{multicast}({to}, {map}, $full_here{mask}, {place}{batch});"
+                "
+                tilec::tma_load{multicast}({to}, {map}, $full_here{mask},
+                    {place}{batch});
+                "
             ));
         }
     }

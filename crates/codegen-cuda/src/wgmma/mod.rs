@@ -29,8 +29,8 @@ use tilec_manifest::{Formula, Launch, Operator};
 use crate::context::Context;
 use crate::device::Header;
 use crate::function::{self, Function};
-use crate::points::decompose;
 use crate::swapped::words::Words;
+use crate::text::Level;
 use crate::types::Class;
 
 use shape::Shape;
@@ -220,10 +220,20 @@ impl Wide<'_, '_, '_> {
         name
     }
 
-    /// Binds variables to the digits of a position.
+    /// Binds variables to the digits of a position. They stand in place, so that what is
+    /// not used is not written.
     fn bind(&mut self, vars: &[Id<Var>], position: &str) {
-        let position = self.words.fill(position);
-        decompose(&mut self.f, vars, &position);
+        let mut rest = self.words.fill(position);
+        for (at, &var) in vars.iter().enumerate().rev() {
+            if at == 0 {
+                self.f.bind(var, rest);
+                return;
+            }
+            let range = self.f.int(self.f.kernel.vars[var].range).at(Level::Sign);
+            let quotient = format!("tilec::divide_index({rest}, {range})");
+            self.f.bind(var, format!("{rest} - {quotient} * {range}"));
+            rest = quotient;
+        }
     }
 
     /// `float` or `int`: what sums are.

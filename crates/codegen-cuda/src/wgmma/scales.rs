@@ -62,32 +62,36 @@ impl Wide<'_, '_, '_> {
         let m = self.length(&self.contract.m.clone(), "all_m");
         let each = self.rows_each();
         self.open_unrolled("$i", each);
-        self.say(&format!(
-            "
-            const int $row = $tile.m + $helper * ($ROWS / 2) + 32 * $i + $lane;
-            const long long $at = tilec::clamp_offset($row, {m});
-            "
-        ));
         let contract = self.contract;
-        self.bind(&contract.batch, "$tile.batch");
-        self.bind(&contract.m, "$at");
         let scales: Vec<_> = contract.scales.iter().filter(|scale| scale.n == Varies::No).collect();
+        if scales.iter().any(|scale| scale.m != Varies::No) {
+            self.say(&format!(
+                "
+                const int $row = $tile.m + $helper * ($ROWS / 2) + 32 * $i + $lane;
+                const long long $at = tilec::clamp_offset($row, {m});
+                "
+            ));
+            self.bind(&contract.m, "$at");
+        }
+        self.bind(&contract.batch, "$tile.batch");
         self.read(&scales, "$values[$i]");
         self.f.close();
     }
 
     fn column_scales(&mut self) {
         let n = self.length(&self.contract.n.clone(), "all_n");
-        self.say(&format!(
-            "
-            const int $column = $tile.n + ($lane < $SEGMENTS ? $lane : 0) * $SEGMENT;
-            const long long $at = tilec::clamp_offset($column, {n});
-            "
-        ));
         let contract = self.contract;
-        self.bind(&contract.batch, "$tile.batch");
-        self.bind(&contract.n, "$at");
         let scales: Vec<_> = contract.scales.iter().filter(|scale| scale.n != Varies::No).collect();
+        if !scales.is_empty() {
+            self.say(&format!(
+                "
+                const int $column = $tile.n + ($lane < $SEGMENTS ? $lane : 0) * $SEGMENT;
+                const long long $at = tilec::clamp_offset($column, {n});
+                "
+            ));
+            self.bind(&contract.n, "$at");
+        }
+        self.bind(&contract.batch, "$tile.batch");
         self.read(&scales, "$values[0]");
     }
 
@@ -170,32 +174,48 @@ impl Wide<'_, '_, '_> {
 
     /// Writes the periods of one slot after the other, as slots become free.
     fn hand_out(&mut self) {
-        let (ahead, slot, each) = (self.ahead(), self.shape.periods(), self.rows_each());
+        let (ahead, slot) = (self.ahead(), self.shape.periods());
         self.f.line("#pragma unroll");
         self.open(&format!("for (int $j = 0; $j < {ahead}; $j += {slot})"));
         self.open("if ($k + $j * $PERIOD < $depth)");
-        self.say(&format!(
+        self.say(
             "
             tilec::barrier_wait($empty + 8 * $place.slot, $place.parity ^ 1);
-            float* const $to = $scales + $place.slot * $SLOT_SCALES;
-            #pragma unroll
-            for (int $period = 0; $period < {slot}; ++$period) {{
-                float* const $here = $to + $period * $SCALES + $lane;
-                if ($helper < 2) {{
-                    #pragma unroll
-                    for (int $i = 0; $i < {each}; ++$i) {{
-                        $here[$helper * ($ROWS / 2) + 32 * $i] = $values[$i][$j + $period];
-                    }}
-                }} else if ($lane < $SEGMENTS) {{
-                    $here[$ROWS] = $values[0][$j + $period];
-                }}
-            }}
+            float* const $to = $scales + $place.slot * $SLOT_SCALES + $lane;
+            ",
+        );
+        if slot == 1 {
+            self.hand_out_period("$to", "$j");
+        } else {
+            self.open_unrolled("$period", slot);
+            self.say("float* const $here = $to + $period * $SCALES;");
+            self.hand_out_period("$here", "$j + $period");
+            self.f.close();
+        }
+        self.say(
+            "
             __syncwarp();
             if (tilec::elect_one()) tilec::barrier_arrive($full + 8 * $place.slot);
             $place.next();
+            ",
+        );
+        self.f.close();
+        self.f.close();
+    }
+
+    fn hand_out_period(&mut self, to: &str, at: &str) {
+        let each = self.rows_each();
+        self.say(&format!(
+            "
+            if ($helper < 2) {{
+                #pragma unroll
+                for (int $i = 0; $i < {each}; ++$i) {{
+                    {to}[$helper * ($ROWS / 2) + 32 * $i] = $values[$i][{at}];
+                }}
+            }} else if ($lane < $SEGMENTS) {{
+                {to}[$ROWS] = $values[0][{at}];
+            }}
             "
         ));
-        self.f.close();
-        self.f.close();
     }
 }

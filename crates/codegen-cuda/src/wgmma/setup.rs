@@ -99,10 +99,9 @@ impl Wide<'_, '_, '_> {
     /// Which items this block takes, and which tile an item is.
     pub(super) fn work(&mut self, items: Formula) {
         let name = self.words.name("items").to_owned();
+        self.f.forget(&name);
         let made = self.f.launch_int(items, &name);
-        if made != name {
-            self.f.line(format!("const long long {name} = {made};"));
-        }
+        assert!(made == name, "the name was free");
         let cluster = self.shape.cluster;
         if cluster == 1 {
             self.say("const long long $first = blockIdx.x, $step = gridDim.x;");
