@@ -135,6 +135,11 @@ impl<'p> Layout<'p> {
         [&self.a, &self.b].iter().any(|side| matches!(side.way, Way::Copied(..)))
     }
 
+    /// Whether some operand is written to its tile at once.
+    pub(super) fn fills(&self) -> bool {
+        [&self.a, &self.b].iter().any(|side| !matches!(side.way, Way::Held(..)))
+    }
+
     /// Whether some operand goes through registers.
     pub(super) fn holds(&self) -> bool {
         [&self.a, &self.b].iter().any(|side| matches!(side.way, Way::Held(..)))

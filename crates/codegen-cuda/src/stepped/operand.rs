@@ -35,7 +35,9 @@ impl Stepped<'_, '_, '_> {
         );
         self.f.open("auto fetch = [&](long long block)");
         self.f.line("const long long k_first = block * K_TILE;");
-        self.f.line(TILES);
+        if layout.fills() {
+            self.f.line(TILES);
+        }
         for side in [&layout.a, &layout.b] {
             self.fetch(side);
         }
