@@ -114,6 +114,9 @@ fn apart(ints: &Ints, a: &Workspace, b: &Workspace) -> bool {
         };
         let all = [a.offset, a.bytes, b.offset, b.bytes].map(value);
         let [Some(a), Some(a_bytes), Some(b), Some(b_bytes)] = all else { return true };
-        a_bytes <= 0 || b_bytes <= 0 || a.saturating_add(a_bytes) <= b || b.saturating_add(b_bytes) <= a
+        a_bytes <= 0
+            || b_bytes <= 0
+            || a.saturating_add(a_bytes) <= b
+            || b.saturating_add(b_bytes) <= a
     })
 }

@@ -69,7 +69,7 @@ pub(crate) const INSTRUCTION_ROWS: u32 = 64;
 /// Threads of a warp group.
 pub(crate) const GROUP: u32 = 128;
 /// Registers of a thread beside its accumulators: addresses, scales, the epilogue.
-pub(crate) const OTHER_REGISTERS: u32 = 32;
+pub(crate) const OTHER_REGISTERS: u32 = 24;
 
 impl PipelineCut {
     /// Rows of the tile on the row side of the instruction.

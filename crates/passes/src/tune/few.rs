@@ -117,7 +117,12 @@ const ANY: u32 = u32::MAX;
 fn rules(product: &Product, rows: u32, chip: &Chip) -> Vec<Rule> {
     let (sums, bytes) = (sums(product), bytes(product.operands[0].element));
     let table = measured(&chip.name).map_or(&[][..], |measured| &measured.few);
-    let table = table.iter().filter(|row| row.sums == sums && row.bytes == bytes && rows <= row.most_m);
+    let of_class = |row: &&tilec_target::measured::Few| {
+        row.sums == sums && row.bytes == bytes && rows <= row.most_m
+    };
+    // Of the classes of rows that are as many, the one with the fewest.
+    let most = table.iter().filter(of_class).map(|row| row.most_m).min();
+    let table = table.iter().filter(of_class).filter(|row| Some(row.most_m) == most);
     let measured = table.map(|row| {
         let tile = row.tile;
         let few = Few {
@@ -139,13 +144,17 @@ fn rules(product: &Product, rows: u32, chip: &Chip) -> Vec<Rule> {
 /// other; 64 columns are best while the sums of two warp groups fit beside each other.
 fn by_model(product: &Product, rows: u32) -> Vec<Rule> {
     let scaled = sums(product) == Sums::Scaled;
-    let rule = |few: Few, tiles: (u32, u32), why: &str| {
-        Rule { few, most_rows: rows, tiles, why: format!("model: {why}") }
+    let rule = |few: Few, tiles: (u32, u32), why: &str| Rule {
+        few,
+        most_rows: rows,
+        tiles,
+        why: format!("model: {why}"),
     };
     let base = Few { rows, groups: 1, sharing: 2, blocks: 2, split: 1, share: 1, partials: 1 };
     if rows <= 64 {
         let short = rows <= 32;
-        let whole = Few { blocks: if short { 4 } else { 2 }, partials: 1 + u32::from(short), ..base };
+        let whole =
+            Few { blocks: if short { 4 } else { 2 }, partials: 1 + u32::from(short), ..base };
         return vec![
             rule(whole, (75, ANY), "few rows, tiles for all processors"),
             rule(Few { split: 2, ..whole }, (0, ANY), "few rows, k in 2 parts for more blocks"),
@@ -172,7 +181,8 @@ fn at_launch(product: &Product, chip: &Chip) -> Vec<Rule> {
         // The first for each count of parts, and one that takes what is left.
         let first = rules.iter().position(|rule| rule.few.split == 1 && rule.few.rows == rows);
         let last = rules.len() - 1;
-        let keep = |at: &usize| Some(*at) == first || *at == last && (rows == 16 || first.is_none());
+        let keep =
+            |at: &usize| Some(*at) == first || *at == last && (rows == 16 || first.is_none());
         all.extend(rules.into_iter().enumerate().filter(|(at, _)| keep(at)).map(|(_, rule)| rule));
     }
     for rule in all.iter_mut().filter(|rule| rule.few.rows > 16) {

@@ -13,8 +13,8 @@
 
 use tilec_ir::tile::{Accumulate, Condition, Side};
 use tilec_ir::{IntId, Scalar};
-use tilec_target::measured::{Shared, Sums, measured};
 use tilec_target::Chip;
+use tilec_target::measured::{Shared, Sums, measured};
 
 use crate::tile::pipeline::{registers_fit, skeleton};
 use crate::tune::cut::{Choice, Cut, INSTRUCTION_ROWS, PipelineCut, accumulate};
@@ -109,19 +109,18 @@ pub(crate) fn sums(product: &Product) -> Sums {
 }
 
 /// The cut of such tiles; `None` where it does not fit the chip.
-fn cut(
-    product: &Product,
-    tile: [u32; 2],
-    share: Option<Side>,
-    chip: &Chip,
-) -> Option<PipelineCut> {
+fn cut(product: &Product, tile: [u32; 2], share: Option<Side>, chip: &Chip) -> Option<PipelineCut> {
     let cut = shape(product, tile, share);
     let possible = columns_exist(product, cut.columns) && registers_fit(&cut);
     possible.then(|| with_stages(product, cut, chip)).flatten()
 }
 
 /// The cut before it is known what fits.
-pub(crate) fn shape(product: &Product, [rows, columns]: [u32; 2], share: Option<Side>) -> PipelineCut {
+pub(crate) fn shape(
+    product: &Product,
+    [rows, columns]: [u32; 2],
+    share: Option<Side>,
+) -> PipelineCut {
     let accumulate = accumulate(product);
     let halves = accumulate != Accumulate::InPlace && columns > ONE_PARTIAL;
     let groups = rows / INSTRUCTION_ROWS;
@@ -192,10 +191,13 @@ pub(crate) fn choices(sizes: &mut Symbols<'_>, product: &Product, chip: &Chip) -
     for candidate in &mut candidates {
         candidate.cut.band = band(sizes, product);
     }
-    let lengths = [product.m, product.n, product.k, product.batch].map(|length| sizes.value(length));
+    let lengths =
+        [product.m, product.n, product.k, product.batch].map(|length| sizes.value(length));
     match lengths {
         [Some(m), Some(n), Some(k), Some(batch)] => {
-            at_compile_time(&candidates, product, chip, when, [m, n, k, batch]).into_iter().collect()
+            at_compile_time(&candidates, product, chip, when, [m, n, k, batch])
+                .into_iter()
+                .collect()
         }
         _ => {
             candidates.retain(|candidate| candidate.at_launch);
@@ -226,7 +228,8 @@ fn at_compile_time(
     let mut chosen_by =
         format!("{by}: {} us in {}.{} waves", best.0 / 1000, tenths / 10, tenths % 10);
     if let Some((time, next)) = next {
-        chosen_by += &format!(", next {} x {} in {} us", next.cut.tile[0], next.cut.tile[1], time / 1000);
+        chosen_by +=
+            &format!(", next {} x {} in {} us", next.cut.tile[0], next.cut.tile[1], time / 1000);
     }
     Some(Choice { when, cut: Cut::Pipeline(best.1.cut.clone()), chosen_by })
 }
@@ -278,7 +281,10 @@ fn at_launch(
         let all: Vec<_> = when.iter().copied().chain(quicker).collect();
         let Some(when) = sizes.open(all) else { continue };
         let by = if candidate.measured { "measured" } else { "model" };
-        let chosen_by = format!("{by}: where waves of {} x {} take least", candidate.cut.tile[0], candidate.cut.tile[1]);
+        let chosen_by = format!(
+            "{by}: where waves of {} x {} take least",
+            candidate.cut.tile[0], candidate.cut.tile[1]
+        );
         choices.push(Choice { when, cut: Cut::Pipeline(candidate.cut.clone()), chosen_by });
     }
     Some(choices)
