@@ -36,9 +36,10 @@ pub fn header(manifest: &Manifest) -> String {
     let mut out = Writer::default();
     out.comment(&format!(
         "{name}: a kernel compiled by tilec for NVIDIA GPUs ({}, {}).\n\
-         Compile its source with: nvcc -arch={} {} -c {name}.cu",
+         Compile its source with: nvcc -gencode=arch={},code={} {} -c {name}.cu",
         manifest.chip,
         manifest.arch,
+        manifest.arch.replace("sm_", "compute_"),
         manifest.arch,
         OPTIONS.join(" ")
     ));

@@ -60,9 +60,11 @@ fn opening(cx: &Context<'_>) -> String {
         text += &format!("// {line}\n").replace('\\', "");
     }
     let options = OPTIONS.join(" ");
+    // `-arch` alone would also compile for the plain architecture, which has less.
+    let virtual_arch = arch.replace("sm_", "compute_");
     text += &format!(
         "//\n// Emitted by tilec for {chip}. Build it with\n\
-         //     nvcc -O3 {options} -arch={arch} -c {name}.cu\n\
+         //     nvcc -O3 {options} -gencode=arch={virtual_arch},code={arch} -c {name}.cu\n\
          // A product and a sum are one step only where fmaf says so.\n\n"
     );
     text
