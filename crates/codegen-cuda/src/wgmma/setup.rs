@@ -34,19 +34,22 @@ impl Wide<'_, '_, '_> {
             "
         ));
         if self.shape.promotes {
-            self.say(&format!("constexpr int $PERIOD = {period}; // of k, between promotions"));
             self.say(&format!("constexpr int $PART = {part}; // columns of an instruction"));
         }
         if let Some(segment) = self.shape.segment {
             let segments = self.shape.segments();
-            let (floats, slot) = (self.shape.period_floats(), self.shape.scale_floats);
+            let slot = self.shape.scale_floats;
             self.say(&format!(
                 "
+                constexpr int $PERIOD = {period}; // of k, of one scale
                 constexpr int $SEGMENT = {segment}, $SEGMENTS = {segments}; // columns with one scale
-                constexpr int $SCALES = {floats}; // floats a period: of rows, then of segments
-                constexpr int $SLOT_SCALES = {slot};
+                constexpr int $SLOT_SCALES = {slot}; // floats: of rows, then of segments
                 "
             ));
+            if self.shape.periods() > 1 {
+                let floats = self.shape.period_floats();
+                self.say(&format!("constexpr int $SCALES = {floats}; // of one period of these"));
+            }
         }
     }
 

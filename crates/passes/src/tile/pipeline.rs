@@ -30,6 +30,8 @@ const REGISTERS: u32 = 65_536;
 /// What one thread can have, and the step in which a role asks.
 const MOST_REGISTERS: u32 = 240;
 const LOADER_REGISTERS: u32 = 24;
+/// What the epilogue takes beside sums that stay in registers.
+const EPILOGUE_REGISTERS: u32 = 32;
 /// Of a loading role whose warps hold several blocks' scales ahead.
 const SCALE_REGISTERS: u32 = 56;
 
@@ -218,7 +220,9 @@ fn swapped_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
 /// launch gives everyone is enough.
 fn registers(cut: &PipelineCut) -> (Option<u32>, Option<u32>) {
     let wanted = cut.accumulators() + OTHER_REGISTERS;
-    if wanted <= launch_registers(cut) {
+    // Where sums are not moved before the epilogue, addresses of all outputs stand beside them.
+    let epilogue = if cut.swapped { 0 } else { EPILOGUE_REGISTERS };
+    if wanted + epilogue <= launch_registers(cut) {
         return (None, None);
     }
     let holds_scales = !cut.swapped && matches!(cut.accumulate, Accumulate::Scale(_));
