@@ -72,7 +72,7 @@ __device__ __forceinline__ float round_stochastic(float x, int bits) {
     const float size = fabsf(x);
     if (x != x || size == 0.0f) return x;
     const float past = Format<T>::saturates ? Format<T>::largest : __int_as_float(0x7f800000);
-    if (size >= 3.4028236e38f || (Format<T>::saturates && size >= Format<T>::largest)) {
+    if (size > 3.402823466e38f || (Format<T>::saturates && size >= Format<T>::largest)) {
         return copysignf(past, x);
     }
     const double wide = static_cast<double>(size);
