@@ -1,5 +1,5 @@
 // Just enough of CUDA to run emitted functions on the host: every thread of a block
-// is a fiber, and one block runs after the other.
+// is a fiber where they wait for each other, and one block runs after the other.
 //
 // Barriers and shuffles switch to the next fiber until all that take part are there.
 // Where none can go on, the block has deadlocked and the program ends with an error.
@@ -103,6 +103,10 @@ inline void finish() {
 }
 
 inline void wait(Barrier& barrier) {
+    if (running < 0) {
+        std::fprintf(stderr, "threads wait for each other that run one after the other\n");
+        std::exit(1);
+    }
     const long long phase = barrier.phase;
     ++barrier.arrived;
     moved = true;
@@ -148,18 +152,29 @@ inline void run_block(int threads) {
     }
 }
 
-inline void launch(long long blocks, int threads, const std::function<void()>& function) {
+// Runs the threads one after the other.
+inline void run_apart(int threads) {
+    running = -1;
+    for (int thread = 0; thread < threads; ++thread) {
+        threadIdx = Dim3{static_cast<unsigned>(thread), 0, 0};
+        (*body)();
+    }
+}
+
+inline void launch(long long blocks, int threads, bool together,
+                   const std::function<void()>& function) {
     body = &function;
     blockDim = Dim3{static_cast<unsigned>(threads), 1, 1};
     gridDim = Dim3{static_cast<unsigned>(blocks), 1, 1};
     for (long long at = 0; at < blocks; ++at) {
         blockIdx = Dim3{static_cast<unsigned>(at), 0, 0};
-        run_block(threads);
+        together ? run_block(threads) : run_apart(threads);
     }
 }
 
 template <typename T>
 T exchange(T value, int from) {
+    if (running < 0) wait(block);
     static_assert(sizeof(T) <= 16, "the slots are that large");
     const int me = running, warp = me / 32;
     std::memcpy(exchanged[me], &value, sizeof value);
@@ -207,7 +222,9 @@ struct Value {
 }  // namespace host
 
 inline void __syncthreads() { host::wait(host::block); }
-inline void __syncwarp(unsigned = 0xffffffffu) { host::wait(host::warps[host::running / 32]); }
+inline void __syncwarp(unsigned = 0xffffffffu) {
+    host::wait(host::warps[host::running < 0 ? 0 : host::running / 32]);
+}
 template <typename T>
 T __shfl_sync(unsigned, T value, int from) {
     return host::exchange(value, from & 31);

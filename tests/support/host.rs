@@ -84,7 +84,7 @@ fn source(programs: &[Emitted], cases: &[Case<'_>]) -> String {
         text += &program.source;
     }
     for (at, case) in cases.iter().enumerate() {
-        write_case(&mut text, at, case, &programs[case.program].manifest);
+        write_case(&mut text, at, case, &programs[case.program]);
     }
     text += "int main() {\n";
     for at in 0..cases.len() {
@@ -94,7 +94,18 @@ fn source(programs: &[Emitted], cases: &[Case<'_>]) -> String {
     text + "}\n"
 }
 
-fn write_case(text: &mut String, at: usize, case: &Case<'_>, manifest: &Manifest) {
+/// Whether the threads of a function wait for each other.
+fn together(source: &str, function: &str) -> bool {
+    let start = source.find(&format!("\n{function}(")).expect("functions are in the source");
+    let end = source[start..].find("\n}\n").expect("functions end");
+    let body = &source[start..start + end];
+    ["__sync", "__shfl", "tilec::reduce_", "tilec::sum_before", "tilec::row_"]
+        .iter()
+        .any(|word| body.contains(word))
+}
+
+fn write_case(text: &mut String, at: usize, case: &Case<'_>, program: &Emitted) {
+    let manifest = &program.manifest;
     let size = |name: &str| {
         let found = case.kernel.sizes.iter().find(|(_, size)| size.name == name);
         found.map(|(id, _)| case.launch.size(id))
@@ -124,8 +135,11 @@ fn write_case(text: &mut String, at: usize, case: &Case<'_>, manifest: &Manifest
             let parameters = launch.parameters.iter().map(|p| parameter(manifest, p, &eval));
             let parameters = parameters.collect::<Vec<_>>().join(", ");
             *text += &format!(
-                "    host::launch({}, {}, [&] {{ {}({parameters}); }});\n",
-                blocks[0], launch.block[0], launch.function
+                "    host::launch({}, {}, {}, [&] {{ {}({parameters}); }});\n",
+                blocks[0],
+                launch.block[0],
+                together(&program.source, &launch.function),
+                launch.function
             );
         }
     }

@@ -16,7 +16,9 @@ __device__ __forceinline__ bool is_aligned(const T* at) {
 // are zero.
 template <int Count, class T>
 __device__ __forceinline__ Vector<T, Count> load_some(const T* from, long long left) {
-    if (left >= Count && is_aligned<T, Count>(from)) return load<T, Count>(from);
+    if (left >= Count && is_aligned<T, Count>(from)) {
+        return *reinterpret_cast<const Vector<T, Count>*>(from);
+    }
     Vector<T, Count> to{};
 #pragma unroll
     for (int i = 0; i < Count; ++i) {
@@ -29,7 +31,7 @@ __device__ __forceinline__ Vector<T, Count> load_some(const T* from, long long l
 template <int Count, class T>
 __device__ __forceinline__ void store_some(T* to, const Vector<T, Count>& from, long long left) {
     if (left >= Count && is_aligned<T, Count>(to)) {
-        store<T, Count>(to, from);
+        *reinterpret_cast<Vector<T, Count>*>(to) = from;
         return;
     }
 #pragma unroll

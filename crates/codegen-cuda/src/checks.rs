@@ -2,6 +2,8 @@
 //! every tensor and every exact integer can exist, as in `tilec_ir::launch`. Sizes and
 //! the dimensions of arguments are checked by whoever launches.
 
+mod overflow;
+
 use tilec_ir::tensor::{FactKind, Role, Tensor};
 use tilec_ir::{Kernel, Scalar, show};
 use tilec_manifest::{Check, Condition, Formula, Relation};
@@ -18,6 +20,7 @@ pub(crate) fn checks(kernel: &Kernel) -> Vec<Check> {
     for (_, tensor) in kernel.tensors.iter() {
         dimensions(kernel, tensor, &mut checks);
     }
+    checks.extend(overflow::checks(kernel));
     let mut seen: Vec<Check> = Vec::new();
     checks.retain(|check| {
         let fresh = !is_always(&check.condition)

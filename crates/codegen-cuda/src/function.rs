@@ -113,7 +113,8 @@ impl<'f, 'p> Function<'f, 'p> {
 
     /// The comment that every equation gets: what it says in the source, and where.
     pub(crate) fn cite(&mut self, equation: &Equation) {
-        let text = self.cx.source.cite(equation.span);
+        let tensor = &self.kernel.tensors[equation.tensor].name;
+        let text = self.cx.source.cite_equation(tensor, equation.span);
         self.comment(&text);
     }
 

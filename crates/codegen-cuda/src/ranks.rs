@@ -86,6 +86,7 @@ fn write(f: &mut Function<'_, '_>, rank: &Rank<'_>, chunk: u32, threads: u32) {
     let length = f.local("chunk");
     f.line(format!("constexpr int {length} = {chunk};"));
     f.line(format!("__shared__ unsigned {keys}[{length}];"));
+    f.line(format!("static_assert(sizeof {keys} <= 48 << 10, \"keys fit into shared memory\");"));
     let groups = declare_count(f, &rank.group, "groups");
     let group = f.local("group");
     f.open(&format!(
@@ -108,7 +109,19 @@ fn write(f: &mut Function<'_, '_>, rank: &Rank<'_>, chunk: u32, threads: u32) {
     let own = key_of(f, rank, &mine, &count, "key");
     let place = f.local("before");
     f.line(format!("long long {place} = 0;"));
-    count_before(f, rank, &Counting { keys, length, count: count.clone(), mine: mine.clone(), own, place: place.clone(), threads });
+    count_before(
+        f,
+        rank,
+        &Counting {
+            keys,
+            length,
+            count: count.clone(),
+            mine: mine.clone(),
+            own,
+            place: place.clone(),
+            threads,
+        },
+    );
     f.open(&format!("if ({mine} < {count})"));
     put(f, rank, &mine, &place);
     f.close();
@@ -156,7 +169,13 @@ fn count_before(f: &mut Function<'_, '_>, rank: &Rank<'_>, names: &Counting) {
 }
 
 /// The word of the key of an index, by name; any word where there is no such index.
-fn key_of(f: &mut Function<'_, '_>, rank: &Rank<'_>, index: &str, count: &str, base: &str) -> String {
+fn key_of(
+    f: &mut Function<'_, '_>,
+    rank: &Rank<'_>,
+    index: &str,
+    count: &str,
+    base: &str,
+) -> String {
     let name = f.local(base);
     f.line(format!("unsigned {name} = 0;"));
     f.open(&format!("if ({index} < {count})"));

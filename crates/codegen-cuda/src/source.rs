@@ -39,6 +39,15 @@ impl Source<'_> {
         let file: String = self.file.chars().filter(|c| !c.is_control() && *c != '\\').collect();
         format!("{}    ({file}:{})", self.quote(span), self.line(span))
     }
+
+    /// The same for the equation of a tensor; where it is only a part of what was
+    /// written, after the tensor's name: `acc: sum[k](a[m, k] * b[n, k])`.
+    pub(crate) fn cite_equation(&self, tensor: &str, span: Span) -> String {
+        let quote = self.quote(span);
+        let whole = quote.strip_prefix(tensor).is_some_and(|rest| rest.starts_with(['[', ' ']));
+        let name = if whole { String::new() } else { format!("{tensor}: ") };
+        name + &self.cite(span)
+    }
 }
 
 #[cfg(test)]
@@ -50,7 +59,8 @@ mod tests {
         let text = "kernel k\n  c[m] = // why \\\n    a[m]\n";
         let source = Source { file: "k.tile", text };
         let span = Span::new(11..text.len());
-        assert_eq!(source.cite(span), "c[m] = a[m]    (k.tile:2)");
+        assert_eq!(source.cite_equation("c", span), "c[m] = a[m]    (k.tile:2)");
+        assert_eq!(source.cite_equation("d", span), "d: c[m] = a[m]    (k.tile:2)");
         let long = format!("x = {}", "1 + ".repeat(100));
         let source = Source { file: "k.tile", text: &long };
         assert!(source.quote(Span::new(0..long.len())).len() < 110);

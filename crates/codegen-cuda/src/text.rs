@@ -85,6 +85,11 @@ impl Text {
         Self::new(format!("{} {op} {}", a.at(level), b.at(tighter)), level)
     }
 
+    /// `a + b` of exact integers, whose order of addition is of no account.
+    pub(crate) fn sum(a: &Self, b: &Self) -> Self {
+        Self::new(format!("{} + {}", a.at(Level::Sum), b.at(Level::Sum)), Level::Sum)
+    }
+
     /// `NAME(a, b)`
     pub(crate) fn call(name: &str, arguments: &[&Self]) -> Self {
         let arguments: Vec<_> = arguments.iter().map(|text| text.text.as_str()).collect();

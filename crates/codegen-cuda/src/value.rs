@@ -266,7 +266,7 @@ impl Function<'_, '_> {
                 Some(before) => {
                     let size = self.int(size);
                     let row = Text::binary(Level::Product, &before, "*", &size);
-                    Text::binary(Level::Sum, &row, "+", index)
+                    Text::sum(&row, index)
                 }
                 None => index.clone(),
             });

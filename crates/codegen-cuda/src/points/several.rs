@@ -84,7 +84,7 @@ fn load_rows(
             let (vector, left) = (names.vector, &names.left);
             let load = format!(
                 "tilec::load_some<{vector}>({pointer} + {}, {left})",
-                offset.at(Level::Product)
+                offset.at(Level::Sum)
             );
             vectors.insert(row, f.declare("auto", &name, load));
         }
@@ -135,7 +135,7 @@ fn each_point(
         let index: Vec<_> = first.iter().cloned().map(Text::atom).collect();
         let offset = f.offset(&f.kernel.tensors[equation.tensor].shape, &index);
         let pointer = f.pointer(equation.tensor, Access::Write);
-        let (name, offset) = (&results[&equation.tensor], offset.at(Level::Product));
+        let (name, offset) = (&results[&equation.tensor], offset.at(Level::Sum));
         f.line(format!("tilec::store_some<{vector}>({pointer} + {offset}, {name}, {left});"));
     }
 }
