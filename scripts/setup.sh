@@ -137,7 +137,7 @@ make_venv() {
     cp "$requirements" .venv/requirements.txt
 }
 
-# As with .venv; some 100 MB. Nothing of it needs a GPU.
+# As with .venv; some 190 MB. Nothing of it needs a GPU.
 cuda_is_current() {
     cmp -s "$cuda_requirements" .cuda/requirements.txt && .cuda/nvidia/cu13/bin/nvcc --version >/dev/null 2>&1
 }
@@ -148,7 +148,7 @@ make_cuda() {
         return 0
     fi
     ! cuda_is_current || return 0
-    say "putting nvcc 13.0 into .cuda, about 100 MB"
+    say "putting nvcc 13.0 and NVRTC into .cuda, about 190 MB"
     rm -rf .cuda
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --target .cuda -r "$cuda_requirements" ||
         fail "pip could not install the packages of $cuda_requirements; the line above says why" \

@@ -30,8 +30,8 @@ fn emitted(text: &str) -> (String, String) {
     let emitted = compilation.cuda(&cuda).expect("it can be expressed");
     let file = |ending: &str| {
         let files = cuda::files(&emitted);
-        let (_, bytes) = files.into_iter().find(|(name, _)| name.ends_with(ending)).unwrap();
-        String::from_utf8(bytes).unwrap()
+        let file = files.into_iter().find(|(name, _)| name.ends_with(ending));
+        String::from_utf8(file.expect("it is written").1).expect("it is text")
     };
     (file(".cu"), file("manifest.json"))
 }
@@ -100,6 +100,9 @@ fn names(value: &serde_json::Value, into: &mut Vec<String>) {
             }
         }
         serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, into)),
-        _ => {}
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
     }
 }

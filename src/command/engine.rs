@@ -24,7 +24,7 @@ pub(crate) struct Engine<'a> {
 #[derive(Debug)]
 enum Place<'a> {
     Cpu { executable: Executable<'a>, compiling: Duration },
-    Gpu { loaded: Loaded, on: OnGpu },
+    Gpu(Box<(Loaded, OnGpu)>),
 }
 
 impl<'a> Engine<'a> {
@@ -46,7 +46,7 @@ impl<'a> Engine<'a> {
     ) -> Result<Self, Stop> {
         let loaded = gpu.load(kernel, origin)?;
         let on = loaded.place(kernel, launch, inputs)?;
-        Ok(Self { place: Place::Gpu { loaded, on }, runs: 0, ran: Duration::ZERO })
+        Ok(Self { place: Place::Gpu(Box::new((loaded, on))), runs: 0, ran: Duration::ZERO })
     }
 
     /// Runs once; gives the outputs in the order of the kernel's.
@@ -65,7 +65,7 @@ impl<'a> Engine<'a> {
                     with_progress("running", |progress| executable.run(launch, inputs, progress));
                 (arrays.map_err(|diagnostic| report(&[diagnostic]))?, start.elapsed())
             }
-            Place::Gpu { loaded, on } => loaded.run(kernel, launch, on, poison)?,
+            Place::Gpu(at) => at.0.run(kernel, launch, &at.1, poison)?,
         };
         self.runs += 1;
         self.ran = ran;
@@ -76,7 +76,7 @@ impl<'a> Engine<'a> {
     pub(crate) fn times(&self) -> String {
         let ran = self.ran;
         match &self.place {
-            Place::Gpu { loaded, .. } => format!("{}, ran in {ran:.3?}\n", loaded.compiled()),
+            Place::Gpu(at) => format!("{}, ran in {ran:.3?}\n", at.0.compiled()),
             Place::Cpu { compiling, .. } if cfg!(feature = "llvm") => {
                 format!("compiled in {compiling:.1?}, ran in {ran:.3?}\n")
             }

@@ -75,7 +75,8 @@ fn fit(samples: &[&Sample]) -> Option<(f64, f64)> {
         (a1, b1) = (a1 + a, b1 + b);
     }
     let determinant = aa * bb - ab * ab;
-    if !(determinant > 1e-9 * aa * bb) {
+    let tells = determinant > 1e-9 * aa * bb;
+    if !tells {
         return None;
     }
     let tile = (a1 * bb - b1 * ab) / determinant;

@@ -10,6 +10,8 @@ mod nvrtc;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use tilec_manifest::{Arch, OPTIONS};
 
 use crate::cache::{Cache, Key};
@@ -42,6 +44,13 @@ impl Compiler {
             return Ok(Self::Nvrtc(nvrtc));
         }
         nvcc::Nvcc::find().map(Self::Nvcc).ok_or(Error::NoCompiler)
+    }
+
+    /// NVRTC of the toolkit in this folder, or else what [`Compiler::find`] finds. A
+    /// process loads one NVRTC, so the first that it asks for stays.
+    pub fn find_in(toolkit: &Path) -> Result<Self, Error> {
+        nvrtc::load_from(toolkit);
+        Self::find()
     }
 
     /// Its name and version, such as `NVRTC 13.0`.

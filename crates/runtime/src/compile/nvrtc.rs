@@ -68,20 +68,20 @@ fn log(program: sys::nvrtcProgram) -> String {
     String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned()
 }
 
-/// Loads the library from a toolkit where the loader would not look. What is
-/// loaded is then found by its name; its builtins come first, since it opens them
-/// by name itself.
+/// Loads the library from a toolkit where the loader would not look.
 fn load_from_toolkits() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for root in find::roots() {
-            let Some(main) = find::library(&root, "libnvrtc.so.") else { continue };
-            let builtins = find::library(&root, "libnvrtc-builtins.so.");
-            if builtins.is_none_or(|path| load_forever(&path)) && load_forever(&main) {
-                break;
-            }
-        }
+        find::roots().iter().any(|root| load_from(root));
     });
+}
+
+/// Loads the library from this toolkit, if it is there. What is loaded is then found
+/// by its name; its builtins come first, since it opens them by name itself.
+pub(super) fn load_from(root: &Path) -> bool {
+    let Some(main) = find::library(root, "libnvrtc.so.") else { return false };
+    let builtins = find::library(root, "libnvrtc-builtins.so.");
+    builtins.is_none_or(|path| load_forever(&path)) && load_forever(&main)
 }
 
 fn load_forever(path: &Path) -> bool {
