@@ -31,7 +31,7 @@ use host::Case;
 use random::Random;
 use tilec_codegen_cuda::{Emitted, Source, emit};
 use tilec_ir::tensor::{Fact, FactKind, Role, Tensor};
-use tilec_ir::{Array, Data, Id, Kernel, compare, interpret, launch};
+use tilec_ir::{Array, Data, Id, Kernel, compare, interpret, launch, tile};
 
 /// A kernel of a `.tile` file, in one cut.
 struct Filed {
@@ -40,10 +40,11 @@ struct Filed {
     emitted: Emitted,
 }
 
-/// Every kernel of the project's programs, each in one of the cuts.
-fn filed(arch: &str, turn: usize) -> Vec<Filed> {
+/// Every kernel of the project's programs that can be run this way, for the first in
+/// cuts that depend on the turn.
+fn filed(way: Way, arch: &str, turn: usize) -> Vec<Filed> {
     let folders = ["examples", "tests/cases/idioms", "tests/cases/canonical"];
-    let folders = folders.into_iter().chain(["tests/cases/regressions"]);
+    let folders = folders.into_iter().chain(["tests/cases/regressions", "tests/cases/rowwise"]);
     let mut found = Vec::new();
     for path in folders.flat_map(files::tile_files) {
         let text = std::fs::read_to_string(&path).expect("programs are text");
@@ -52,11 +53,17 @@ fn filed(arch: &str, turn: usize) -> Vec<Filed> {
         for kernel in &checked.module.kernels {
             let at = found.len();
             let name = format!("{} of {}", kernel.name, path.display());
-            let mut kernel = tilec_passes::normalize(kernel).kernel().clone();
+            let mut kernel = kernel.clone();
             kernel.name = format!("k{at}_{}", kernel.name);
-            let tiled = generic(&kernel, arch, CUTS[(at + turn) % CUTS.len()]);
+            let cut = CUTS[(at + turn) % CUTS.len()];
+            let canonical = || tilec_passes::normalize(&kernel);
+            let tiled = match way {
+                Way::Generic => Some(generic(canonical().kernel(), arch, cut)),
+                Way::Planned => planned(&kernel),
+            };
+            let Some(tiled) = tiled else { continue };
             let emitted = emit(&tiled, Source { file: &file, text: &text });
-            found.push(Filed { name, kernel, emitted });
+            found.push(Filed { name, kernel: tiled.plan.kernel, emitted });
         }
     }
     found
@@ -65,7 +72,7 @@ fn filed(arch: &str, turn: usize) -> Vec<Filed> {
 #[test]
 fn every_program_compiles() {
     for (turn, arch) in ["sm_80", "sm_90a"].into_iter().enumerate() {
-        let filed = filed(arch, turn);
+        let filed = filed(Way::Generic, arch, turn);
         assert!(filed.len() > 50, "only {} kernels", filed.len());
         let texts = filed
             .chunks(12)
@@ -81,9 +88,18 @@ fn every_program_compiles() {
 }
 
 #[test]
-fn every_program_agrees_with_the_interpreter() {
+fn every_program_agrees_equation_by_equation() {
+    every_program(Way::Generic);
+}
+
+#[test]
+fn every_program_agrees_as_planned() {
+    every_program(Way::Planned);
+}
+
+fn every_program(way: Way) {
     for turn in 0..number("TILEC_TURNS", 1) {
-        let (special, filed) = (turn % 2 == 1, filed("sm_80", turn));
+        let (special, filed) = (turn % 2 == 1, filed(way, "sm_80", turn));
         let mut launched = 0;
         for filed in filed.chunks(16) {
             let mut random = Random::new(turn as u64);
@@ -170,29 +186,55 @@ fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// A random kernel, in one cut.
+/// A random kernel, cut and emitted.
 struct Fuzzed {
     program: kernels::Program,
     kernel: Kernel,
     emitted: Emitted,
 }
 
-fn fuzzed(seed: u64) -> Fuzzed {
+/// How a kernel is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Every equation by itself.
+    Generic,
+    /// As the passes do.
+    Planned,
+}
+
+/// The random kernel of a seed; `None` where it is cut into what needs a GPU.
+fn fuzzed(seed: u64, way: Way) -> Option<Fuzzed> {
     let program = kernels::generate(seed);
     let checked = tilec_frontend::check(&program.text);
-    let canonical = tilec_passes::normalize(&checked.module.kernels[0]);
-    let mut kernel = canonical.kernel().clone();
+    let mut kernel = checked.module.kernels[0].clone();
     kernel.name = format!("k{seed}");
-    let cut = CUTS[seed as usize % CUTS.len()];
-    let tiled = generic(&kernel, "sm_90a", cut);
+    let tiled = match way {
+        Way::Generic => {
+            let canonical = tilec_passes::normalize(&kernel);
+            generic(canonical.kernel(), "sm_90a", CUTS[seed as usize % CUTS.len()])
+        }
+        Way::Planned => planned(&kernel)?,
+    };
     let source = Source { file: "k.tile", text: &program.text };
     let emitted = emit(&tiled, source);
     assert_eq!(emitted.source, emit(&tiled, source).source, "the same bytes every time");
-    Fuzzed { program, kernel, emitted }
+    Some(Fuzzed { program, kernel: tiled.plan.kernel, emitted })
+}
+
+/// The program that the passes make for a chip without copy engines, if the host
+/// can run all of it.
+fn planned(kernel: &Kernel) -> Option<tile::Program> {
+    let chip = tilec_target::chip("a100").expect("it is in the tables");
+    let plan = tilec_passes::recognize(&tilec_passes::normalize(kernel));
+    let program = tilec_passes::compile_plan(plan, kernel, chip, &[]).expect("nothing is set");
+    let mut variants = program.steps.iter().flat_map(|step| &step.variants);
+    let needs_gpu =
+        |body: &tile::Body| matches!(body, tile::Body::Pipeline(_) | tile::Body::Stepped(_));
+    (!variants.any(|variant| needs_gpu(&variant.kernel.body))).then_some(program)
 }
 
 /// Launches of a kernel at several sizes, and what the interpreter computes.
-fn launches_of<'a>(at: usize, of: &'a Fuzzed, seed: u64) -> Vec<(Case<'a>, Vec<Array>, String)> {
+fn launches<'a>(at: usize, of: &'a Fuzzed, seed: u64) -> Vec<(Case<'a>, Vec<Array>, String)> {
     let mut random = Random::new(seed ^ 0x5eed);
     let (mut cases, kernel) = (Vec::new(), &of.kernel);
     for special in [false, false, true] {
@@ -211,34 +253,48 @@ fn launches_of<'a>(at: usize, of: &'a Fuzzed, seed: u64) -> Vec<(Case<'a>, Vec<A
 }
 
 #[test]
-fn random_kernels_agree_with_the_interpreter() {
+fn random_kernels_agree_equation_by_equation() {
+    random_kernels(Way::Generic);
+}
+
+#[test]
+fn random_kernels_agree_as_planned() {
+    random_kernels(Way::Planned);
+}
+
+fn random_kernels(way: Way) {
     let (count, first) = (number("TILEC_FUZZ_KERNELS", 40), number("TILEC_FUZZ_SEED", 0));
     let seeds: Vec<_> = (first..first + count).map(|seed| seed as u64).collect();
     let mut runs = 0;
     for seeds in seeds.chunks(40) {
-        let fuzzed: Vec<_> = seeds.iter().map(|&seed| fuzzed(seed)).collect();
-        let launches = seeds.iter().zip(&fuzzed).enumerate();
-        let launches = launches.flat_map(|(at, (&seed, of))| launches_of(at, of, seed));
-        let (mut cases, mut expected) = (Vec::new(), Vec::new());
-        for (case, outputs, what) in launches {
-            cases.push(case);
-            expected.push((outputs, what));
-        }
-        let programs: Vec<_> = fuzzed.iter().map(|of| of.emitted.clone()).collect();
-        let actual = host::run(&programs, &cases).unwrap_or_else(|said| {
-            let last = said.lines().filter_map(|line| line.strip_prefix("case ")).last();
-            let at = last.and_then(|at| at.parse::<usize>().ok());
-            let of = at.map(|at| (&expected[at].1, &fuzzed[cases[at].program].emitted.source));
-            let (what, source) = of.map_or(("", ""), |(what, source)| (what, source));
-            panic!("{what}: {said}\n{source}")
-        });
-        for ((case, (outputs, what)), actual) in cases.iter().zip(&expected).zip(&actual) {
-            let of = &fuzzed[case.program];
-            if let Err(fault) = agree::compare(&of.program, case.kernel, outputs, actual) {
-                panic!("{what}: {fault}\n{}\n{}", of.program.text, of.emitted.source);
-            }
-            runs += 1;
-        }
+        let fuzzed = seeds.iter().filter_map(|&seed| Some((seed, fuzzed(seed, way)?)));
+        runs += run(&fuzzed.collect::<Vec<_>>());
     }
     assert!(runs >= count, "only {runs} launches of {count} kernels");
+}
+
+/// Runs random kernels, and fails where one disagrees; returns how many launches ran.
+fn run(fuzzed: &[(u64, Fuzzed)]) -> usize {
+    let launches = fuzzed.iter().enumerate().flat_map(|(at, (seed, of))| launches(at, of, *seed));
+    let (mut cases, mut expected) = (Vec::new(), Vec::new());
+    for (case, outputs, what) in launches {
+        cases.push(case);
+        expected.push((outputs, what));
+    }
+    let programs: Vec<_> = fuzzed.iter().map(|(_, of)| of.emitted.clone()).collect();
+    let actual = host::run(&programs, &cases).unwrap_or_else(|said| {
+        let last = said.lines().filter_map(|line| line.strip_prefix("case ")).last();
+        let at = last.and_then(|at| at.parse::<usize>().ok());
+        let source = |at: usize| &fuzzed[cases[at].program].1.emitted.source;
+        let of = at.map(|at| (&expected[at].1, source(at)));
+        let (what, source) = of.map_or(("", ""), |(what, source)| (what, source));
+        panic!("{what}: {said}\n{source}")
+    });
+    for ((case, (outputs, what)), actual) in cases.iter().zip(&expected).zip(&actual) {
+        let (_, of) = &fuzzed[case.program];
+        if let Err(fault) = agree::compare(&of.program, case.kernel, outputs, actual) {
+            panic!("{what}: {fault}\n{}\n{}", of.program.text, of.emitted.source);
+        }
+    }
+    cases.len()
 }
