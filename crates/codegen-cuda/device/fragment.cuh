@@ -12,14 +12,6 @@
 
 namespace tilec {
 
-// Reads four 8 x 8 matrices of 16-bit elements, each transposed. PTX: ldmatrix.x4.trans.
-__device__ __forceinline__ void load_matrices_transposed(u32 (&to)[4], u32 row_address) {
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-                 : "r"(row_address)
-                 : "memory");
-}
-
 // Lines along k: a fragment is 16 lines and 32 bytes of each.
 template <int Pitch>
 struct KInner {

@@ -43,6 +43,14 @@ TILEC_MMA(MmaE5m2E5m2, "m16n8k32.row.col.f32.e5m2.e5m2.f32", float, "f");
 
 #undef TILEC_MMA
 
+// Reads four 8 x 8 matrices of 16-bit elements, each transposed. PTX: ldmatrix.x4.trans.
+__device__ __forceinline__ void load_matrices_transposed(u32 (&to)[4], u32 row_address) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(row_address)
+                 : "memory");
+}
+
 // f32 to the nearest tf32, ties away from zero. PTX: cvt.rna.tf32.f32.
 __device__ __forceinline__ u32 nearest_tf32(u32 bits) {
     u32 rounded;

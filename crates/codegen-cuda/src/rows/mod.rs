@@ -76,7 +76,8 @@ fn grid(cx: &Context<'_>, layout: &Layout<'_>) -> [Formula; 3] {
     let rows = formula::product(kernel, layout.row_vars().map(|var| kernel.vars[var].range));
     let blocks = rows.ceil_div(i64::from(layout.rows_per_block));
     let along_x = Formula::apply(Operator::Min, blocks.clone(), MOST_BLOCKS.into());
-    [along_x, blocks.ceil_div(MOST_BLOCKS), 1.into()]
+    let along_y = Formula::apply(Operator::Max, blocks.ceil_div(MOST_BLOCKS), 1.into());
+    [along_x, along_y, 1.into()]
 }
 
 impl Rows<'_, '_, '_> {
