@@ -341,6 +341,10 @@ fn without_a_gpu_there_is_one_sentence() {
     }
     place.check("run scale.tile --target cuda --chip h2000", 2, "no chip is called `h2000`");
     place.check("run scale.tile --target cuda --repeat 0", 2, "0 is not in 1..");
+    place.check("run scale.tile --target cpu --set N=4 --specialize", 2, "--target cuda");
+    place.check("bench scale.tile --target cpu --set N=4", 2, "--target cuda");
+    place.check("tune scale.tile --target cpu --set N=4", 2, "--target cuda");
+    place.check("bench scale.tile --target cuda --sizes N", 2, "NAME=INT");
 }
 
 #[test]

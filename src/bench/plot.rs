@@ -42,6 +42,7 @@ fn draw<'a>(report: &Report, area: &Area<'a>) -> Result<(), Fault<'a>> {
     chart
         .configure_mesh()
         .disable_y_mesh()
+        .max_light_lines(1)
         .y_labels(0)
         .x_label_formatter(&percent)
         .x_desc("least time by the chip's table / measured time")

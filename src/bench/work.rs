@@ -38,7 +38,8 @@ impl Work {
     /// Operations of all contractions.
     #[must_use]
     pub fn total_operations(&self) -> f64 {
-        self.operations.iter().map(|(_, count)| count).sum()
+        // A sum of nothing would be -0.
+        self.operations.iter().fold(0.0, |sum, (_, count)| sum + count)
     }
 
     /// What a chip needs at least, in seconds.
@@ -54,7 +55,7 @@ impl Work {
             };
             count / per_second
         });
-        f64::max(self.bytes / chip.memory.bytes_per_second as f64, seconds.sum())
+        f64::max(self.bytes / chip.memory.bytes_per_second as f64, seconds.fold(0.0, |a, b| a + b))
     }
 }
 

@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// Draws the share of what the chip can do as bars.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Compiles for the sizes of --set alone; else one program serves all sizes.
+    #[arg(long)]
+    specialize: bool,
     /// Which GPU, counted from 0.
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
     device: usize,
@@ -65,7 +68,8 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         .into_iter()
         .map(|set| bind(kernel, &set, origin));
     let launches = rows.collect::<Result<Vec<_>, _>>()?;
-    let loaded = gpu.load(kernel, origin)?;
+    let bound = if arguments.specialize { selection.set.as_slice() } else { &[] };
+    let loaded = gpu.load(kernel, bound, origin)?;
     let plan = Compilation::new(kernel, &[]).map_err(|d| origin.refuse(&d))?.plan();
     let mut rows = Vec::new();
     for launch in &launches {
@@ -140,7 +144,7 @@ fn table(report: &Report, loaded: &Loaded) -> String {
             micro(row.shortest_seconds),
             micro(row.longest_seconds),
             format!("{:.0}", row.bandwidth() / 1e9),
-            format!("{:.1}", row.rate() / 1e12),
+            if row.operations > 0.0 { format!("{:.1}", row.rate() / 1e12) } else { "-".to_owned() },
             micro(row.bound_seconds),
             format!("{:.0} %", row.share() * 100.0),
         ]);

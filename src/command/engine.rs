@@ -36,15 +36,16 @@ impl<'a> Engine<'a> {
         Ok(Self { place, runs: 0, ran: Duration::ZERO })
     }
 
-    /// Compiles for a GPU, and copies the inputs there.
+    /// Compiles for a GPU with these sizes bound, and copies the inputs there.
     pub(crate) fn on_gpu(
         gpu: &Gpu,
         kernel: &'a Kernel,
+        bound: &[(String, i64)],
         origin: Origin<'_>,
         launch: &Launch,
         inputs: &[Array],
     ) -> Result<Self, Stop> {
-        let loaded = gpu.load(kernel, origin)?;
+        let loaded = gpu.load(kernel, bound, origin)?;
         let on = loaded.place(kernel, launch, inputs)?;
         Ok(Self { place: Place::Gpu(Box::new((loaded, on))), runs: 0, ran: Duration::ZERO })
     }

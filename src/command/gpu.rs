@@ -49,10 +49,18 @@ impl Gpu {
         Ok(Self { device, chip })
     }
 
-    /// Emits a kernel for the GPU, and loads it.
-    pub(crate) fn load(&self, kernel: &Kernel, origin: Origin<'_>) -> Result<Loaded, Stop> {
+    /// Emits a kernel for the GPU with these sizes bound, and loads it.
+    pub(crate) fn load(
+        &self,
+        kernel: &Kernel,
+        bound: &[(String, i64)],
+        origin: Origin<'_>,
+    ) -> Result<Loaded, Stop> {
         let start = Instant::now();
-        let compilation = Compilation::new(kernel, &[]).map_err(|d| origin.refuse(&d))?;
+        let compilation = Compilation::new(kernel, bound).map_err(|diagnostics| {
+            origin.reporter.report(origin.file, origin.text, &diagnostics);
+            Stop::Launch
+        })?;
         let (cuda, cut) = cut(&compilation, self.chip, origin)?;
         let emitted = cuda.emit(&cut);
         Loaded::new(&self.device, &emitted, start.elapsed()).map_err(stop)

@@ -4,7 +4,7 @@ use clap::Args;
 use tilec::{arrays, cpu, preconditions};
 use tilec_ir::compare::{self, Verdict};
 use tilec_ir::tensor::{Role, Tensor};
-use tilec_ir::{Array, Diagnostic, Element, Id, Kernel, Kind, launch};
+use tilec_ir::{Array, Diagnostic, Element, Id, Kernel, Kind, Launch, launch};
 
 use super::engine::Engine;
 use super::gpu::{Gpu, Origin};
@@ -34,6 +34,10 @@ pub(crate) struct Arguments {
     /// Runs so many times; the outputs must be the same bit for bit.
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
+    /// Compiles for the sizes of --set alone (--target cuda); else one program
+    /// serves all sizes.
+    #[arg(long)]
+    specialize: bool,
     /// Which GPU, counted from 0.
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
     device: usize,
@@ -46,32 +50,17 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     // Before anything is computed, so that no result is lost for want of a place.
     let wanted = tensors::destinations(kernel, &arguments.output)?;
     let origin = Origin { file: &selection.file, text: &text, module: &program.module, reporter };
-    let report = |diagnostics: &[Diagnostic]| {
-        reporter.report(&selection.file, &text, diagnostics);
-        stop(diagnostics)
-    };
-    let gpu = match selection.target {
-        Target::Cpu | Target::Tt => None,
-        Target::Cuda => Some(Gpu::open(arguments.device, selection.chip.as_deref())?),
-    };
-    let given = tensors::read(kernel, &arguments.input)?;
-    let shapes: Vec<_> = given.iter().map(|a| a.as_ref().map(|a| a.shape.clone())).collect();
-    let launch = launch::bind(kernel, &shapes, &selection.set).map_err(|d| report(&d))?;
-    super::memory::check(kernel, &launch)?;
-    let inputs = tensors::complete(kernel, &launch, given, arguments.seed)?;
-    if arguments.check {
-        let problems = preconditions::check(kernel, &launch, &inputs);
-        if !problems.is_empty() {
-            return Err(report(&problems));
-        }
-    }
+    let gpu = arguments.gpu()?;
+    let (launch, inputs) = prepare(arguments, kernel, origin)?;
     // A comparison also needs what the target picked where keys nearly tie.
     let picks = if arguments.check { local_picks(kernel) } else { vec![] };
     let exposed = compare::expose(kernel, &picks);
+    let bound = if arguments.specialize { selection.set.as_slice() } else { &[] };
     let mut engine = match &gpu {
         None => Engine::on_cpu(&exposed)?,
-        Some(gpu) => Engine::on_gpu(gpu, &exposed, origin, &launch, &inputs)?,
+        Some(gpu) => Engine::on_gpu(gpu, &exposed, bound, origin, &launch, &inputs)?,
     };
+    let report = |diagnostics: &[Diagnostic]| report(origin, diagnostics);
     let mut outputs = engine.run(&exposed, &launch, &inputs, &report)?;
     for run in 2..=arguments.repeat {
         let again = engine.run(&exposed, &launch, &inputs, &report)?;
@@ -85,18 +74,69 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         return Ok(());
     }
     let picked: Vec<_> = picks.into_iter().zip(picked).collect();
-    let verdicts = with_progress("checking", |progress| match selection.target {
+    let verdicts = verdicts(selection.target, kernel, &launch, &inputs, &outputs, &picked);
+    judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
+}
+
+impl Arguments {
+    /// The GPU that is asked for; opened before inputs are read or drawn.
+    fn gpu(&self) -> Result<Option<Gpu>, Stop> {
+        match self.selection.target {
+            Target::Cpu | Target::Tt if self.specialize => {
+                Err(Stop::Usage("--specialize is for --target cuda".to_owned()))
+            }
+            Target::Cpu | Target::Tt => Ok(None),
+            Target::Cuda => Gpu::open(self.device, self.selection.chip.as_deref()).map(Some),
+        }
+    }
+}
+
+fn report(origin: Origin<'_>, diagnostics: &[Diagnostic]) -> Stop {
+    origin.reporter.report(origin.file, origin.text, diagnostics);
+    stop(diagnostics)
+}
+
+/// The sizes of the launch and its inputs, read or drawn, and checked if asked for.
+fn prepare(
+    arguments: &Arguments,
+    kernel: &Kernel,
+    origin: Origin<'_>,
+) -> Result<(Launch, Vec<Array>), Stop> {
+    let given = tensors::read(kernel, &arguments.input)?;
+    let shapes: Vec<_> = given.iter().map(|a| a.as_ref().map(|a| a.shape.clone())).collect();
+    let launch = launch::bind(kernel, &shapes, &arguments.selection.set);
+    let launch = launch.map_err(|diagnostics| report(origin, &diagnostics))?;
+    super::memory::check(kernel, &launch)?;
+    let inputs = tensors::complete(kernel, &launch, given, arguments.seed)?;
+    if arguments.check {
+        let problems = preconditions::check(kernel, &launch, &inputs);
+        if !problems.is_empty() {
+            return Err(report(origin, &problems));
+        }
+    }
+    Ok((launch, inputs))
+}
+
+/// The outputs of a target beside the interpreter's; those of a GPU beside the CPU's.
+fn verdicts(
+    target: Target,
+    kernel: &Kernel,
+    launch: &Launch,
+    inputs: &[Array],
+    outputs: &[Array],
+    picked: &[(Id<Tensor>, Array)],
+) -> Result<Vec<Verdict>, Diagnostic> {
+    with_progress("checking", |progress| match target {
         Target::Cpu | Target::Tt => {
-            compare::check(kernel, &launch, &inputs, &outputs, &picked, progress)
+            compare::check(kernel, launch, inputs, outputs, picked, progress)
         }
         Target::Cuda => {
             let cpu = |kernel: &_, launch: &_, inputs: &_, given: &_| {
                 cpu::compute(kernel, launch, inputs, given, progress)
             };
-            compare::check_with(&cpu, kernel, &launch, &inputs, &outputs, &picked)
+            compare::check_with(&cpu, kernel, launch, inputs, outputs, picked)
         }
-    });
-    judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
+    })
 }
 
 /// The picks by rounded keys that are not outputs anyway.
