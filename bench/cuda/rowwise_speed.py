@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as functional
 
 import gpu
-import peers
+import torch_peers as peers
 import program
 import timing
 
