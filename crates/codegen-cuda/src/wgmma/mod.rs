@@ -248,7 +248,7 @@ impl Wide<'_, '_, '_> {
 
     /// The loop over this block's items, with the tile of each.
     fn open_items(&mut self) {
-        self.open("for (long long $item = $first; $item < $items; $item += $step)");
+        self.open("for (tilec::u32 $item = $first; $item < $items; $item += $step)");
         self.say("const $Tile $tile = $tile_of($item);");
     }
 }

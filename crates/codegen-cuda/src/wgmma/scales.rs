@@ -68,7 +68,7 @@ impl Wide<'_, '_, '_> {
             self.say(&format!(
                 "
                 const int $row = $tile.m + $helper * ($ROWS / 2) + 32 * $i + $lane;
-                const long long $at = tilec::clamp_offset($row, {m});
+                const long long $at = $row < {m} ? $row : {m} - 1;
                 "
             ));
             self.bind(&contract.m, "$at");
@@ -86,7 +86,7 @@ impl Wide<'_, '_, '_> {
             self.say(&format!(
                 "
                 const int $column = $tile.n + ($lane < $SEGMENTS ? $lane : 0) * $SEGMENT;
-                const long long $at = tilec::clamp_offset($column, {n});
+                const long long $at = $column < {n} ? $column : {n} - 1;
                 "
             ));
             self.bind(&contract.n, "$at");
@@ -158,7 +158,7 @@ impl Wide<'_, '_, '_> {
     /// A scale that is computed, period by period.
     fn read_each(&mut self, scale: &Scale, to: &str, is_first: bool) {
         self.open_unrolled("$j", self.ahead());
-        self.say("const long long $k_at = tilec::clamp_offset($k + $j * $PERIOD, $depth);");
+        self.say("const int $k_at = min($k + $j * $PERIOD, $depth - 1);");
         let contract = self.contract;
         self.bind(&contract.k, "$k_at");
         let value = self.f.value(scale.expr);

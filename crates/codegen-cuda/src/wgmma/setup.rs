@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Scales share the barriers of the operands whose slot they belong to. An item is a
-//! tile for each block of a cluster.
+//! tile for each block of a cluster; there are fewer than 2^32, since each writes results.
 
 use tilec_ir::tile::Side;
 use tilec_manifest::Formula;
@@ -107,12 +107,12 @@ impl Wide<'_, '_, '_> {
         assert!(made == name, "the name was free");
         let cluster = self.shape.cluster;
         if cluster == 1 {
-            self.say("const long long $first = blockIdx.x, $step = gridDim.x;");
+            self.say("const tilec::u32 $first = blockIdx.x, $step = gridDim.x;");
         } else {
             self.say(&format!(
                 "
-                const long long $first = blockIdx.x / {cluster}, $step = gridDim.x / {cluster};
-                const int $member = static_cast<int>(tilec::cluster_rank());
+                const tilec::u32 $first = blockIdx.x / {cluster}, $step = gridDim.x / {cluster};
+                const tilec::u32 $member = tilec::cluster_rank();
                 "
             ));
         }
@@ -147,16 +147,17 @@ impl Wide<'_, '_, '_> {
             struct $Tile {{
                 int m, n, batch;
             }};
-            constexpr long long $BAND = {width};
-            const long long $m_groups = {m}, $n_groups = {n};
-            const auto $tile_of = [=](long long $item) {{
-                const long long $left = tilec::divide_index($item, $m_groups * $n_groups);
-                const long long $at = $item - $left * $m_groups * $n_groups;
-                const long long $band = tilec::divide_index($at, $BAND * {across_groups}) * $BAND;
-                const long long $here = $at - $band * {across_groups};
-                const long long $more = {along_groups} - $band, $high = $more < $BAND ? $more : $BAND;
-                const long long {across} = tilec::divide_index($here, $high);
-                const long long {along} = $band + $here - {across} * $high;
+            constexpr tilec::u32 $BAND = {width};
+            const tilec::u32 $m_groups = static_cast<tilec::u32>({m});
+            const tilec::u32 $n_groups = static_cast<tilec::u32>({n});
+            const auto $tile_of = [=](tilec::u32 $item) {{
+                const tilec::u32 $left = $item / ($m_groups * $n_groups);
+                const tilec::u32 $at = $item - $left * ($m_groups * $n_groups);
+                const tilec::u32 $band = $at / ($BAND * {across_groups}) * $BAND;
+                const tilec::u32 $here = $at - $band * {across_groups};
+                const tilec::u32 $high = min($BAND, {along_groups} - $band);
+                const tilec::u32 {across} = $here / $high;
+                const tilec::u32 {along} = $band + $here - {across} * $high;
                 return $Tile{{static_cast<int>({row} * $ROWS), static_cast<int>({column} * $COLUMNS),
                             static_cast<int>($left)}};
             }};

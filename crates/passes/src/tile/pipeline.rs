@@ -30,6 +30,8 @@ const REGISTERS: u32 = 65_536;
 /// What one thread can have, and the step in which a role asks.
 const MOST_REGISTERS: u32 = 240;
 const LOADER_REGISTERS: u32 = 24;
+/// Of one that also finds out which tile an item is, in bands.
+const TILE_REGISTERS: u32 = 40;
 /// What the epilogue takes beside sums that stay in registers.
 const EPILOGUE_REGISTERS: u32 = 32;
 /// Of a loading role whose warps hold several blocks' scales ahead.
@@ -123,8 +125,9 @@ fn channels(product: &Product, cut: &PipelineCut) -> Vec<Channel> {
     let (k, depth, floats) = if cut.swapped {
         let k = SCALES_AT_ONCE * product.k_block();
         let depth = if cut.tile[0] > 64 { 3 } else { 4 };
-        // Those along the columns of the output are multiplied in as they are loaded.
-        (k, depth, periods(k) * cut.tile[0])
+        // Those along the columns of the output are multiplied in as they are loaded. Four
+        // words more, so that periods that are written at once lie in different banks.
+        (k, depth, periods(k) * (cut.tile[0] + 4))
     } else {
         // As many along the columns as blocks of 8 that may differ.
         let columns = (cut.tile[1] / 8).next_multiple_of(4);
@@ -226,7 +229,11 @@ fn registers(cut: &PipelineCut) -> (Option<u32>, Option<u32>) {
         return (None, None);
     }
     let holds_scales = !cut.swapped && matches!(cut.accumulate, Accumulate::Scale(_));
-    let loader = if holds_scales { SCALE_REGISTERS } else { LOADER_REGISTERS };
+    let loader = match (cut.swapped, holds_scales) {
+        (true, _) => LOADER_REGISTERS,
+        (false, false) => TILE_REGISTERS,
+        (false, true) => SCALE_REGISTERS,
+    };
     let left = REGISTERS / cut.per_processor - GROUP * loader;
     let each = (left / (GROUP * cut.instances)).min(MOST_REGISTERS) / 8 * 8;
     (Some(loader), Some(each))
