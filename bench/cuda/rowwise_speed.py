@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as functional
 
 import gpu
-import torch_peers as peers
 import program
 import timing
+import torch_peers as peers
 
 M = N = 8192
 BF16 = torch.bfloat16

@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/reference"), str(ROOT / "bench")]
 
 import gpu  # noqa: E402
-import torch_peers as peers  # noqa: E402
 import program  # noqa: E402
 import rowwise_speed  # noqa: E402
 import timing  # noqa: E402
+import torch_peers as peers  # noqa: E402
 
 SHAPES = [
     (8192, 8192, 8192),

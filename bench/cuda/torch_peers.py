@@ -38,13 +38,18 @@ class Data:
         return {"a": a, "b": b, **scales}, lambda: wide(a, sa) @ wide(b, sb).T
 
 
+def scale_of(peak: torch.Tensor) -> torch.Tensor:
+    """What makes a peak the largest code. By a number torch would multiply with its reciprocal."""
+    return peak.clamp(min=1e-6) / torch.full_like(peak, LARGEST)
+
+
 def quantize(x: torch.Tensor, block) -> tuple[torch.Tensor, torch.Tensor]:
     """Codes, and a scale per block (or for all) that makes its peak 448."""
     rows, columns = x.shape
     height, width = block or (rows, columns)
     padded = torch.nn.functional.pad(x.float(), (0, -columns % width, 0, -rows % height))
     parts = padded.view(padded.shape[0] // height, height, padded.shape[1] // width, width)
-    scale = parts.abs().amax((1, 3)).clamp(min=1e-6) / LARGEST
+    scale = scale_of(parts.abs().amax((1, 3)))
     codes = (parts / scale[:, None, :, None]).view(padded.shape)[:rows, :columns]
     return codes.clamp(-LARGEST, LARGEST).to(E4M3).contiguous(), scale.contiguous()
 

@@ -74,6 +74,8 @@ def find_product(kernel):
 
 
 def is_rowwise(kernel) -> bool:
+    if any(len(point) != 2 for point in kernel.points):
+        return False
     named = ("rmsnorm", "layernorm", "softmax", "quantize_strips", "quantize_rows", "log_sum_exp")
     return kernel.name.startswith(named) or kernel.name == "residual_rmsnorm"
 

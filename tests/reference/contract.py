@@ -70,9 +70,9 @@ def i8_scaled(acc, bound, inputs):
 
 
 def tf32(acc, bound, inputs):
-    # Each factor is rounded to 10 fraction bits: the license that the tile block gives.
+    # Each factor is cut to 10 fraction bits: the license that the tile block gives.
     size = einsum("mk,nk->mn", np.abs(wide(inputs["a"])), np.abs(wide(inputs["b"])))
-    return {"c": stored(acc, bound + np.nan_to_num(2.0**-10 * size), F32)}
+    return {"c": stored(acc, bound + np.nan_to_num(2.0**-9 * size), F32)}
 
 
 def operands(a, b, types, names="a b"):
