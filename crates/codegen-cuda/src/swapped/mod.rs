@@ -15,6 +15,7 @@
 mod load;
 mod maps;
 mod math;
+mod outputs;
 mod put;
 mod scales;
 mod setup;

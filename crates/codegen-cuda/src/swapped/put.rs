@@ -5,15 +5,12 @@
 //! the planes of all parts of `k` in order, those of other blocks by reading their
 //! shared memory, computes the epilogue and writes along `n`.
 
-use std::collections::BTreeMap;
-
-use tilec_ir::tensor::{Equation, ExprKind, Tensor, Var};
-use tilec_ir::{Atom, Id, walk};
-
 use super::Few;
 use super::shape::{INSTRUCTION_ROWS, Shape};
-use crate::text::Text;
 use crate::types::Class;
+
+/// Neighbors along `n` that one thread writes.
+pub(super) const QUAD: u32 = 4;
 
 impl Few<'_, '_, '_> {
     /// Writes this warpgroup's sums into its plane, and waits for all others.
@@ -81,12 +78,14 @@ impl Few<'_, '_, '_> {
         };
         let m = self.length(&self.contract.m.clone(), "all_m");
         let n = self.length(&self.contract.n.clone(), "all_n");
-        self.open(&format!("for (int $i = {first}; $i < $COLUMNS * $ROWS; $i += {step})"));
-        self.say("const int $column = $i / $ROWS, $row = $i % $ROWS;");
+        let quads = format!("$COLUMNS * $ROWS / {QUAD}");
+        self.open(&format!("for (int $i = {first}; $i < {quads}; $i += {step})"));
+        self.say(&format!(
+            "const int $column = $i / ($ROWS / {QUAD}), $row = $i % ($ROWS / {QUAD}) * {QUAD};"
+        ));
         self.open(&format!("if ($tile.m + $column < {m} && $tile.n + $row < {n})"));
-        self.total();
-        self.bind("$tile.m + $column", "$tile.n + $row");
-        self.results();
+        self.totals();
+        self.results(&n);
         self.f.close();
         self.f.close();
         if parts > 1 {
@@ -101,12 +100,12 @@ impl Few<'_, '_, '_> {
         }
     }
 
-    /// The sum of one element over all planes, in order.
-    fn total(&mut self) {
+    /// The sums of neighbors along `n` over all planes, in order.
+    fn totals(&mut self) {
         let Shape { parts, groups, .. } = self.shape;
         let ty = self.class().cpp();
         self.say("const int $plane = $column * $PITCH + $row;");
-        let mut terms = Vec::new();
+        self.say(&format!("{ty} $totals[{QUAD}];"));
         for part in 0..parts {
             for group in 0..groups {
                 let at = if group == 0 {
@@ -114,79 +113,32 @@ impl Few<'_, '_, '_> {
                 } else {
                     format!("$plane + {group} * $COLUMNS * $PITCH")
                 };
-                terms.push(if parts == 1 {
-                    format!("$staging[{at}]")
-                } else {
-                    self.remote(part, &at)
-                });
-            }
-        }
-        let (head, rest) = terms.split_first().expect("there is a plane");
-        self.say(&format!("{ty} $total = {head};"));
-        for term in rest {
-            self.say(&format!("$total += {term};"));
-        }
-    }
-
-    /// An element of the staging memory of the block with a part of `k`.
-    fn remote(&self, part: u32, at: &str) -> String {
-        let first = self.first_of_parts();
-        let address = format!(
-            "tilec::cluster_address(tilec::shared_address($staging + {at}), {first}{part})"
-        );
-        match self.class() {
-            Class::Float => format!("tilec::cluster_load({address})"),
-            Class::Integer | Class::Truth => {
-                format!("__float_as_int(tilec::cluster_load({address}))")
+                self.add_terms(part, group, &at);
             }
         }
     }
 
-    /// Stores the sum where it is asked for, and what is computed from it.
-    fn results(&mut self) {
-        let sum = self.equations[0];
-        let mut total = Text::atom(self.words.name("total"));
-        if let Some(coefficient) = self.contract.coefficient {
-            let (class, by) = (self.class(), self.f.value(coefficient));
-            let product = self.f.combine(tilec_ir::tensor::Binary::Mul, class, &total, &by);
-            let name = self.f.cx.names.tensor(sum.tensor).to_owned() + "_here";
-            total = Text::atom(self.f.declare(class.cpp(), &name, product.to_string()));
-        }
-        let index: Vec<_> = sum.vars.iter().map(|&var| self.f.var(var)).collect();
-        if self.contract.stored {
-            let element = self.f.kernel.tensors[sum.tensor].element;
-            let encoded = self.f.encode(element, &total);
-            let at: Vec<_> = index.iter().cloned().map(Text::atom).collect();
-            self.f.store_encoded(sum.tensor, &at, &encoded);
-        }
-        self.f.hold(sum.tensor, index.clone(), total);
-        for equation in self.equations.split_off(1) {
-            self.f.cite(equation);
-            self.bind_epilogue(equation, sum.tensor, &index);
-            let at: Vec<_> = equation.vars.iter().map(|&var| Text::atom(self.f.var(var))).collect();
-            self.f.store(equation.tensor, &at, equation.value);
-        }
-    }
-
-    /// Binds the variables of an equation that reads the sum at its own points.
-    fn bind_epilogue(&mut self, equation: &Equation, sum: Id<Tensor>, index: &[String]) {
-        let kernel = self.f.kernel;
-        let mut bound = BTreeMap::new();
-        for expr in walk::reachable(kernel, equation.value) {
-            let ExprKind::Read(tensor, at) = &kernel.exprs[expr].kind else { continue };
-            if *tensor == sum {
-                for (&int, name) in at.iter().zip(index) {
-                    if let Some(Atom::Var(var)) = kernel.ints.as_atom(int) {
-                        bound.insert(*var, name.clone());
-                    }
-                }
-            }
-        }
-        let by_position = |var: Id<Var>| equation.vars.iter().position(|&other| other == var);
-        for &var in &equation.vars {
-            let name = bound.get(&var).or_else(|| index.get(by_position(var)?));
-            let name = name.expect("an epilogue has the points of its sum").clone();
-            self.f.bind(var, name);
+    /// Adds the elements of one plane to the totals; the first begins them.
+    fn add_terms(&mut self, part: u32, group: u32, at: &str) {
+        let (class, parts) = (self.class(), self.shape.parts);
+        let bits = class != Class::Float && parts > 1;
+        let ty = if bits { "float" } else { class.cpp() };
+        let terms = if parts == 1 {
+            format!("*reinterpret_cast<const {ty}4*>($staging + {at})")
+        } else {
+            let first = self.first_of_parts();
+            format!(
+                "tilec::cluster_load4(\n    \
+                 tilec::cluster_address(tilec::shared_address($staging + {at}), {first}{part}))"
+            )
+        };
+        let name = self.f.local("terms");
+        self.say(&format!("const {ty}4 {name} = {terms};"));
+        let op = if part == 0 && group == 0 { "=" } else { "+=" };
+        for (element, field) in ["x", "y", "z", "w"].iter().enumerate() {
+            let term = format!("{name}.{field}");
+            let term = if bits { format!("__float_as_int({term})") } else { term };
+            self.say(&format!("$totals[{element}] {op} {term};"));
         }
     }
 }

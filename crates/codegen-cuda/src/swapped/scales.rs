@@ -15,7 +15,7 @@ use crate::types::Class;
 impl Few<'_, '_, '_> {
     pub(super) fn scales(&mut self) {
         let lanes = (self.shape.first_math_warp - 1) * 32;
-        let chunk = self.shape.scales.map_or(1, |[_, chunk]| chunk);
+        let chunk = self.shape.scales.map_or(1, |scales| scales.chunk);
         let each = (chunk * self.shape.columns).div_ceil(lanes);
         self.say(
             "
@@ -109,7 +109,7 @@ impl Few<'_, '_, '_> {
                 const int $element = $i * {lanes} + $thread;
                 const int $unit = $scale_place.slot * $CHUNK + $element % $CHUNK;
                 const int $column = $element / $CHUNK;
-                {inside}$scales[$unit * $COLUMNS + $column] = $values[$i];
+                {inside}$scales[$unit * $SCALE_PITCH + $column] = $values[$i];
             }}
             __syncwarp();
             if (tilec::elect_one()) tilec::barrier_arrive($scale_full + 8 * $scale_place.slot);

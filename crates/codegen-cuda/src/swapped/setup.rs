@@ -11,7 +11,7 @@
 use tilec_ir::tile::Side;
 use tilec_manifest::Formula;
 
-use super::shape::{ROW_BYTES, Shape};
+use super::shape::{ROW_BYTES, Scales, Shape};
 use super::{Few, maps};
 
 /// The operands' tensor maps by name: of `a`, of `b`.
@@ -48,9 +48,12 @@ impl Few<'_, '_, '_> {
                 "constexpr int $GROUPS = {groups}; // of warps, that share rows and take turns on k"
             ));
         }
-        if let Some([depth, chunk]) = self.shape.scales {
+        if let Some(Scales { slots, chunk, pitch }) = self.shape.scales {
             self.say(&format!(
-                "constexpr int $SCALE_SLOTS = {depth}, $CHUNK = {chunk}; // periods of scales"
+                "
+                constexpr int $SCALE_SLOTS = {slots}, $CHUNK = {chunk}; // periods of scales
+                constexpr int $SCALE_PITCH = {pitch}; // from one period to the next
+                "
             ));
         }
     }

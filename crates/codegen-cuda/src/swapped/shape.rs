@@ -14,6 +14,17 @@ pub(super) const INSTRUCTION_ROWS: u32 = 64;
 /// Bytes of `k` in a row of an operand in shared memory.
 pub(super) const ROW_BYTES: u32 = 128;
 
+/// The slots of scales.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scales {
+    /// How many there are.
+    pub(super) slots: u32,
+    /// Periods of each.
+    pub(super) chunk: u32,
+    /// Floats from one period to the next.
+    pub(super) pitch: u32,
+}
+
 /// The numbers of a kernel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
@@ -48,8 +59,8 @@ pub(super) struct Shape {
     pub(super) accumulate: Accumulate,
     /// Partial accumulators.
     pub(super) partials: u32,
-    /// Slots of scales, and periods of each.
-    pub(super) scales: Option<[u32; 2]>,
+    /// Slots of scales.
+    pub(super) scales: Option<Scales>,
     /// The first warp that multiplies.
     pub(super) first_math_warp: u32,
     /// Whether `b` is read once.
@@ -82,13 +93,22 @@ impl Shape {
             depth: pipeline.instruction.depth,
             instances: pipeline.instances(),
             groups: pipeline.sharing_rows(),
-            parts: if pipeline.exchange == Exchange::Cluster { pipeline.split } else { 1 },
+            parts: match pipeline.exchange {
+                Exchange::None => 1,
+                Exchange::Cluster => pipeline.split,
+                Exchange::Workspace => unreachable!("parts of k with few rows meet in the cluster"),
+            },
             sharers: pipeline.sharers(),
             shares: pipeline.multicast,
             cluster: pipeline.cluster,
             accumulate: pipeline.accumulate,
             partials: pipeline.partials,
-            scales: channel(Source::Scales).map(|scales| [scales.depth, scales.k / period]),
+            scales: channel(Source::Scales).map(|scales| {
+                let chunk = scales.k / period;
+                // Pairs of columns are read at once.
+                let pitch = scales.slot_bytes / 4 / chunk / 2 * 2;
+                Scales { slots: scales.depth, chunk, pitch }
+            }),
             first_math_warp: before.map(|role| role.warps * role.instances).sum(),
             streams: pipeline.streams == Some(Side::B),
             slot_bytes_in_all,

@@ -50,7 +50,7 @@ impl Few<'_, '_, '_> {
         self.say(
             "
             const float* const $factors =
-                $scales + ($scale_place.slot * $CHUNK + $used) * $COLUMNS + 2 * $quad;
+                $scales + ($scale_place.slot * $CHUNK + $used) * $SCALE_PITCH + 2 * $quad;
             ",
         );
         self.f.line("#pragma unroll");
