@@ -221,8 +221,8 @@ fn pipeline(
 ) -> Result<(), String> {
     shape(kernel, body, contract)?;
     clusters(body, limits)?;
-    budgets(body, kernel, limits)?;
     channels::check(body)?;
+    budgets(body, kernel, limits)?;
     let Grid::Persistent { items, blocks } = kernel.grid else {
         return Err("a pipeline is persistent".to_owned());
     };
@@ -314,6 +314,12 @@ fn budgets(body: &Pipeline, kernel: &Kernel, limits: &Limits) -> Result<(), Stri
     let needed = slots + body.staging_bytes + Pipeline::barrier_bytes(depths);
     ensure(needed == body.shared_bytes && needed <= limits.shared_bytes, || {
         format!("{needed} bytes of shared memory, {} asked for", body.shared_bytes)
+    })?;
+    // With swapped operands the sums of a whole tile meet there.
+    let [m, n, _] = body.tile;
+    let least = if body.swapped { body.sharing_rows() * m * n * 4 } else { 16 * 128 };
+    ensure(body.staging_bytes >= least, || {
+        format!("{} bytes for results that take {least}", body.staging_bytes)
     })?;
     let given = limits.registers / kernel.threads / 8 * 8;
     let wanted = |registers: Option<u32>| registers.unwrap_or(given);

@@ -285,7 +285,7 @@ fn stepped_cut(
             "take split out",
         ));
     }
-    let cut = stepped::apply(settings, product, base);
+    let cut = stepped::apply(settings, base);
     stepped_fits(product, &cut, chip)?;
     Ok(cut)
 }

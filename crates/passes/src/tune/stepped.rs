@@ -80,27 +80,44 @@ pub(crate) fn part(unit: Unit, tile: [u32; 3]) -> [u32; 2] {
 
 /// The numbers that are used unless something says otherwise.
 pub(crate) fn default(product: &Product, small: bool, chip: &Chip) -> Stepped {
-    let unit = product.unit;
+    let unit = unit(product);
     let mut tile = match (unit, small) {
         (Unit::Scalar, _) | (_, true) => [64, 64, depth(unit)],
         (_, false) => [128, 128, depth(unit)],
     };
-    let promote = promote(product);
+    let promote = promote(product, unit);
     if let Some(every) = promote {
         tile[2] = narrow(gcd(i64::from(every), i64::from(tile[2])));
     }
     let stages = if unit == Unit::Scalar { 2 } else { 4 };
     let mut cut =
         Stepped { tile, part: part(unit, tile), stages, unit, vector: [1, 1], split: 1, promote };
-    while shared_bytes(&cut) > chip.cuda().shared_bytes_per_block && cut.stages > 1 {
+    while shared_bytes(&cut) > chip.cuda().shared_bytes_per_block && cut.stages > 2 {
         cut.stages -= 1;
     }
     cut
 }
 
+/// What multiplies: that of the operands, unless one of its instructions takes more of
+/// `k` than has the same scales. Each of these holds the values of those before it.
+pub(crate) fn unit(product: &Product) -> Unit {
+    let wider = match product.unit {
+        Unit::Fp8 => &[Unit::Fp8, Unit::Bf16, Unit::Tf32, Unit::Scalar][..],
+        Unit::Bf16 => &[Unit::Bf16, Unit::Tf32, Unit::Scalar],
+        Unit::F16 => &[Unit::F16, Unit::Tf32, Unit::Scalar],
+        Unit::I8 => &[Unit::I8, Unit::Scalar],
+        Unit::Tf32 => &[Unit::Tf32, Unit::Scalar],
+        Unit::Scalar => &[Unit::Scalar],
+    };
+    let fits = |unit: &&Unit| {
+        promote(product, **unit).is_none_or(|every| every.is_multiple_of(unit_depth(**unit)))
+    };
+    wider.iter().find(fits).copied().unwrap_or(Unit::Scalar)
+}
+
 /// After how much of `k` partial sums are scaled or promoted.
-pub(crate) fn promote(product: &Product) -> Option<u32> {
-    let fp8 = product.unit == Unit::Fp8 && product.promotes;
+pub(crate) fn promote(product: &Product, unit: Unit) -> Option<u32> {
+    let fp8 = unit == Unit::Fp8 && product.promotes;
     match (product.scale_block, fp8) {
         (Some(block), true) => Some(narrow(gcd(block, 128))),
         (Some(block), false) => Some(narrow(block)),
@@ -150,10 +167,10 @@ fn aligned(sizes: &mut Symbols<'_>, product: &Product) -> Option<(Vec<Condition>
 }
 
 /// Applies what a tile block says of a stepped contraction.
-pub(crate) fn apply(settings: &Settings, product: &Product, mut cut: Stepped) -> Stepped {
+pub(crate) fn apply(settings: &Settings, mut cut: Stepped) -> Stepped {
     let [m, n, k] = cut.tile;
     cut.tile = [settings.m.unwrap_or(m), settings.n.unwrap_or(n), settings.k.unwrap_or(k)];
-    cut.part = part(product.unit, cut.tile);
+    cut.part = part(cut.unit, cut.tile);
     cut.stages = settings.stages.unwrap_or(cut.stages);
     cut.split = settings.split.unwrap_or(cut.split);
     cut
