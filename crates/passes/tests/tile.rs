@@ -120,3 +120,94 @@ fn known_sizes_take_the_quickest_tile() {
         check_first(SCALED, sizes, expected);
     }
 }
+
+/// The mistakes of a tile block for the product, each with its way out.
+#[track_caller]
+fn check_block(chip_name: &str, settings: &str, expected: &str) {
+    let text = format!("{SCALED}\ntile g on {chip_name} {{ acc: {settings} }}");
+    let chip = chip(chip_name).expect("it has a table");
+    match compile(&parse(&text), 0, chip, &[]) {
+        Ok(program) => assert_eq!(program.steps[0].variants[0].chosen_by, expected, "{settings}"),
+        Err(found) => {
+            assert_eq!(found[0].message, expected, "{settings}");
+            assert!(found[0].help.is_some() && !found[0].labels.is_empty(), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn tile_blocks_win_or_say_what_does_not_fit() {
+    for (settings, expected) in [
+        ("m = 128, n = 192, k = 128, stages = 4, cluster = 2", "tile block"),
+        ("m = 256, n = 128", "tile block"),
+        ("m = 16, n = 64, k = 512, split = 2", "tile block"),
+        ("swap = yes", "tile block"),
+        ("unit = mma", "tile block"),
+        ("unit = scalar", "tile block"),
+        (
+            "m = 128, n = 256, stages = 8",
+            "m = 128, n = 256, k = 128 and stages = 8 need 431392 bytes of shared memory, \
+             and a block of h200 has 232448",
+        ),
+        ("m = 72, swap = no", "m = 72 is no multiple of the 64 rows of the matrix instruction"),
+        ("m = 128, n = 264", "no matrix instruction has the columns for n = 264"),
+        ("k = 48", "k = 48 is no multiple of the 128 elements that make 128 bytes"),
+        ("cluster = 16", "a cluster of 16 blocks is more than the 8 of h200"),
+        (
+            "unit = mma, k = 48",
+            "m = 128, k = 48 is not made of matrix instructions of 16 rows and 32 of k",
+        ),
+        ("warps = 4", "`warps` is a setting of a rowwise equation, and this is none"),
+    ] {
+        check_block("h200", settings, expected);
+    }
+    check_block(
+        "a100",
+        "stages = 16",
+        "m = 128, n = 128, k = 32 and stages = 16 need 327680 bytes of shared memory, \
+         and a block of a100 has 166912",
+    );
+    check_block("l40s", "m = 64, n = 64", "tile block");
+}
+
+#[test]
+fn scales_of_any_block_have_instructions_that_fit() {
+    for block in [1, 2, 5, 7, 8, 16, 24, 32, 48, 64, 96, 128, 129, 256, 1000] {
+        for types in ["f8e4m3", "bf16", "f16", "f32"] {
+            let text = format!(
+                "kernel g[M, N, K](a: {types}[M, K], b: {types}[N, K],
+                     s: f32[M, ceil(K / {block})]) -> (c: f32[M, N])
+                 {{ c[m, n] = sum[k](a[m, k] * b[n, k] * s[m, k / {block}]) }}"
+            );
+            for chip in chips() {
+                let program = compile(&parse(&text), 0, chip, &[]);
+                assert!(program.is_ok(), "{types} in blocks of {block} on {}", chip.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn operands_that_lie_otherwise_are_copied_first() {
+    let transposed = |element: &str| {
+        format!(
+            "kernel g[M, N, K](a: {element}[K, M], b: {element}[K, N]) -> (c: f32[M, N])
+             {{ c[m, n] = sum[k](f32(a[k, m]) * f32(b[k, n])) }}"
+        )
+    };
+    let regions = |element: &str, chip_name: &str, sizes: &[(String, i64)]| {
+        let chip = chip(chip_name).expect("it has a table");
+        let program = compile(&parse(&transposed(element)), 0, chip, sizes).expect("it compiles");
+        tilec_ir::plan::verify::verify(&program.plan).expect("it verifies");
+        tilec_ir::verify::verify(&program.plan.kernel).expect("it verifies");
+        (
+            program.plan.regions.len(),
+            matches!(program.steps.last().expect("one").variants[0].kernel.body, Body::Pipeline(_)),
+        )
+    };
+    assert_eq!(regions("f8e4m3", "h200", &[]), (3, true));
+    assert_eq!(regions("bf16", "h200", &[]), (1, true));
+    assert_eq!(regions("f8e4m3", "l40s", &[]), (1, false));
+    // Where one operand is read once, copying it first does not pay.
+    assert_eq!(regions("f8e4m3", "h200", &set([16, 4096, 4096])).0, 2);
+}
