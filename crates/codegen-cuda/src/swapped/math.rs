@@ -56,7 +56,7 @@ impl Few<'_, '_, '_> {
             "
             const int $thread = static_cast<int>(threadIdx.x) - {};
             const int $lane = tilec::lane(), $quad = $lane % 4;
-            const int $group = ($warp - {first_math_warp}) / 4;
+            [[maybe_unused]] const int $group = ($warp - {first_math_warp}) / 4;
             ",
             first_math_warp * 32
         ));
