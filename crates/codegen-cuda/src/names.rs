@@ -123,7 +123,7 @@ impl ProgramNames {
     /// the first number from 2 on that makes it one.
     pub(crate) fn local<'a>(&self, base: &str, live: impl Fn(&str) -> bool + 'a) -> String {
         let base = legal(base);
-        let free = |name: &str| !live(name) && self.all.clone().make(name) == name;
+        let free = |name: &str| !live(name) && self.all.is_free(name);
         if free(&base) {
             return base;
         }

@@ -85,24 +85,44 @@ pub(crate) fn declare_count(f: &mut Function<'_, '_>, vars: &[Id<Var>], base: &s
 /// Declares and binds the variables of the point at a position in row-major order;
 /// returns their names.
 pub(crate) fn decompose(f: &mut Function<'_, '_>, vars: &[Id<Var>], position: &str) -> Vec<String> {
+    decompose_as(f, "const long long", vars, position)
+}
+
+/// A variable that perhaps nothing uses.
+const PERHAPS: &str = "[[maybe_unused]] const long long";
+
+/// The same with variables of this C++ type.
+fn decompose_as(
+    f: &mut Function<'_, '_>,
+    ty: &str,
+    vars: &[Id<Var>],
+    position: &str,
+) -> Vec<String> {
     f.need(Header::Index);
     let mut names = Vec::new();
     let mut rest = position.to_owned();
     for (at, &var) in vars.iter().enumerate().rev() {
         let declared = &f.kernel.vars[var];
         let name = if at == 0 {
-            f.declare("long long", &declared.name, &rest)
+            declare_as(f, ty, &declared.name, &rest)
         } else {
             let range = f.int(declared.range);
             let divided = format!("tilec::divide_index({rest}, {range})");
             let quotient = f.declare("long long", "rest", divided);
             let digit = format!("{rest} - {quotient} * {}", range.at(Level::Sign));
             rest = quotient;
-            f.declare("long long", &declared.name, digit)
+            declare_as(f, ty, &declared.name, &digit)
         };
         f.bind(var, name.clone());
         names.push(name);
     }
     names.reverse();
     names
+}
+
+/// `TY NAME = VALUE;`
+fn declare_as(f: &mut Function<'_, '_>, ty: &str, base: &str, value: &str) -> String {
+    let name = f.local(base);
+    f.line(format!("{ty} {name} = {value};"));
+    name
 }

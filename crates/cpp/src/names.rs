@@ -107,10 +107,16 @@ impl Names {
         Self { taken: taken.iter().map(|&name| name.to_owned()).collect() }
     }
 
+    /// Whether a name is neither a keyword nor taken.
+    #[must_use]
+    pub fn is_free(&self, name: &str) -> bool {
+        !KEYWORDS.contains(&name) && !self.taken.iter().any(|taken| taken == name)
+    }
+
     /// `name`, with underscores behind it until it is neither a keyword nor taken.
     pub fn make(&mut self, name: &str) -> String {
         let mut made = name.to_owned();
-        while KEYWORDS.contains(&made.as_str()) || self.taken.contains(&made) {
+        while !self.is_free(&made) {
             made.push('_');
         }
         self.taken.push(made.clone());

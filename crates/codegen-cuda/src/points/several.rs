@@ -15,7 +15,7 @@ use tilec_ir::tensor::{Equation, ExprKind, Tensor, Var};
 use tilec_ir::{Atom, Id, IntId, walk};
 
 use super::single::element;
-use super::{declare_count, decompose};
+use super::{PERHAPS, declare_as, declare_count, decompose};
 use crate::device::Header;
 use crate::function::Function;
 use crate::params::Access;
@@ -117,7 +117,7 @@ fn each_point(
     f.line(format!("if ({i} >= {left}) break;"));
     let (start, outer) = first.split_last().expect("the points have an inner variable");
     let mut point = outer.to_vec();
-    point.push(f.declare("long long", inner, format!("{start} + {i}")));
+    point.push(declare_as(f, PERHAPS, inner, &format!("{start} + {i}")));
     for (at, (equation, vectors)) in equations.iter().zip(loaded).enumerate() {
         bind(f, equation, &point);
         for (row, name) in vectors {

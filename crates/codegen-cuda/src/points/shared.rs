@@ -3,7 +3,7 @@
 
 use tilec_ir::tensor::{Equation, Reduction};
 
-use super::{Reduced, declare_count, decompose};
+use super::{PERHAPS, Reduced, declare_count, decompose, decompose_as};
 use crate::device::Header;
 use crate::function::Function;
 use crate::text::Text;
@@ -98,7 +98,7 @@ fn partial(f: &mut Function<'_, '_>, of: &Reduced, total: &str, rank: &str, thre
         let count = declare_count(f, &of.vars, "elements");
         let at = f.local("element");
         f.open(&format!("for (long long {at} = {rank}; {at} < {count}; {at} += {threads})"));
-        decompose(f, &of.vars, &at);
+        decompose_as(f, PERHAPS, &of.vars, &at);
     }
     f.add_to(total, of.op, of.body);
     f.close();
