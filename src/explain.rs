@@ -1,6 +1,10 @@
 //! What the compiler makes of a kernel, in words: its signature, where its
 //! sizes come from, the facts that it rests on, and its canonical equations
-//! with the form that recognizers will see.
+//! with the form that recognizers will see. What they found is [`regions`].
+
+mod regions;
+
+pub use regions::{found, regions};
 
 use std::fmt::Write;
 

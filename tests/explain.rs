@@ -101,3 +101,34 @@ fn only_the_kernel_and_the_chip_that_are_asked_for_are_explained() {
         assert!(text.contains(has) && !text.contains(lacks), "{kernel:?} {chip:?}\n{text}");
     }
 }
+
+#[test]
+fn regions_are_told_with_their_lines_and_what_was_chosen() {
+    let chip = tilec_target::chip("h200").expect("there is a table of it");
+    for (path, kernel, says) in [
+        (
+            "gemm_fp8/gemm_fp8",
+            "gemm_fp8",
+            &["   1  contraction  acc, c  (line 9)", "scale   sa[m, k / 128], each m, 128 of k"][..],
+        ),
+        ("softmax/softmax", "softmax", &["rowwise  top, total, y", "length  N"]),
+        (
+            "fusedmoe/fusedmoe",
+            "fused_moe",
+            &[
+                "came close:",
+                "`w_gate[expert[t, s], f, d]` is chosen by `expert`, an index that is data",
+            ],
+        ),
+    ] {
+        let path = format!("{}/examples/{path}.tile", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).expect("programs are text");
+        let program = program(&text);
+        let told = tilec::explain::regions(&program.module, &text, Some(kernel), chip)
+            .expect("the tile blocks are right");
+        for says in says {
+            assert!(told.contains(says), "{told}\ndoes not say {says}");
+        }
+        assert!(told.contains(&format!("tile program {kernel} on h200")), "{told}");
+    }
+}

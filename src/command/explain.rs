@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Reporter, Stop, Target, check_chip, load, print};
+use super::{Reporter, Stop, Target, check_chip, gpu, load, print};
 
 /// What to explain.
 #[derive(Debug, Args)]
@@ -24,17 +24,29 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
     check_chip(arguments.target, arguments.chip.as_deref())?;
-    let (_, program) = load(&arguments.file, reporter)?;
+    let (text, program) = load(&arguments.file, reporter)?;
     let only = arguments.kernel.as_deref();
     if only.is_some() {
         program.kernel(only).map_err(Stop::Usage)?;
     }
     print(&tilec::explain::explain(&program.module, only, arguments.chip.as_deref()));
-    match arguments.target {
-        None | Some(Target::Cpu) => Ok(()),
-        Some(target @ (Target::Cuda | Target::Tt)) => Err(Stop::Target(format!(
-            "regions and tilings for the target {} come later",
-            target.name()
-        ))),
+    let chip = arguments.chip.as_deref().and_then(tilec_target::chip);
+    let family = chip.map(|chip| chip.family().target());
+    let target = arguments.target.map(Target::name).or(family);
+    match target {
+        Some("cuda") => {
+            let chip = gpu::chip(arguments.chip.as_deref());
+            let regions = tilec::explain::regions(&program.module, &text, only, chip);
+            let regions = regions.map_err(|diagnostics| {
+                reporter.report(&arguments.file, &text, &diagnostics);
+                Stop::Program
+            })?;
+            print(&regions);
+            Ok(())
+        }
+        Some("tt") => {
+            Err(Stop::Target("regions and tilings for the target tt come later".to_owned()))
+        }
+        _ => Ok(()),
     }
 }

@@ -121,9 +121,7 @@ fn region(scene: &Scene, group: Group) -> Region {
             RegionKind::Contract(contract)
         }
         Kind::Scan(scan) => RegionKind::Scan(scan),
-        Kind::Rows(rows) => {
-            RegionKind::Rowwise(rows.finish(&|at| is_stored(scene, &covers, at)))
-        }
+        Kind::Rows(rows) => RegionKind::Rowwise(rows.finish(&|at| is_stored(scene, &covers, at))),
         Kind::Pointwise => RegionKind::Pointwise,
         Kind::Generic(why) => RegionKind::Generic { why },
     };

@@ -31,7 +31,8 @@ pub(crate) fn join(
     if bound.len() > MAX_VARS {
         return;
     }
-    while join_pair(translator, bound, terms).is_some() || clip(translator, bound, terms).is_some() {
+    while join_pair(translator, bound, terms).is_some() || clip(translator, bound, terms).is_some()
+    {
     }
 }
 

@@ -14,9 +14,7 @@ use crate::arena::Id;
 use crate::diagnostic::Span;
 use crate::int::{Atom, IntId};
 use crate::plan::{Axis, Contract, Operand, Part, Plan, Region, RegionKind, Rowwise, Scan};
-use crate::tensor::{
-    Binary, Equation, Expr, ExprKind, Kernel, Reduction, Scalar, Var,
-};
+use crate::tensor::{Binary, Equation, Expr, ExprKind, Kernel, Reduction, Scalar, Var};
 
 impl Plan {
     /// A kernel that computes the same, built from the regions.

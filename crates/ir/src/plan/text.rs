@@ -119,7 +119,8 @@ fn equation(plan: &Plan, what: &str, at: EquationAt) -> Vec<String> {
 fn of_contract(plan: &Plan, contract: &Contract) -> Vec<String> {
     let kernel = &plan.kernel;
     let mut lines = Vec::new();
-    let axes = [("batch", &contract.batch), ("m", &contract.m), ("n", &contract.n), ("k", &contract.k)];
+    let axes =
+        [("batch", &contract.batch), ("m", &contract.m), ("n", &contract.n), ("k", &contract.k)];
     for (what, vars) in axes.into_iter().filter(|(_, vars)| !vars.is_empty()) {
         lines.push(entry(what, &binders(kernel, vars)));
     }

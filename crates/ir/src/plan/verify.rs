@@ -22,7 +22,9 @@ pub fn verify(plan: &Plan) -> Result<(), String> {
     for region in &plan.regions {
         let fault = of_region(plan, region).err();
         let name = || &plan.kernel.tensors[plan.kernel.equations[region.covers[0]].tensor].name;
-        ensure(fault.is_none(), || format!("the region of {}: {}", name(), fault.unwrap_or_default()))?;
+        ensure(fault.is_none(), || {
+            format!("the region of {}: {}", name(), fault.unwrap_or_default())
+        })?;
     }
     Ok(())
 }
@@ -153,7 +155,9 @@ fn of_rowwise(plan: &Plan, region: &Region, rowwise: &Rowwise) -> Result<(), Str
 /// The variables of the equation of a part.
 fn part_vars(part: &Part) -> Vec<Id<Var>> {
     let (rows, other) = match part {
-        Part::Reduction { rows, segment, .. } | Part::PerRow { rows, segment, .. } => (rows, *segment),
+        Part::Reduction { rows, segment, .. } | Part::PerRow { rows, segment, .. } => {
+            (rows, *segment)
+        }
         Part::Map { rows, column, .. } => (rows, Some(*column)),
     };
     rows.iter().copied().chain(other).collect()

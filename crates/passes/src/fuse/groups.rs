@@ -139,7 +139,8 @@ impl Groups {
     /// An order in which each group comes after those that it waits for; of
     /// those that are ready the one with the earliest equation.
     pub(super) fn order(&self) -> Vec<usize> {
-        let mut waits: Vec<_> = (0..self.groups.len()).map(|group| self.before(group).len()).collect();
+        let mut waits: Vec<_> =
+            (0..self.groups.len()).map(|group| self.before(group).len()).collect();
         let mut after = vec![Vec::new(); self.groups.len()];
         for group in 0..self.groups.len() {
             for before in self.before(group) {

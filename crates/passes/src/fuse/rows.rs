@@ -189,7 +189,8 @@ impl Rows {
         sorted.sort_unstable();
         let mut own = shape.rows.clone();
         own.sort_unstable();
-        let same = rows.iter().zip(&self.ranges).all(|(&var, &range)| kernel.vars[var].range == range);
+        let same =
+            rows.iter().zip(&self.ranges).all(|(&var, &range)| kernel.vars[var].range == range);
         (linked && same && sorted == own).then_some(Shape { rows, ..shape })
     }
 
@@ -294,7 +295,9 @@ impl Shape {
         let Self { at, kind, rows, column, segment } = self;
         let stored = stored(at);
         match (kind, column) {
-            (ShapeKind::Reduction, Some(column)) => Part::Reduction { rows, segment, column, stored },
+            (ShapeKind::Reduction, Some(column)) => {
+                Part::Reduction { rows, segment, column, stored }
+            }
             (ShapeKind::Map, Some(column)) => Part::Map { rows, column, stored },
             (ShapeKind::Reduction | ShapeKind::Map | ShapeKind::PerRow, _) => {
                 Part::PerRow { rows, segment, stored }

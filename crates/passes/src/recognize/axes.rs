@@ -77,7 +77,11 @@ pub(crate) fn axes(scene: &Scene, at: EquationAt, reduced: &[Id<Var>], sides: &S
     let k = reduced_order(kernel, reduced, sides);
     let operand = |side: &Weighed, rows: &[Id<Var>]| {
         let expr = side.factor.expr;
-        Operand { expr, element: narrowest(kernel, expr), read: read(kernel, expr, &batch, rows, &k) }
+        Operand {
+            expr,
+            element: narrowest(kernel, expr),
+            read: read(kernel, expr, &batch, rows, &k),
+        }
     };
     let (a, b) = (operand(&sides.a, &m), operand(&sides.b, &n));
     Axes { batch, m, n, k, a, b }

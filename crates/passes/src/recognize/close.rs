@@ -10,13 +10,13 @@
 
 use std::collections::BTreeSet;
 
+use tilec_ir::Id;
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Var};
 use tilec_ir::walk::reachable;
-use tilec_ir::Id;
 
+use super::Reason;
 use super::scene::{Scene, accesses};
 use super::uses::{Use, uses};
-use super::Reason;
 
 /// Whether two accesses in `body` vary with a reduced variable and each has rows
 /// that the other does not have.
@@ -30,9 +30,7 @@ pub(crate) fn is_close(scene: &Scene, body: Id<Expr>, reduced: &[Id<Var>]) -> bo
             rows.push(uses.into_keys().filter(|var| !reduced.contains(var)).collect());
         }
     }
-    let beside = |a: &BTreeSet<Id<Var>>, b: &BTreeSet<Id<Var>>| {
-        !a.is_subset(b) && !b.is_subset(a)
-    };
+    let beside = |a: &BTreeSet<Id<Var>>, b: &BTreeSet<Id<Var>>| !a.is_subset(b) && !b.is_subset(a);
     rows.iter().enumerate().any(|(at, a)| rows[..at].iter().any(|b| beside(a, b)))
 }
 

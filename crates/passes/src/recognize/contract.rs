@@ -110,11 +110,7 @@ fn beside(fine: &[Weighed], reduced: &[Id<Var>]) -> bool {
 }
 
 /// The two factors that vary with every reduced value, if they can be operands.
-fn operands(
-    scene: &Scene,
-    fine: Vec<Weighed>,
-    reduced: &[Id<Var>],
-) -> Outcome<[Weighed; 2]> {
+fn operands(scene: &Scene, fine: Vec<Weighed>, reduced: &[Id<Var>]) -> Outcome<[Weighed; 2]> {
     if let Some(both) = fine.iter().find(|w| is_close(scene, w.factor.expr, reduced)) {
         return Err(not_a_product(scene, both.factor.expr));
     }
@@ -160,7 +156,9 @@ fn no_operand(scene: &Scene, weighed: &Weighed, reduced: &[Id<Var>]) -> Option<R
         format!("it divides by {quoted}, which varies with every {}", scene.name(reduced[0]))
     } else if let Some(tensor) = gathered {
         let name = &scene.kernel.tensors[tensor].name;
-        format!("{quoted} is chosen by `{name}`, an index that is data: grouped products run as loops")
+        format!(
+            "{quoted} is chosen by `{name}`, an index that is data: grouped products run as loops"
+        )
     } else if let Some(&var) = missing {
         format!("{quoted} does not vary with {}, which is reduced too", scene.name(var))
     } else {

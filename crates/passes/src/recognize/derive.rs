@@ -165,7 +165,8 @@ impl Deriver {
             None => self.define(wanted, name)?,
         };
         let tensor = self.made[at].tensor;
-        let index: Vec<_> = wanted.dims.iter().map(|&dim| self.place(dim)).collect::<Option<_>>()?;
+        let index: Vec<_> =
+            wanted.dims.iter().map(|&dim| self.place(dim)).collect::<Option<_>>()?;
         let Expr { ty, span, .. } = self.kernel.exprs[wanted.factor.expr];
         let ty = if ty.is_float() { Scalar::F32 } else { Scalar::I32 };
         Some(self.kernel.exprs.push(Expr { kind: ExprKind::Read(tensor, index), ty, span }))

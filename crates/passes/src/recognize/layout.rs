@@ -22,9 +22,9 @@ pub(crate) fn layouts(scene: &Scene, at: EquationAt) -> Vec<Vec<Id<Var>>> {
     if kernel.tensors[sum.tensor].role == Role::Output {
         found.push(sum.vars.clone());
     }
-    let maps = scene.readers[sum.tensor.index()].iter().filter(|&&reader| {
-        matches!(scene.stated[reader].body, Body::Map(_))
-    });
+    let maps = scene.readers[sum.tensor.index()]
+        .iter()
+        .filter(|&&reader| matches!(scene.stated[reader].body, Body::Map(_)));
     found.extend(maps.filter_map(|&reader| order_in(kernel, sum, &kernel.equations[reader])));
     if found.is_empty() {
         found.push(sum.vars.clone());
@@ -58,8 +58,7 @@ pub(crate) fn same_points(
         found = Some(access.index);
     }
     let index = found?;
-    let mut vars: Vec<_> =
-        index.iter().map(|&i| bare(kernel, i)).collect::<Option<Vec<_>>>()?;
+    let mut vars: Vec<_> = index.iter().map(|&i| bare(kernel, i)).collect::<Option<Vec<_>>>()?;
     let mut own = reader.vars.clone();
     vars.sort_unstable();
     own.sort_unstable();
@@ -68,11 +67,7 @@ pub(crate) fn same_points(
 
 /// The longest run of `order` that ends with `last` and is adjacent, in this
 /// order, in every list.
-pub(crate) fn flattened(
-    order: &[Id<Var>],
-    last: Id<Var>,
-    lists: &[Vec<Id<Var>>],
-) -> Vec<Id<Var>> {
+pub(crate) fn flattened(order: &[Id<Var>], last: Id<Var>, lists: &[Vec<Id<Var>>]) -> Vec<Id<Var>> {
     let Some(end) = order.iter().position(|&var| var == last) else { return vec![last] };
     let mut start = end;
     while start > 0 && lists.iter().all(|list| follows(list, order[start - 1], order[start])) {

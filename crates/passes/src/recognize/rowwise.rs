@@ -109,7 +109,11 @@ fn segment(scene: &Scene, index: IntId, column: Id<Var>) -> Option<(Id<Var>, i64
 }
 
 /// By dimension but the last: the variable that it is, for a read along a row.
-pub(crate) fn row_read(kernel: &Kernel, access: &Access, along: Along) -> Option<Vec<Option<Id<Var>>>> {
+pub(crate) fn row_read(
+    kernel: &Kernel,
+    access: &Access,
+    along: Along,
+) -> Option<Vec<Option<Id<Var>>>> {
     let (&last, others) = access.index.split_last()?;
     if !along.is(kernel, last) {
         return None;

@@ -1,16 +1,15 @@
 //! The factors of a contraction that are not its operands: scales, which vary
 //! with `k` only from block to block, and what does not vary with it at all.
 
+use tilec_ir::Id;
 use tilec_ir::plan::{Scale, Varies};
 use tilec_ir::tensor::Var;
-use tilec_ir::Id;
 
-use super::scene::Scene;
-use super::uses::{Use, Uses, gcd};
 use super::Reason;
 use super::axes::Axes;
+use super::scene::Scene;
+use super::uses::{Use, Uses, gcd};
 use crate::products::Factor;
-
 
 /// A factor that varies with `k` from block to block.
 pub(crate) fn scale(
@@ -27,7 +26,9 @@ pub(crate) fn scale(
         return refuse(format!("{quoted} scales a sum of integers from block to block"));
     }
     let Varies::Blocks(block) = varies(scene, uses, k) else {
-        return refuse(format!("{quoted} is constant over parts of the reduced axis of no fixed length"));
+        return refuse(format!(
+            "{quoted} is constant over parts of the reduced axis of no fixed length"
+        ));
     };
     let (m, n) = (varies(scene, uses, m), varies(scene, uses, n));
     if (m, n) == (Varies::Each, Varies::Each) {

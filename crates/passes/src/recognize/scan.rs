@@ -40,7 +40,9 @@ pub(crate) fn scan(scene: &mut Scene, at: EquationAt) -> Outcome<Scan> {
     let refuse = |text: String| Err(Reason { text, span });
     let (ends, starts) = (scene.kernel.vars[to].range, scene.kernel.vars[from].range);
     if scene.stated[at].guard.is_some() {
-        return refuse("it is only needed in places, and a running sum is computed everywhere".to_owned());
+        return refuse(
+            "it is only needed in places, and a running sum is computed everywhere".to_owned(),
+        );
     }
     if !scene.equal(ends, starts) {
         let (to, from) = (scene.name(to), scene.name(from));

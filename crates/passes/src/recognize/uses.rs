@@ -39,7 +39,9 @@ pub(crate) fn uses(kernel: &Kernel, root: Id<Expr>) -> Uses {
     // indices makes them gathers.
     for (value, tensor) in values {
         for expr in reachable(kernel, value) {
-            for var in ints(&kernel.exprs[expr]).into_iter().flat_map(|i| vars_of_int(&kernel.ints, i)) {
+            for var in
+                ints(&kernel.exprs[expr]).into_iter().flat_map(|i| vars_of_int(&kernel.ints, i))
+            {
                 add(&mut uses, var, Use::Gathered(tensor));
             }
         }
@@ -70,7 +72,9 @@ fn of_int(
                     open.extend(inner.iter().map(|&i| (i, gather)));
                 }
                 Atom::Value(value) => {
-                    if let Some(tensor) = gather.or_else(|| index.then(|| first_read(kernel, *value))?) {
+                    if let Some(tensor) =
+                        gather.or_else(|| index.then(|| first_read(kernel, *value))?)
+                    {
                         values.push((*value, tensor));
                     }
                 }
@@ -80,7 +84,9 @@ fn of_int(
 }
 
 fn first_read(kernel: &Kernel, value: Id<Expr>) -> Option<Id<Tensor>> {
-    reachable(kernel, value).into_iter().find_map(|e| tilec_ir::walk::reads(kernel, e).first().copied())
+    reachable(kernel, value)
+        .into_iter()
+        .find_map(|e| tilec_ir::walk::reads(kernel, e).first().copied())
 }
 
 /// `(v, c)` of `v / c`.
