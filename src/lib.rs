@@ -7,6 +7,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod explain;
 pub mod gpu;
+pub mod licenses;
 pub mod phases;
 pub mod preconditions;
 pub mod program;

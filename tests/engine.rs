@@ -36,7 +36,7 @@ fn judged(
     let engine = |kernel: &_, launch: &_, inputs: &_, given: &_| {
         cpu::compute(kernel, launch, inputs, given, &|_| ())
     };
-    compare::check_with(&engine, kernel, launch, inputs, outputs, &locals)
+    compare::check_with(&engine, kernel, launch, inputs, outputs, &locals, &[])
         .expect("there is memory for this")
 }
 

@@ -1,8 +1,9 @@
 //! `tilec run`: a kernel on arrays from files or drawn from a seed.
 
 use clap::Args;
+use tilec::licenses::licenses;
 use tilec::{arrays, cpu, preconditions};
-use tilec_ir::compare::{self, Verdict};
+use tilec_ir::compare::{self, License, Verdict};
 use tilec_ir::tensor::{Role, Tensor};
 use tilec_ir::{Array, Diagnostic, Element, Id, Kernel, Kind, Launch, launch};
 
@@ -74,7 +75,8 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         return Ok(());
     }
     let picked: Vec<_> = picks.into_iter().zip(picked).collect();
-    let verdicts = verdicts(selection.target, kernel, &launch, &inputs, &outputs, &picked);
+    let licenses = gpu.map(|gpu| licenses(&program.module, kernel, &gpu.chip.name));
+    let verdicts = verdicts(licenses, kernel, &launch, &inputs, &outputs, &picked);
     judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
 }
 
@@ -117,24 +119,23 @@ fn prepare(
     Ok((launch, inputs))
 }
 
-/// The outputs of a target beside the interpreter's; those of a GPU beside the CPU's.
+/// The outputs of a target beside the interpreter's; those of a GPU, which may use
+/// licenses, beside the CPU's.
 fn verdicts(
-    target: Target,
+    licenses: Option<Vec<(Id<Tensor>, License)>>,
     kernel: &Kernel,
     launch: &Launch,
     inputs: &[Array],
     outputs: &[Array],
     picked: &[(Id<Tensor>, Array)],
 ) -> Result<Vec<Verdict>, Diagnostic> {
-    with_progress("checking", |progress| match target {
-        Target::Cpu | Target::Tt => {
-            compare::check(kernel, launch, inputs, outputs, picked, progress)
-        }
-        Target::Cuda => {
+    with_progress("checking", |progress| match licenses {
+        None => compare::check(kernel, launch, inputs, outputs, picked, progress),
+        Some(licenses) => {
             let cpu = |kernel: &_, launch: &_, inputs: &_, given: &_| {
                 cpu::compute(kernel, launch, inputs, given, progress)
             };
-            compare::check_with(&cpu, kernel, launch, inputs, outputs, picked)
+            compare::check_with(&cpu, kernel, launch, inputs, outputs, picked, &licenses)
         }
     })
 }

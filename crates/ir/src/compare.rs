@@ -17,7 +17,7 @@ mod tolerance;
 
 pub use measure::{Difference, compare};
 pub use picks::{expose, uncertain_picks};
-pub use tolerance::{Tolerance, tolerance};
+pub use tolerance::{License, Tolerance, tolerance};
 
 use crate::arena::Id;
 use crate::array::Array;
@@ -68,10 +68,11 @@ pub fn check(
     let interpret = |kernel: &_, launch: &_, inputs: &_, given: &_| {
         interpret_all(kernel, launch, inputs, given, progress)
     };
-    check_with(&interpret, kernel, launch, inputs, outputs, locals)
+    check_with(&interpret, kernel, launch, inputs, outputs, locals, &[])
 }
 
-/// Like [`check`], against what this engine computes.
+/// Like [`check`], against what this engine computes. The target was free to use
+/// `licenses` in the sums of these equations.
 pub fn check_with(
     engine: &Engine<'_>,
     kernel: &Kernel,
@@ -79,6 +80,7 @@ pub fn check_with(
     inputs: &[Array],
     outputs: &[Array],
     locals: &[(Id<Tensor>, Array)],
+    licenses: &[(Id<Tensor>, License)],
 ) -> Result<Vec<Verdict>, Diagnostic> {
     let mut actual: Vec<(Id<Tensor>, &Array)> =
         kernel.tensors_of(Role::Output).zip(outputs).collect();
@@ -87,7 +89,7 @@ pub fn check_with(
     let picks: Vec<_> = actual.iter().filter(|(id, _)| uncertain.contains(id)).collect();
     let given: Vec<_> = picks.iter().map(|(id, array)| (*id, (*array).clone())).collect();
     let expected = engine(kernel, launch, inputs, &given)?;
-    let errors = errors(kernel, launch);
+    let errors = errors(kernel, launch, licenses);
     let mut verdicts = Vec::new();
     for &(tensor, array) in &actual {
         let difference = match &expected[tensor.index()] {

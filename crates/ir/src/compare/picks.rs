@@ -8,7 +8,7 @@
 
 use super::Engine;
 use super::measure::Difference;
-use super::tolerance::{error_of, errors_for, size, terms};
+use super::tolerance::{Sums, error_of, errors_for, size, terms};
 use crate::arena::Id;
 use crate::array::{Array, Element};
 use crate::diagnostic::Diagnostic;
@@ -22,11 +22,11 @@ use crate::tensor::{
 #[must_use]
 pub fn uncertain_picks(kernel: &Kernel) -> Vec<Id<Tensor>> {
     // Whether a sum is rounded does not depend on how long it is.
-    let terms = |_: &[Id<Var>]| 1.0;
-    let errors = errors_for(kernel, &terms);
+    let sums = Sums { terms: &|_| 1.0, licenses: &[] };
+    let errors = errors_for(kernel, &sums);
     let is_uncertain = |equation: &&Equation| {
         order_of(kernel, equation).is_some_and(|(_, key)| {
-            kernel.exprs[key].ty.is_float() && error_of(kernel, &terms, &errors, key) > 0.0
+            kernel.exprs[key].ty.is_float() && error_of(kernel, &sums, &errors, key) > 0.0
         })
     };
     kernel.equations.iter().filter(is_uncertain).map(|equation| equation.tensor).collect()
@@ -101,7 +101,8 @@ pub(super) fn compare(
         run(&keys.kernel, &keys.launch, &given)
     };
     let terms = |vars: &[Id<Var>]| terms(kernel, launch, vars);
-    let error = 8.0 * error_of(kernel, &terms, &errors_for(kernel, &terms), key);
+    let sums = Sums { terms: &terms, licenses: &[] };
+    let error = 8.0 * error_of(kernel, &sums, &errors_for(kernel, &sums), key);
     let judged = Judged {
         range: size(kernel, launch, kernel.vars[var].range),
         picks: theirs,

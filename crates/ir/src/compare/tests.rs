@@ -180,3 +180,10 @@ fn picks_are_compared_by_their_keys() {
         assert!(verdicts[1].passes(), "{name}: {verdicts:?}");
     }
 }
+
+#[test]
+fn licenses_allow_what_they_say_and_nothing_else() {
+    assert_eq!(License::Tf32.error(1.0), 1.0 / 512.0);
+    assert_eq!(License::Unpromoted.error(16.0), 1.0 / 8192.0);
+    assert_eq!(License::Unpromoted.error(320.0), 10.0 / 8192.0);
+}

@@ -11,6 +11,7 @@
 //! exp log tanh .. of a       8 * error a + 4 u      they steepen what they are given
 //! sum over n                 error + 4 sqrt(n) u    a random walk of roundings, four times over
 //! .. of products of FP8      + 2^-13                partial sums of up to 128 terms have 14 bits
+//! .. by a license            + what it allows       see [`License`]
 //! prod over n                n * (error + u)
 //! bf16(a), ..                error a + 2 u'         next to a tie, the other neighbor
 //! ```
@@ -63,22 +64,53 @@ impl Tolerance {
     }
 }
 
+/// A license to compute the sums of an equation less precisely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum License {
+    /// Factors are cut to tf32, 10 fraction bits: each product is too small by
+    /// less than 2^-9 of itself.
+    Tf32,
+    /// Partial sums of products of FP8 stay in the tensor core, which keeps 14 bits
+    /// at each of its steps of 32 products.
+    Unpromoted,
+}
+
+impl License {
+    /// The error that it allows in a sum of so many terms, relative to the sum of
+    /// their absolute values.
+    #[must_use]
+    pub fn error(self, terms: f64) -> f64 {
+        match self {
+            Self::Tf32 => 0.5f64.powi(9),
+            Self::Unpromoted => 0.5f64.powi(13) * (terms / 32.0).max(1.0),
+        }
+    }
+}
+
 /// What is allowed of an output, or of any other tensor.
 #[must_use]
 pub fn tolerance(kernel: &Kernel, launch: &Launch, tensor: Id<Tensor>) -> Tolerance {
-    errors(kernel, launch)[tensor.index()]
+    errors(kernel, launch, &[])[tensor.index()]
 }
 
-/// What is allowed, by tensor.
-pub(super) fn errors(kernel: &Kernel, launch: &Launch) -> Vec<Tolerance> {
-    errors_for(kernel, &|vars| terms(kernel, launch, vars))
+/// What is allowed, by tensor; the sums of some equations are licensed.
+pub(super) fn errors(
+    kernel: &Kernel,
+    launch: &Launch,
+    licenses: &[(Id<Tensor>, License)],
+) -> Vec<Tolerance> {
+    let terms = |vars: &[Id<Var>]| terms(kernel, launch, vars);
+    errors_for(kernel, &Sums { terms: &terms, licenses })
 }
 
 /// What is allowed if a reduction over variables has so many terms.
-pub(super) fn errors_for(kernel: &Kernel, terms: &Terms<'_>) -> Vec<Tolerance> {
+pub(super) fn errors_for(kernel: &Kernel, sums: &Sums<'_>) -> Vec<Tolerance> {
     let mut tensors: Vec<_> = kernel.tensors.iter().map(|(_, t)| start(t)).collect();
     for equation in &kernel.equations {
-        let row = error_of(kernel, terms, &tensors, equation.value);
+        let of = |(tensor, _): &&(Id<Tensor>, License)| *tensor == equation.tensor;
+        let licenses: Vec<_> = sums.licenses.iter().filter(of).copied().collect();
+        let sums = Sums { terms: sums.terms, licenses: &licenses };
+        let row = error_of(kernel, &sums, &tensors, equation.value);
         let tolerance = &mut tensors[equation.tensor.index()];
         tolerance.row = row;
         if row > 0.0 && is_truncated(kernel, equation.value) {
@@ -88,8 +120,13 @@ pub(super) fn errors_for(kernel: &Kernel, terms: &Terms<'_>) -> Vec<Tolerance> {
     tensors
 }
 
-/// How many terms a reduction over variables has.
-pub(super) type Terms<'a> = dyn Fn(&[Id<Var>]) -> f64 + 'a;
+/// What is known of sums.
+pub(super) struct Sums<'a> {
+    /// How many terms a reduction over variables has.
+    pub(super) terms: &'a dyn Fn(&[Id<Var>]) -> f64,
+    /// What the sums of some equations may do.
+    pub(super) licenses: &'a [(Id<Tensor>, License)],
+}
 
 /// Whether an integer was a float: next to the next one it may go either way.
 fn is_truncated(kernel: &Kernel, value: Id<Expr>) -> bool {
@@ -118,7 +155,7 @@ fn start(tensor: &Tensor) -> Tolerance {
 /// The error of an expression, given those of the tensors that it reads.
 pub(super) fn error_of(
     kernel: &Kernel,
-    terms: &Terms<'_>,
+    sums: &Sums<'_>,
     tensors: &[Tolerance],
     root: Id<Expr>,
 ) -> f64 {
@@ -126,7 +163,7 @@ pub(super) fn error_of(
     for id in walk::reachable(kernel, root) {
         let read = walk::reads(kernel, id).into_iter().map(|t| tensors[t.index()].row);
         let read = read.fold(0.0, f64::max);
-        let own = own_error(kernel, terms, id, &|x| errors[&x]);
+        let own = own_error(kernel, sums, id, &|x| errors[&x]);
         errors.insert(id, own.max(read));
     }
     errors[&root]
@@ -134,7 +171,7 @@ pub(super) fn error_of(
 
 fn own_error(
     kernel: &Kernel,
-    terms: &Terms<'_>,
+    sums: &Sums<'_>,
     id: Id<Expr>,
     error: &dyn Fn(Id<Expr>) -> f64,
 ) -> f64 {
@@ -154,7 +191,11 @@ fn own_error(
         ExprKind::Convert(_) => largest() + of_conversion(*ty, largest()),
         ExprKind::RoundStochastic(..) => largest() + 2.0 * of_conversion(*ty, largest()),
         ExprKind::Reduce(reduction, vars, body) => {
-            of_reduction(kernel, *reduction, terms(vars), *body, error(*body))
+            let terms = (sums.terms)(vars);
+            let plain = of_reduction(kernel, *reduction, terms, *body, error(*body));
+            let is_sum = *reduction == Reduction::Sum && ty.is_float();
+            let licenses = sums.licenses.iter().filter(|_| is_sum);
+            plain + licenses.map(|(_, license)| license.error(terms)).sum::<f64>()
         }
     }
 }
