@@ -81,6 +81,7 @@ pub(crate) const RESERVED: &[&str] = &[
     "major",
     "minor",
     "rsqrtf",
+    "shared",
     "sqrtf",
     "stderr",
     "stdin",
