@@ -54,6 +54,14 @@ def to_i8(acc, bound, inputs):
     return {"c": Exact(np.clip(np.floor_divide(wrapped(acc), 256), -128, 127).astype(np.int8))}
 
 
+def to_u8(acc, bound, inputs):
+    return {"c": Exact(np.clip(np.floor_divide(wrapped(acc), 512), 0, 255).astype(np.uint8))}
+
+
+def to_bool(acc, bound, inputs):
+    return {"c": Exact(wrapped(acc) > 0)}
+
+
 def two_outputs(acc, bound, inputs):
     positive = np.where(np.isnan(acc), acc, np.maximum(acc, 0))
     return {"c": stored(acc, bound, F32), "positive": stored(positive, bound, BF16)}
@@ -138,6 +146,16 @@ PRODUCTS = {
         "bf16_vector": laid("k", "nk", "n", (BF16, BF16), F32, "x w y"),
         "f32_outer": laid("km", "kn", "mn", (F32, F32), F32),
     },
+    "few": {
+        "few_scaled": nt(FP8, BF16, BLOCKS),
+        "few_short": nt(FP8, BF16, {"sa": "m k/64"}),
+        "few_split": nt(MIXED, F32, ROWS),
+        "few_same_rows": nt(FP8, BF16, BLOCKS),
+        "few_same_columns": nt(FP8, BF16),
+        "few_heads": laid("shd", "thd", "hst", (BF16, BF16), F32, "q key score"),
+        "few_i8": laid("mk", "nk", "nm", (I8, I8), I32),
+        "few_names": laid("mk", "nk", "mn", (BF16, BF16), BF16, "ring staging place"),
+    },
     "epilogues": {
         "bias_gelu": nt((BF16, BF16), None, finish=bias_gelu, more=[("bias", "n", F32)]),
         "residual": nt(FP8, None, ROWS, residual, [("r", "mn", BF16)]),
@@ -146,6 +164,8 @@ PRODUCTS = {
         "to_e5m2": nt((BF16, BF16), None, finish=times("sc", E5M2), more=[("sc", "", F32)]),
         "to_f16": nt(FP8, None, finish=times("s", F16), more=[("s", "", F32)]),
         "to_i8": nt((I8, I8), None, finish=to_i8),
+        "to_u8": nt((U8, I8), None, finish=to_u8),
+        "to_bool": nt((I8, I8), None, finish=to_bool),
         "two_outputs": nt((BF16, BF16), None, finish=two_outputs),
         "causal": Product(*operands("sd", "td", (BF16, BF16), "q key"), "st", causal),
     },
