@@ -9,7 +9,7 @@
 //! segments, what is held is a segment.
 
 use tilec_ir::plan::{Part, Region, Rowwise};
-use tilec_ir::tensor::{ExprKind, Role, Tensor};
+use tilec_ir::tensor::{ExprKind, Role, Tensor, Var};
 use tilec_ir::tile::{Points, Ranks, Rows, Scan};
 use tilec_ir::walk::reachable;
 use tilec_ir::{Id, IntId, Kernel};
@@ -34,13 +34,15 @@ pub(crate) fn rowwise(
     settings: &Settings,
 ) -> Vec<Choice> {
     let tensors = row_tensors(sizes.kernel, region, rowwise);
-    let widest = tensors.iter().map(|&t| bytes(sizes.kernel.tensors[t].element)).max();
-    let vector = 16 / widest.unwrap_or(4);
+    let widths = || tensors.iter().map(|&t| bytes(sizes.kernel.tensors[t].element));
+    let vector = 16 / widths().max().unwrap_or(4);
     // What is read is held; several tensors share the registers.
     let held = (HELD / narrow(tensors.len().max(1) as i64).div_ceil(3)).max(vector);
     let by = if *settings == Settings::default() { "model" } else { "tile block" };
     if let Some(segment) = rowwise.segment {
-        return vec![segments(narrow(segment), vector, settings, by)];
+        // Few threads with 16 bytes of the narrowest tensor each: shorter exchanges.
+        let vector = 16 / widths().min().unwrap_or(4);
+        return segments(sizes, rowwise.length, narrow(segment), vector, settings, by);
     }
     let mut choices = held_choices(sizes, rowwise.length, vector, held, settings, by);
     if !choices.last().is_some_and(|choice| choice.when.is_empty()) {
@@ -87,19 +89,43 @@ fn held_choices(
     choices
 }
 
-/// Each segment is held by a few threads of one warp; more, where it is long.
-fn segments(segment: u32, vector: u32, settings: &Settings, by: &str) -> Choice {
+/// Threads of a block of segments: its warps hardly wait for each other.
+const SEGMENTS_BLOCK: u32 = 64;
+
+/// Each segment is held by a few threads of one warp; more, where it is long. Vectors
+/// need rows of whole vectors.
+fn segments(
+    sizes: &mut Symbols<'_>,
+    length: IntId,
+    segment: u32,
+    vector: u32,
+    settings: &Settings,
+    by: &str,
+) -> Vec<Choice> {
     let vector = narrow(gcd(i64::from(vector), i64::from(segment)));
-    let vectors = segment / vector;
-    let threads = match settings.warps {
-        Some(warps) => 32 * warps,
-        None => vectors.next_power_of_two().min(32).max(vectors.div_ceil(HELD).next_power_of_two()),
+    let cut = |vector: u32, when| {
+        let vectors = segment / vector;
+        let few = vectors.next_power_of_two().min(32);
+        let threads = match settings.warps {
+            Some(warps) => 32 * warps,
+            None => few.max(vectors.div_ceil(HELD).next_power_of_two()).min(THREADS),
+        };
+        let held = vectors.div_ceil(threads) * vector;
+        let held = (held <= 4 * HELD).then_some(held);
+        let rows_per_block = settings.rows.unwrap_or((SEGMENTS_BLOCK / threads).max(1));
+        rows(when, threads, rows_per_block, vector, held, by, "segments are read once")
     };
-    let threads = threads.min(THREADS);
-    let held = vectors.div_ceil(threads) * vector;
-    let held = (held <= 4 * HELD).then_some(held);
-    let rows_per_block = settings.rows.unwrap_or((BLOCK / threads).max(1));
-    rows(Vec::new(), threads, rows_per_block, vector, held, by, "segments are read once")
+    let aligned = sizes.divides(vector, length).and_then(|aligned| sizes.open([aligned]));
+    let mut choices = Vec::new();
+    if let Some(when) = aligned {
+        let last = when.is_empty();
+        choices.push(cut(vector, when));
+        if last {
+            return choices;
+        }
+    }
+    choices.push(cut(1, Vec::new()));
+    choices
 }
 
 fn rows(
@@ -115,14 +141,21 @@ fn rows(
     Choice { when, cut, chosen_by: format!("{by}: {why}") }
 }
 
-/// The tensors that have an element for each element of the rows, read or written.
+/// The tensors that have an element for each element of the rows, read or written; one
+/// row that all of them read, such as a norm's gain, does not count.
 fn row_tensors(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> Vec<Id<Tensor>> {
     let mut found = Vec::new();
     for (&at, part) in region.covers.iter().zip(&rowwise.parts) {
         let equation = &kernel.equations[at];
-        let along = match part {
-            Part::Reduction { column, .. } | Part::Map { column, .. } => *column,
+        let (along, rows) = match part {
+            Part::Reduction { column, rows, .. } | Part::Map { column, rows, .. } => {
+                (*column, rows)
+            }
             Part::PerRow { .. } => continue,
+        };
+        let uses = |index: &[IntId], vars: &[Id<Var>]| {
+            let used = |&i: &IntId| tilec_ir::walk::vars_of_int(&kernel.ints, i);
+            index.iter().flat_map(used).any(|var| vars.contains(&var))
         };
         if let Part::Map { stored: true, .. } = part {
             found.push(equation.tensor);
@@ -130,9 +163,8 @@ fn row_tensors(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> Vec<Id<Te
         for expr in reachable(kernel, equation.value) {
             if let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind
                 && kernel.tensors[*tensor].role != Role::Local
-                && index
-                    .iter()
-                    .any(|&i| tilec_ir::walk::vars_of_int(&kernel.ints, i).contains(&along))
+                && uses(index, &[along])
+                && (rows.is_empty() || uses(index, rows))
             {
                 found.push(*tensor);
             }
