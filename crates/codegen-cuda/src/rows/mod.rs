@@ -145,7 +145,10 @@ impl Rows<'_, '_, '_> {
             };
             self.f.line(format!("const bool live = {inside};"));
             let last = format!("live ? {mine} : {rows} - 1");
-            self.f.declare("long long", "row", last)
+            // A kernel whose rows all read the same has no use for their number.
+            let row = self.f.local("row");
+            self.f.line(format!("[[maybe_unused]] const long long {row} = {last};"));
+            row
         };
         let names = decompose(&mut self.f, &vars, &row);
         for part in &self.layout.parts {
