@@ -227,10 +227,10 @@ impl Loaded {
 
     /// How long compiling took and by whom, for people.
     pub(crate) fn compiled(&self) -> String {
-        let how = if self.program.cached { "cached" } else { "compiled" };
+        let how = if self.program.cached { "loaded from the cache" } else { "compiled" };
         format!(
-            "emitted in {:.1?}, {how} by {} in {:.1?}",
-            self.emitting, self.program.compiler, self.compiling
+            "emitted in {:.1?}, {how} in {:.1?} ({})",
+            self.emitting, self.compiling, self.program.compiler
         )
     }
 }

@@ -79,6 +79,9 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     let comment = comment(&gpu, arguments.repeat, &tuned);
     let block = tune::block(&kernel.name, &gpu.chip.name, &comment, &tuned.settings);
     match &arguments.output {
+        _ if tuned.settings.is_empty() => {
+            print("nothing that was tried is faster than what is chosen without a tile block\n");
+        }
         None => print(&block),
         Some(path) => write(path, &block)?,
     }
