@@ -5,7 +5,10 @@
 //! multiplied in here, once for the block and not once for each element. Columns
 //! and periods outside of the tensors get 0, and nothing is read for them.
 
-use tilec_ir::tensor::Binary;
+use std::collections::BTreeSet;
+
+use tilec_ir::tensor::{Binary, Var};
+use tilec_ir::{Id, walk};
 
 use super::Few;
 use crate::points::decompose;
@@ -54,10 +57,11 @@ impl Few<'_, '_, '_> {
         self.open(&format!(
             "if ({inside}$k + $unit * $PERIOD < $k_end && $tile.m + $column < {m} && $tile.n < {n})"
         ));
-        self.bind("$tile.m + $column", "$tile.n");
-        let k = self.words.fill("$k + $unit * $PERIOD");
         let contract = self.contract;
-        decompose(&mut self.f, &contract.k, &k);
+        self.bind_used(&contract.batch, "$tile.batch");
+        self.bind_used(&contract.m, "$tile.m + $column");
+        self.bind_used(&contract.n, "$tile.n");
+        self.bind_used(&contract.k, "$k + $unit * $PERIOD");
         for scale in &contract.scales {
             self.f.comment(&self.f.cx.source.cite(self.f.kernel.exprs[scale.expr].span));
         }
@@ -66,13 +70,22 @@ impl Few<'_, '_, '_> {
         self.f.close();
     }
 
-    /// Binds the variables of the contraction's rows, columns and batch.
-    pub(super) fn bind(&mut self, m: &str, n: &str) {
-        let contract = self.contract;
-        let [m, n, batch] = [m, n, "$tile.batch"].map(|at| self.words.fill(at));
-        decompose(&mut self.f, &contract.batch, &batch);
-        decompose(&mut self.f, &contract.m, &m);
-        decompose(&mut self.f, &contract.n, &n);
+    /// Binds the variables of an axis, as far as scales use them.
+    fn bind_used(&mut self, axis: &[Id<Var>], at: &str) {
+        let (kernel, contract) = (self.f.kernel, self.contract);
+        let exprs = contract.scales.iter().flat_map(|scale| walk::reachable(kernel, scale.expr));
+        let ints = exprs.flat_map(|expr| walk::ints(&kernel.exprs[expr]));
+        let used: BTreeSet<_> = ints.flat_map(|int| walk::vars_of_int(&kernel.ints, int)).collect();
+        if axis.iter().all(|var| !used.contains(var)) {
+            return;
+        }
+        let at = self.words.fill(at);
+        let names = decompose(&mut self.f, axis, &at);
+        for (var, name) in axis.iter().zip(names) {
+            if !used.contains(var) {
+                self.f.line(format!("static_cast<void>({name});"));
+            }
+        }
     }
 
     fn product(&mut self) -> Text {
