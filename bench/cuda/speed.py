@@ -58,7 +58,7 @@ RATIOS = {
 ROW_ERROR = 5e-3
 
 
-def measure(shape, built, failures) -> dict:
+def measure(shape, built, failures, memory) -> dict:
     m, n, k = shape
     data = peers.Data(m, n, k)
     ours = {name: ours_on(data, name, built[name]) for name in OURS if name in built}
@@ -75,11 +75,14 @@ def measure(shape, built, failures) -> dict:
         except (AssertionError, RuntimeError, program.Refused) as error:
             failures.append(f"{name} at {shape}: {error!s:.300}")
             print("FAILED", failures[-1], flush=True)
+    # What reading the operands alone takes, under the same conditions.
+    operands = torch.empty(m * k + n * k, dtype=torch.uint8, device="cuda").random_()
+    checked["read"] = memory.read(operands, torch.empty(4, dtype=torch.uint8, device="cuda"))
     us = timing.microseconds(checked)
     ratios = {name: round(us[peer] / us[name], 4) for name, peer in RATIOS.items() if name in us and peer in us}
-    tflops = {name: round(2 * m * n * k / t / 1e6, 1) for name, t in us.items()}
+    tflops = {name: round(2 * m * n * k / t / 1e6, 1) for name, t in us.items() if name != "read"}
     weights = {name: round((m * k + n * k) * size(name) / t * 1e6) for name, t in us.items()}
-    print(f"{'x'.join(map(str, shape)):>18}", {n: f"{t} us {tflops[n]}" for n, t in us.items()}, ratios, flush=True)
+    print(f"{'x'.join(map(str, shape)):>18}", {n: f"{t} us {tflops.get(n, '')}" for n, t in us.items()}, ratios, flush=True)
     return {"shape": list(shape), "us": us, "tflops": tflops, "operand_bytes_per_second": weights, "ratio": ratios}
 
 
@@ -106,13 +109,13 @@ def geomean(values: list[float]) -> float | None:
     return round(math.exp(sum(map(math.log, values)) / len(values)), 4) if values else None
 
 
-def gemm(folder: Path, memory: dict) -> tuple[dict, list[str]]:
+def gemm(folder: Path, memory, bandwidth: dict) -> tuple[dict, list[str]]:
     failures: list[str] = []
     folders = {name: folder / "h200" / at for name, at in OURS.items()}
     told = program.build_all([f for f in folders.values() if (f / "manifest.json").exists()])
     failures += [f"{name}: {told.get(f, 'not emitted')[:800]}" for name, f in folders.items() if told.get(f, "x")]
     built = {name: program.Program(f) for name, f in folders.items() if told.get(f) == ""}
-    rows = [measure(shape, built, failures) for shape in SHAPES]
+    rows = [measure(shape, built, failures, memory) for shape in SHAPES]
     torch.cuda.empty_cache()
     means = {name: geomean([row["ratio"][name] for row in rows if name in row["ratio"]]) for name in RATIOS}
     print("geometric means of ratios:", means)
@@ -120,7 +123,7 @@ def gemm(folder: Path, memory: dict) -> tuple[dict, list[str]]:
     result = gpu.header("python bench/cuda/speed.py OUT") | {
         "note": note,
         "repeats": timing.REPEATS,
-        "bytes_per_second": memory,
+        "bytes_per_second": bandwidth,
         "peers": RATIOS,
         "geomean": means,
         "failures": failures,
@@ -142,7 +145,7 @@ def main() -> None:
     arguments.results.mkdir(parents=True, exist_ok=True)
     failures = []
     for name, (result, found) in {
-        "cuda_gemm": gemm(arguments.folder, bandwidth),
+        "cuda_gemm": gemm(arguments.folder, memory, bandwidth),
         "cuda_rowwise": rowwise_speed.rowwise(arguments.folder, memory, bandwidth),
     }.items():
         (arguments.results / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
