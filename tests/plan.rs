@@ -10,6 +10,7 @@ mod expressions;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/kernels.rs"]
+#[expect(dead_code, reason = "plans are compared by what they mean, not bit for bit")]
 mod kernels;
 #[path = "support/random.rs"]
 mod random;
@@ -144,6 +145,27 @@ fn programs_run_as_few_regions() {
         let plan = plan(found.unwrap_or_else(|| panic!("{path} has no {kernel}")));
         let names: Vec<_> = plan.regions.iter().map(|region| region.kind.name()).collect();
         assert_eq!(names.join(", "), expected, "{kernel}\n{plan}");
+    }
+}
+
+/// An operand is stored only where it can be computed without the other axes: with
+/// N = 0 there is no `z[m + N - 1]`.
+#[test]
+fn what_is_only_safe_inside_of_a_sum_stays_there() {
+    for (operand, expected) in [
+        ("exp(x[m, k] + z[m + N - 1])", "contraction"),
+        ("exp(x[m, k] + y[m])", "pointwise, contraction"),
+        ("x[m, k]", "contraction"),
+        ("exp(y[m] + u[k])", "contraction"),
+    ] {
+        let text = format!(
+            "kernel k[M, N, K](x: f32[M, K], y: f32[M], u: f32[K], z: f32[M + N], b: f32[N, K]) -> (c: f32[M, N]) \
+             {{ c[m, n] = sum[k]({operand} * b[n, k]) }}"
+        );
+        let checked = tilec_frontend::check(&text);
+        let plan = plan(checked.module.kernels.first().expect("it is right but for unused inputs"));
+        let names: Vec<_> = plan.regions.iter().map(|region| region.kind.name()).collect();
+        assert_eq!(names.join(", "), expected, "{operand}\n{plan}");
     }
 }
 

@@ -6,7 +6,7 @@
 
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Tensor};
 use tilec_ir::walk::{reachable, vars_of_int};
-use tilec_ir::{Atom, Id, IntId, Kernel, Scalar};
+use tilec_ir::{Atom, Facts, Id, IntId, Kernel, Scalar};
 
 use crate::builder::Builder;
 
@@ -22,12 +22,22 @@ enum Goal {
 
 /// Whether `expr` can be evaluated at every point of the variables in it.
 pub(crate) fn is_safe(builder: &mut Builder, expr: Id<Expr>) -> bool {
-    let mut goals = Vec::new();
-    for expr in reachable(&builder.kernel, expr) {
-        of_expr(&builder.kernel, expr, &mut goals);
-    }
     let ranges = builder.vars_of(expr).iter().map(|&var| builder.kernel.vars[var].range).collect();
-    holds(builder, goals, ranges)
+    is_safe_over(&mut builder.kernel, &builder.facts, expr, ranges)
+}
+
+/// Whether `expr` can be evaluated wherever these ranges are not empty.
+pub(crate) fn is_safe_over(
+    kernel: &mut Kernel,
+    facts: &Facts,
+    expr: Id<Expr>,
+    ranges: Vec<IntId>,
+) -> bool {
+    let mut goals = Vec::new();
+    for expr in reachable(kernel, expr) {
+        of_expr(kernel, expr, &mut goals);
+    }
+    holds(kernel, facts, goals, ranges)
 }
 
 /// Whether `id` can be evaluated, and is in `0 .. range`.
@@ -42,7 +52,8 @@ pub(crate) fn is_safe_index(builder: &mut Builder, id: IntId, range: IntId) -> b
             values.push(*value);
         }
     });
-    holds(builder, goals, ranges) && values.into_iter().all(|value| is_safe(builder, value))
+    holds(&mut builder.kernel, &builder.facts, goals, ranges)
+        && values.into_iter().all(|value| is_safe(builder, value))
 }
 
 /// Whether a range is known not to be empty.
@@ -97,12 +108,12 @@ fn of_int(kernel: &Kernel, id: IntId, goals: &mut Vec<Goal>) {
     });
 }
 
-fn holds(builder: &mut Builder, goals: Vec<Goal>, ranges: Vec<IntId>) -> bool {
+fn holds(kernel: &mut Kernel, facts: &Facts, goals: Vec<Goal>, ranges: Vec<IntId>) -> bool {
     if goals.is_empty() {
         return true;
     }
-    let ints = &mut builder.kernel.ints;
-    let mut facts = builder.facts.clone();
+    let ints = &mut kernel.ints;
+    let mut facts = facts.clone();
     ranges.into_iter().for_each(|range| facts.assume_not_empty(ints, range));
     let zero = ints.constant(0);
     goals.into_iter().all(|goal| match goal {

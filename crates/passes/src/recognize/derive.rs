@@ -9,8 +9,9 @@
 //! would be paid many times, and matrix units want it in memory in its narrow
 //! type, `k` innermost. The equation then joins whatever makes what it reads.
 //! Only what is as large as something it reads is stored, so that a window over a
-//! signal or an outer product is not blown up; conversions that widen, and
-//! operands of guarded sums, stay where they are. Exact: the type holds every value.
+//! signal or an outer product is not blown up; conversions that widen, and what
+//! may only be evaluated inside of its sum, stay where they are. Exact: the type
+//! holds every value.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +28,7 @@ use super::uses::{Use, uses};
 use crate::builder::local;
 use crate::canonical::{Body, Canonical};
 use crate::products::Factor;
+use crate::safe::is_safe_over;
 
 /// A factor that is to be stored.
 struct Wanted {
@@ -91,7 +93,16 @@ fn wanted(scene: &mut Scene, at: EquationAt) -> Vec<Wanted> {
         .collect();
     let scales = found.scales.iter().enumerate();
     wanted.extend(scales.filter_map(|(at, scale)| of_scale(scene, &found, scale, at)));
+    wanted.retain(|wanted| is_safe(scene, wanted));
     wanted
+}
+
+/// Whether a factor can be computed at every point of its tensor, also where the
+/// axes that it ignores are empty.
+fn is_safe(scene: &mut Scene, wanted: &Wanted) -> bool {
+    let kernel = &mut scene.kernel;
+    let ranges = wanted.dims.iter().map(|&(var, _)| kernel.vars[var].range).collect();
+    is_safe_over(kernel, &scene.facts, wanted.factor.expr, ranges)
 }
 
 fn of_operand(
