@@ -25,6 +25,7 @@ use tilec_manifest::{Formula, Launch, Parameter, TensorMap};
 
 use crate::context::Context;
 use crate::device::Header;
+use crate::names::OWN;
 use crate::params::{Access, Key, Params};
 use crate::text::Text;
 use crate::types;
@@ -137,13 +138,6 @@ impl<'f, 'p> Function<'f, 'p> {
         self.enter();
     }
 
-    /// A block with what `body` writes.
-    pub(crate) fn block(&mut self, head: &str, body: impl FnOnce(&mut Self)) {
-        self.open(head);
-        body(self);
-        self.close();
-    }
-
     /// Begins a scope without a block.
     pub(crate) fn enter(&mut self) {
         self.scopes.push(Scope::default());
@@ -186,6 +180,14 @@ impl<'f, 'p> Function<'f, 'p> {
     /// Gives back a name of the current scope that was not used.
     pub(crate) fn forget(&mut self, name: &str) {
         self.scope().locals.retain(|local| local != name);
+    }
+
+    /// Keeps the words of [`OWN`] for lines that are written as they stand.
+    pub(crate) fn claim(&mut self) {
+        for &name in OWN {
+            let claimed = self.local(name);
+            debug_assert_eq!(claimed, name, "no tensor and no size has it");
+        }
     }
 
     /// `const TY NAME = VALUE;` with a name like `base`, which it returns.

@@ -12,10 +12,7 @@ use crate::{checks, types};
 
 /// The manifest of a program whose variants have these launches, by step. The hash of
 /// the source is left empty: the source's launcher is made from the manifest.
-pub(crate) fn manifest(
-    cx: &Context<'_>,
-    launches: Vec<Vec<Vec<Launch>>>,
-) -> Manifest {
+pub(crate) fn manifest(cx: &Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Manifest {
     let kernel = cx.kernel();
     let program = cx.program;
     let sizes = kernel

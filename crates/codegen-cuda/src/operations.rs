@@ -106,7 +106,15 @@ impl Function<'_, '_> {
             Binary::Div => "tilec::divide",
             Binary::Rem => "tilec::remainder",
             Binary::Min => "tilec::minimum",
-            _ => "tilec::maximum",
+            Binary::Max => "tilec::maximum",
+            Binary::Equal
+            | Binary::NotEqual
+            | Binary::Less
+            | Binary::AtMost
+            | Binary::Greater
+            | Binary::AtLeast
+            | Binary::And
+            | Binary::Or => unreachable!("written as operators"),
         };
         Text::call(name, &[a, b])
     }
@@ -262,17 +270,15 @@ impl Function<'_, '_> {
     pub(crate) fn add_to(&mut self, total: &str, op: Reduction, body: Id<Expr>) {
         let class = self.class(body);
         let name = Text::atom(total);
-        let value = match self.kernel.exprs[body].kind {
-            ExprKind::Binary(Binary::Mul, a, b)
-                if op == Reduction::Sum && class == Class::Float =>
-            {
-                let factors = self.values(&[a, b]);
-                Text::call("fmaf", &[&factors[0], &factors[1], &name])
-            }
-            _ => {
-                let value = self.value(body);
-                self.combine(step(op), class, &name, &value)
-            }
+        let fused = op == Reduction::Sum && class == Class::Float;
+        let value = if let ExprKind::Binary(Binary::Mul, a, b) = self.kernel.exprs[body].kind
+            && fused
+        {
+            let factors = self.values(&[a, b]);
+            Text::call("fmaf", &[&factors[0], &factors[1], &name])
+        } else {
+            let value = self.value(body);
+            self.combine(step(op), class, &name, &value)
         };
         self.line(format!("{total} = {value};"));
     }

@@ -46,8 +46,7 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
 /// An equation that is a reduction, perhaps where a test holds.
 #[derive(Clone, Debug)]
 struct Reduced {
-    /// The test, and the value where it does not hold.
-    guard: Option<(Id<Expr>, Id<Expr>)>,
+    guard: Option<Guard>,
     op: Reduction,
     vars: Vec<Id<Var>>,
     body: Id<Expr>,
@@ -55,24 +54,19 @@ struct Reduced {
 
 fn reduction(f: &Function<'_, '_>, value: Id<Expr>) -> Option<Reduced> {
     let (guard, value) = guarded(f.kernel, value);
-    match &f.kernel.exprs[value].kind {
-        ExprKind::Reduce(op, vars, body) => {
-            Some(Reduced { guard, op: *op, vars: vars.clone(), body: *body })
-        }
-        _ => None,
-    }
+    let ExprKind::Reduce(op, vars, body) = &f.kernel.exprs[value].kind else { return None };
+    Some(Reduced { guard, op: *op, vars: vars.clone(), body: *body })
 }
 
-/// `if test then value else other` taken apart: the test with the other value, and
-/// the value.
-pub(crate) fn guarded(
-    kernel: &Kernel,
-    value: Id<Expr>,
-) -> (Option<(Id<Expr>, Id<Expr>)>, Id<Expr>) {
-    match kernel.exprs[value].kind {
-        ExprKind::Select(test, then, other) => (Some((test, other)), then),
-        _ => (None, value),
+/// A test, and the value where it does not hold.
+pub(crate) type Guard = (Id<Expr>, Id<Expr>);
+
+/// `if test then value else other` taken apart: the guard, and the value.
+pub(crate) fn guarded(kernel: &Kernel, value: Id<Expr>) -> (Option<Guard>, Id<Expr>) {
+    if let ExprKind::Select(test, then, other) = kernel.exprs[value].kind {
+        return (Some((test, other)), then);
     }
+    (None, value)
 }
 
 /// Declares how many points some variables have; returns its name.

@@ -22,7 +22,7 @@ use tilec_manifest::Launch;
 use crate::context::Context;
 use crate::device::Header;
 use crate::function::{Function, Shape};
-use crate::points::{declare_count, decompose, guarded};
+use crate::points::{Guard, declare_count, decompose, guarded};
 use crate::text::Text;
 use crate::types::Class;
 
@@ -43,8 +43,7 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
 #[derive(Debug)]
 struct Rank<'k> {
     equation: &'k Equation,
-    /// The test, and the value where it does not hold.
-    guard: Option<(Id<Expr>, Id<Expr>)>,
+    guard: Option<Guard>,
     var: Id<Var>,
     order: Order,
     key: Id<Expr>,
@@ -100,31 +99,25 @@ fn write(f: &mut Function<'_, '_>, rank: &Rank<'_>, chunk: u32, threads: u32) {
         f.line("continue;");
         f.close();
     }
+    each_index(f, rank, &keys, &length, threads);
+    f.close();
+}
+
+/// Finds the place of every index of a group, and stores those that are asked for.
+fn each_index(f: &mut Function<'_, '_>, rank: &Rank<'_>, keys: &str, length: &str, threads: u32) {
     let count = f.int(f.kernel.vars[rank.var].range);
     let count = f.declare("long long", "count", count.to_string());
     let first = f.local("first");
-    let header = format!("for (long long {first} = 0; {first} < {count}; {first} += {threads})");
-    f.open(&header);
+    f.open(&format!("for (long long {first} = 0; {first} < {count}; {first} += {threads})"));
     let mine = f.declare("long long", "mine", format!("{first} + threadIdx.x"));
     let own = key_of(f, rank, &mine, &count, "key");
     let place = f.local("before");
     f.line(format!("long long {place} = 0;"));
-    count_before(
-        f,
-        rank,
-        &Counting {
-            keys,
-            length,
-            count: count.clone(),
-            mine: mine.clone(),
-            own,
-            place: place.clone(),
-            threads,
-        },
-    );
-    f.open(&format!("if ({mine} < {count})"));
-    put(f, rank, &mine, &place);
-    f.close();
+    let (keys, length) = (keys.to_owned(), length.to_owned());
+    let names = Counting { keys, length, count, mine, own, place, threads };
+    count_before(f, rank, &names);
+    f.open(&format!("if ({} < {})", names.mine, names.count));
+    put(f, rank, &names.mine, &names.place);
     f.close();
     f.close();
 }

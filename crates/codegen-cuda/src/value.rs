@@ -110,12 +110,23 @@ impl Function<'_, '_> {
     /// The operands that are computed whenever the expression is.
     fn eager_operands(&self, id: Id<Expr>) -> Vec<Id<Expr>> {
         let expr = &self.kernel.exprs[id];
-        let mut operands = match expr.kind {
-            ExprKind::Select(test, a, b) if self.is_lazy(a) || self.is_lazy(b) => vec![test],
-            ExprKind::Binary(Binary::And | Binary::Or, a, b) if self.is_lazy(b) => vec![a],
-            ExprKind::Reduce(..) => Vec::new(),
-            _ => walk::direct(&expr.kind),
-        };
+        let lazy = |x| self.is_lazy(x);
+        let mut operands = walk::direct(&expr.kind);
+        match expr.kind {
+            ExprKind::Select(_, a, b) if lazy(a) || lazy(b) => operands.truncate(1),
+            ExprKind::Binary(Binary::And | Binary::Or, _, b) if lazy(b) => operands.truncate(1),
+            ExprKind::Reduce(..) => operands.clear(),
+            ExprKind::Float(_)
+            | ExprKind::Int(_)
+            | ExprKind::Read(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::Select(..)
+            | ExprKind::Convert(_)
+            | ExprKind::RoundStochastic(..)
+            | ExprKind::Random(_)
+            | ExprKind::Rank { .. } => {}
+        }
         for int in walk::ints(expr) {
             self.kernel.ints.visit_atoms(int, &mut |atom, what| {
                 if let Atom::Value(value) = what
@@ -192,8 +203,7 @@ impl Function<'_, '_> {
             self.forget(&name);
             let (level, op) = if and { (Level::And, "&&") } else { (Level::Or, "||") };
             // Compilers ask for parentheses where the two are mixed.
-            let mixed = |x: &Text| if and { x.at(Level::And) } else { x.at(Level::Equal) };
-            let (a, b) = (mixed(&a), if and { b.at(Level::Equal) } else { b.at(Level::Equal) });
+            let (a, b) = (a.at(if and { Level::And } else { Level::Equal }), b.at(Level::Equal));
             return Text::new(format!("{a} {op} {b}"), level);
         }
         self.line(format!("bool {name} = {a};"));
