@@ -105,9 +105,9 @@ impl Few<'_, '_, '_> {
     fn variable_of(&self, equation: &Equation, at: usize) -> Option<Id<Var>> {
         let (kernel, sum) = (self.f.kernel, self.equations[0].tensor);
         let reads = walk::reachable(kernel, equation.value).into_iter();
-        let mut indices = reads.filter_map(|expr| match &kernel.exprs[expr].kind {
-            ExprKind::Read(tensor, index) if *tensor == sum => Some(index[at]),
-            _ => None,
+        let mut indices = reads.filter_map(|expr| {
+            let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind else { return None };
+            (*tensor == sum).then(|| index[at])
         });
         match kernel.ints.as_atom(indices.next()?)? {
             Atom::Var(var) => Some(*var),
