@@ -5,8 +5,9 @@
 //! promoted   for each part { multiply into partial sums; wait; free; sums += partial sums }
 //! ```
 //!
-//! While one warpgroup adds its partial sums up, the matrix unit works for another.
-//! Scales are read before the multiplication that they belong to.
+//! While one warpgroup adds its partial sums up, the matrix unit works for another. Each
+//! starts a few slots behind the one before it and stays there, so that one writes its
+//! results while another multiplies. Scales are read before what they are for.
 
 use tilec_ir::tile::Side;
 
@@ -29,6 +30,7 @@ impl Wide<'_, '_, '_> {
             tilec::Place<$SLOTS> $place;
             ",
         );
+        self.start_behind();
         self.open_items();
         let (ty, count) = (self.class().cpp(), self.shape.columns / 2);
         match self.shape.groups {
@@ -42,6 +44,41 @@ impl Wide<'_, '_, '_> {
         }
         self.put();
         self.f.close();
+    }
+
+    /// How many slots a warpgroup starts behind the one before it: with what they hold
+    /// back, slots must be left for what is under way.
+    fn lag(&self) -> u32 {
+        match (self.shape.instances, self.shape.slots) {
+            (2, 4..) => 2,
+            (3, 4..) => 1,
+            _ => 0,
+        }
+    }
+
+    /// Waits until the warpgroup before is some slots ahead, or at the end of its first item.
+    fn start_behind(&mut self) {
+        let (lag, last) = (self.lag(), self.shape.instances - 1);
+        if lag == 0 {
+            return;
+        }
+        let most = match lag {
+            1 => "1".to_owned(),
+            _ => format!("min({lag}, ($depth + $SLOT_K - 1) / $SLOT_K)"),
+        };
+        self.say(&format!(
+            "
+            int $ahead = $instance < {last} && $first < $items ? {most} : 0;
+            if ($instance > 0 && $first < $items) tilec::named_sync($instance, 256);
+            "
+        ));
+    }
+
+    /// Lets the next warpgroup start, when it is time.
+    fn let_start(&mut self) {
+        if self.lag() > 0 {
+            self.say("if ($ahead > 0 && --$ahead == 0) tilec::named_arrive($instance + 1, 256);");
+        }
     }
 
     /// The sums of a group of rows.
@@ -134,6 +171,7 @@ impl Wide<'_, '_, '_> {
         self.say("$done.next();");
         self.f.close();
         self.say("$place.next();");
+        self.let_start();
         self.f.close();
         self.f.line("tilec::wgmma_wait<0>();");
         self.open_groups();
@@ -173,6 +211,7 @@ impl Wide<'_, '_, '_> {
             self.f.close();
         }
         self.say("$place.next();");
+        self.let_start();
         self.f.close();
     }
 

@@ -11,6 +11,7 @@ use tilec_ir::tensor::{Binary, Equation, ExprKind, Tensor, Var};
 use tilec_ir::{Atom, Id, Kernel, walk};
 
 use super::Wide;
+use crate::device::Header;
 use crate::params::Access;
 use crate::text::{Level, Text};
 use crate::types;
@@ -65,9 +66,11 @@ impl<'p> Wide<'_, '_, 'p> {
                 continue;
             }
             let tensor = output.equation.tensor;
-            let element = types::element(self.f.kernel.tensors[tensor].element);
             let name = self.f.local(&format!("{}_row", self.f.cx.names.tensor(tensor)));
-            self.f.line(format!("alignas(16) {element} {name}[8];"));
+            let element = self.f.kernel.tensors[tensor].element;
+            // Narrow floats are rounded in pairs, when all are there.
+            let ty = if types::is_narrow(element) { "float" } else { types::element(element) };
+            self.f.line(format!("alignas(16) {ty} {name}[8];"));
             rows.push(Some(name));
         }
         rows
@@ -86,10 +89,11 @@ impl<'p> Wide<'_, '_, 'p> {
         for (which, (output, row)) in outputs.iter().zip(rows).enumerate() {
             let equation = output.equation;
             self.bind_output(output);
+            let element = self.f.kernel.tensors[equation.tensor].element;
             let encoded = if which == 0 {
                 let value = self.total(equation, total);
                 known.push((equation.tensor, value.clone()));
-                self.f.encode(self.f.kernel.tensors[equation.tensor].element, &value)
+                self.f.encode(element, &value)
             } else {
                 self.f.cite(equation);
                 self.note_known(equation, &known);
@@ -97,7 +101,10 @@ impl<'p> Wide<'_, '_, 'p> {
                     let value = self.declare_value(equation);
                     known.push((equation.tensor, value));
                 }
-                self.f.encoded(equation.tensor, equation.value)
+                match row {
+                    Some(_) if types::is_narrow(element) => self.wide_value(equation),
+                    Some(_) | None => self.f.encoded(equation.tensor, equation.value),
+                }
             };
             match (output.stored, row) {
                 (false, _) => {}
@@ -120,7 +127,28 @@ impl<'p> Wide<'_, '_, 'p> {
             let offset = self.f.offset(&self.f.kernel.tensors[tensor].shape, &index);
             let pointer = self.f.pointer(tensor, Access::Write);
             let to = Text::binary(Level::Sum, &Text::atom(pointer), "+", &offset);
-            self.f.line(format!("tilec::store_neighbors({to}, {row});"));
+            let element = self.f.kernel.tensors[tensor].element;
+            if types::is_narrow(element) {
+                self.f.need(Header::Vector);
+                let element = types::element(element);
+                self.f.line(format!(
+                    "tilec::store_neighbors({to}, tilec::narrow<{element}>({row}).at);"
+                ));
+            } else {
+                self.f.line(format!("tilec::store_neighbors({to}, {row});"));
+            }
+        }
+    }
+
+    /// The value of an equation that makes narrow floats, before it is rounded.
+    fn wide_value(&mut self, equation: &Equation) -> Text {
+        let value = equation.value;
+        match self.f.kernel.exprs[value].kind {
+            ExprKind::Convert(wide) if self.f.known_expr(value).is_none() => {
+                let text = self.f.value(wide);
+                self.f.as_float(wide, text)
+            }
+            _ => self.f.value(value),
         }
     }
 

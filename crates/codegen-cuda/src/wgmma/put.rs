@@ -71,9 +71,6 @@ impl<'p> Wide<'_, '_, 'p> {
         let contract = self.contract;
         self.bind(&contract.batch, "$tile.batch");
         self.bind(&contract.m, &row);
-        let ty = self.class().cpp();
-        self.say(&format!("alignas(16) {ty} $total[8];"));
-        self.say("tilec::take_up($total, $to, $row, $column);");
         self.open(&format!("if ({column} + 8 <= {n})"));
         self.whole(outputs, &column);
         self.f.close_else();
@@ -84,9 +81,12 @@ impl<'p> Wide<'_, '_, 'p> {
 
     /// All 8 columns are inside.
     fn whole(&mut self, outputs: &[Output<'p>], column: &str) {
+        let ty = self.class().cpp();
+        self.say(&format!("alignas(16) {ty} $total[8];"));
+        self.say("tilec::take_up($total, $to, $row, $column);");
         let rows = self.declare_rows(outputs);
         self.open_unrolled("$e", 8);
-        self.point(outputs, &rows, column);
+        self.point(outputs, &rows, column, "$total[$e]");
         self.f.close();
         if rows.iter().any(Option::is_some) {
             self.bind(&self.contract.n, column);
@@ -97,18 +97,25 @@ impl<'p> Wide<'_, '_, 'p> {
     /// Some columns are outside.
     fn rest(&mut self, outputs: &[Output<'p>], column: &str, n: &str) {
         let rows = vec![None; outputs.len()];
-        self.open_unrolled("$e", 8);
-        self.open(&format!("if ({column} + $e < {n})"));
-        self.point(outputs, &rows, column);
-        self.f.close();
+        let ty = self.class().cpp();
+        self.f.line("#pragma unroll 1");
+        self.open(&format!("for (int $e = 0; {column} + $e < {n}; ++$e)"));
+        self.say(&format!("const {ty} $total = $to[tilec::staged_at($row, $column) + $e];"));
+        self.point(outputs, &rows, column, "$total");
         self.f.close();
     }
 
     /// The results at one column.
-    fn point(&mut self, outputs: &[Output<'p>], rows: &[Option<String>], column: &str) {
+    fn point(
+        &mut self,
+        outputs: &[Output<'p>],
+        rows: &[Option<String>],
+        column: &str,
+        total: &str,
+    ) {
         let contract = self.contract;
         self.bind(&contract.n, &format!("{column} + $e"));
-        let [total, at] = ["$total[$e]", "$e"].map(|word| self.words.fill(word));
+        let [total, at] = [total, "$e"].map(|word| self.words.fill(word));
         self.results(outputs, rows, &total, &at);
     }
 }

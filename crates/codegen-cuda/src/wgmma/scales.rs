@@ -19,7 +19,8 @@ use crate::device::Header;
 use crate::params::Access;
 use crate::text::{Level, Text};
 
-/// Periods that are read ahead, where a lane has few rows; and where it has more.
+/// Periods that are read ahead, where a lane has few rows of tensors; and where it has
+/// more, or computes scales.
 const AHEAD: [u32; 2] = [8, 4];
 
 impl Wide<'_, '_, '_> {
@@ -53,7 +54,8 @@ impl Wide<'_, '_, '_> {
 
     /// Periods that are read at a time: whole slots.
     fn ahead(&self) -> u32 {
-        let wanted = AHEAD[usize::from(self.rows_each() > 2)];
+        let computed = self.contract.scales.iter().any(|scale| self.row_of(scale).is_none());
+        let wanted = AHEAD[usize::from(self.rows_each() > 2 || computed)];
         let slot = self.shape.periods();
         slot * (wanted / slot).max(1)
     }
@@ -126,7 +128,7 @@ impl Wide<'_, '_, '_> {
             && kernel.ints.as_constant(d) == Some(i64::from(self.shape.period));
         let plain = kernel.tensors[*tensor].element == Scalar::F32
             && !scale.inverse
-            && self.ahead().is_multiple_of(4);
+            && matches!(self.shape.periods(), 1 | 2 | 4 | 8);
         (along_k && plain).then(|| (*tensor, before.to_vec()))
     }
 

@@ -31,7 +31,7 @@ const REGISTERS: u32 = 65_536;
 const MOST_REGISTERS: u32 = 240;
 const LOADER_REGISTERS: u32 = 24;
 /// Of one that also finds out which tile an item is, in bands.
-const TILE_REGISTERS: u32 = 40;
+const TILE_REGISTERS: u32 = 32;
 /// What the epilogue takes beside sums that stay in registers.
 const EPILOGUE_REGISTERS: u32 = 32;
 /// Of a loading role whose warps hold several blocks' scales ahead.
