@@ -90,7 +90,13 @@ fn region(
             return contract::choices(&mut sizes, contract, chip, given, diagnostics);
         }
         RegionKind::Rowwise(rowwise) => {
-            rows::rowwise(&mut sizes, &region, rowwise, &given.settings)
+            let choices = rows::rowwise(&mut sizes, &region, rowwise, &given.settings);
+            choices.unwrap_or_else(|message| {
+                let span = given.places.last().map_or_else(Default::default, |place| place.span);
+                let help = "make rows or warps smaller";
+                diagnostics.push(Diagnostic::new(Kind::BadSetting, span, message).help(help));
+                Vec::new()
+            })
         }
         RegionKind::Scan(scan) => {
             let length = sizes.range(scan.to);

@@ -211,3 +211,30 @@ fn operands_that_lie_otherwise_are_copied_first() {
     // Where one operand is read once, copying it first does not pay.
     assert_eq!(regions("f8e4m3", "h200", &set([16, 4096, 4096])).0, 2);
 }
+
+#[test]
+fn rows_are_cut_as_a_tile_block_says() {
+    let rows = |settings: &str| {
+        let text = format!(
+            "kernel r[M, N](x: f32[M, N]) -> (y: f32[M, N])
+             {{
+                 total[m] = sum[n](x[m, n])
+                 y[m, n]  = x[m, n] / total[m]
+             }}
+             tile r on h200 {{ y: {settings} }}"
+        );
+        let h200 = chip("h200").expect("it has a table");
+        match compile(&parse(&text), 0, h200, &[]) {
+            Ok(program) => program.steps[0].variants[0].kernel.threads.to_string(),
+            Err(found) => found[0].message.clone(),
+        }
+    };
+    assert_eq!(rows("warps = 4"), "256");
+    assert_eq!(rows("warps = 4, rows = 3"), "384");
+    assert_eq!(rows("rows = 8"), "256");
+    assert_eq!(
+        rows("warps = 32, rows = 2"),
+        "2 rows of 1024 threads each are 2048 threads, and a block has at most 1024"
+    );
+    assert_eq!(rows("m = 128"), "`m` is a setting of a contraction equation, and this is none");
+}

@@ -104,8 +104,13 @@ pub struct Few {
 pub struct Range {
     /// The least.
     pub least: u32,
-    /// The most.
+    /// The most; `u32::MAX` where there is no limit.
+    #[serde(default = "unlimited")]
     pub most: u32,
+}
+
+fn unlimited() -> u32 {
+    u32::MAX
 }
 
 /// A tile for few rows.

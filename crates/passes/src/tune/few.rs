@@ -135,7 +135,12 @@ fn rules(product: &Product, rows: u32, chip: &Chip) -> Vec<Rule> {
             partials: tile.partials,
         };
         let tiles = (row.tiles.least, row.tiles.most);
-        Rule { few, most_rows: rows, tiles, why: format!("measured: {}", row.measured) }
+        Rule {
+            few,
+            most_rows: rows,
+            tiles,
+            why: format!("measured in its class: {}", row.measured),
+        }
     });
     measured.chain(by_model(product, rows)).collect()
 }

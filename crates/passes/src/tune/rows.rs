@@ -9,7 +9,7 @@
 //! segments, what is held is a segment.
 
 use tilec_ir::plan::{Part, Region, Rowwise};
-use tilec_ir::tensor::{ExprKind, Role, Tensor, Var};
+use tilec_ir::tensor::{ExprKind, Tensor, Var};
 use tilec_ir::tile::{Points, Ranks, Rows, Scan};
 use tilec_ir::walk::reachable;
 use tilec_ir::{Id, IntId, Kernel};
@@ -27,29 +27,61 @@ const BLOCK: u32 = 256;
 const HELD: u32 = 32;
 
 /// Cuts of a rowwise region.
+///
+/// # Errors
+/// A sentence where the rows and warps of a tile block do not make a block.
 pub(crate) fn rowwise(
     sizes: &mut Symbols<'_>,
     region: &Region,
     rowwise: &Rowwise,
     settings: &Settings,
-) -> Vec<Choice> {
+) -> Result<Vec<Choice>, String> {
     let tensors = row_tensors(sizes.kernel, region, rowwise);
     let widths = || tensors.iter().map(|&t| bytes(sizes.kernel.tensors[t].element));
     let vector = 16 / widths().max().unwrap_or(4);
     // What is read is held; several tensors share the registers.
     let held = (HELD / narrow(tensors.len().max(1) as i64).div_ceil(3)).max(vector);
     let by = if *settings == Settings::default() { "model" } else { "tile block" };
-    if let Some(segment) = rowwise.segment {
+    let choices = if let Some(segment) = rowwise.segment {
         // Few threads with 16 bytes of the narrowest tensor each: shorter exchanges.
         let vector = 16 / widths().min().unwrap_or(4);
-        return segments(sizes, rowwise.length, narrow(segment), vector, settings, by);
-    }
-    let mut choices = held_choices(sizes, rowwise.length, vector, held, settings, by);
+        segments(sizes, rowwise.length, narrow(segment), vector, settings, by)
+    } else {
+        of_rows(sizes, rowwise.length, vector, held, settings, by)
+    };
+    block_sizes(&choices)?;
+    Ok(choices)
+}
+
+fn of_rows(
+    sizes: &mut Symbols<'_>,
+    length: IntId,
+    vector: u32,
+    held: u32,
+    settings: &Settings,
+    by: &str,
+) -> Vec<Choice> {
+    let mut choices = held_choices(sizes, length, vector, held, settings, by);
     if !choices.last().is_some_and(|choice| choice.when.is_empty()) {
         let threads = settings.warps.map_or(BLOCK, |warps| 32 * warps);
-        choices.push(rows(Vec::new(), threads, 1, 1, None, by, "rows of any length"));
+        let each = settings.warps.and(settings.rows).unwrap_or(1);
+        choices.push(rows(Vec::new(), threads, each, 1, None, by, "rows of any length"));
     }
     choices
+}
+
+fn block_sizes(choices: &[Choice]) -> Result<(), String> {
+    for choice in choices {
+        let Cut::Rows(rows) = &choice.cut else { continue };
+        let threads = rows.threads_per_row.saturating_mul(rows.rows_per_block);
+        if threads > THREADS {
+            return Err(format!(
+                "{} rows of {} threads each are {threads} threads, and a block has at most {THREADS}",
+                rows.rows_per_block, rows.threads_per_row
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Threads that hold a row, from few to many.
@@ -70,6 +102,10 @@ fn held_choices(
         // Where the length is told at launch, each rung is a kernel to compile.
         (None, None) => vec![32, 256, THREADS],
     };
+    let fits = |threads: &u32| {
+        settings.warps.is_some() || settings.rows.is_none_or(|rows| threads * rows <= THREADS)
+    };
+    let ladder: Vec<u32> = ladder.into_iter().filter(fits).collect();
     let aligned = sizes.divides(vector, length);
     let mut choices = Vec::new();
     for threads in ladder {
@@ -145,6 +181,7 @@ fn rows(
 /// row that all of them read, such as a norm's gain, does not count.
 fn row_tensors(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> Vec<Id<Tensor>> {
     let mut found = Vec::new();
+    let own: Vec<_> = region.covers.iter().map(|&at| kernel.equations[at].tensor).collect();
     for (&at, part) in region.covers.iter().zip(&rowwise.parts) {
         let equation = &kernel.equations[at];
         let (along, rows) = match part {
@@ -162,7 +199,7 @@ fn row_tensors(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> Vec<Id<Te
         }
         for expr in reachable(kernel, equation.value) {
             if let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind
-                && kernel.tensors[*tensor].role != Role::Local
+                && !own.contains(tensor)
                 && uses(index, &[along])
                 && (rows.is_empty() || uses(index, rows))
             {
