@@ -29,7 +29,7 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
     let mut groups = Groups::of(&scene);
     for (at, found) in found.into_iter().enumerate() {
         match found {
-            Found::Contract(contract) => groups.push(at, Kind::Contract(contract)),
+            Found::Contract(contract) => groups.push(at, Kind::Contract(*contract)),
             Found::Scan(scan) => groups.push(at, Kind::Scan(scan)),
             Found::Generic(why) => groups.push(at, Kind::Generic(why)),
             Found::Row(piece) => {

@@ -40,7 +40,7 @@ use scene::Scene;
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     /// A matrix product.
-    Contract(Contract),
+    Contract(Box<Contract>),
     /// A running sum.
     Scan(Scan),
     /// A reduction along a row.
@@ -85,7 +85,7 @@ fn find(scene: &mut Scene, at: EquationAt, declined: &mut Vec<Declined>) -> Foun
         declined.push(Declined { equation: at, pattern, reason: reason.text, span: reason.span });
     };
     match contract::contract(scene, at) {
-        Ok(Some(contract)) => return Found::Contract(contract),
+        Ok(Some(contract)) => return Found::Contract(Box::new(contract)),
         Ok(None) => {}
         Err(reason) => decline("contraction", reason),
     }
