@@ -94,11 +94,13 @@ __device__ __forceinline__ void put_lines(To* to, const Vector<T, Count> (&held)
         const int line = piece / pieces;
         const int at = piece % pieces * Count;
         if (Lines * pieces % Threads == 0 || line < Lines) {
+            Vector<To, Count> elements;
 #pragma unroll
             for (int j = 0; j < Count; ++j) {
-                const int place = Across ? (at + j) * Pitch + line : line * Pitch + at + j;
-                to[place] = SameValue<To>::of(held[i].at[j]);
+                elements.at[j] = SameValue<To>::of(held[i].at[j]);
+                if (Across) to[(at + j) * Pitch + line] = elements.at[j];
             }
+            if (!Across) store(to + line * Pitch + at, elements);
         }
     }
 }

@@ -103,12 +103,31 @@ pub(crate) struct ProgramNames {
     all: Names,
 }
 
+/// Words that functions over rows and stepped contractions use for what is their own.
+/// No tensor and no size is called so; [`crate::function::Function::claim`] keeps index
+/// variables from them.
+pub(crate) const OWN: &[&str] = &[
+    "A_BYTES", "A_LINE", "B_LINE", "K_TILE", "M_TILE", "N_TILE", "PROMOTE", "SPLIT", "STAGES",
+    "STAGE_BYTES", "STEPS", "SUMS_LINE", "THREADS", "VECTOR", "a_element", "a_held", "a_rows",
+    "ahead", "all_blocks", "at", "b_element", "b_held", "b_rows", "batch", "batches", "block",
+    "chunk", "column", "column_scale", "end_block", "fetch", "first_block", "i", "inside",
+    "item", "j", "k_at", "k_first", "k_size", "k_units", "later", "left", "length", "live",
+    "m_at", "m_at_any", "m_first", "m_part", "m_row", "m_size", "m_tiles", "n_at", "n_at_any",
+    "n_first", "n_part", "n_row", "n_size", "n_tiles", "part", "partial", "point", "points",
+    "put", "row", "row_scale", "step", "stride", "sum", "sums", "thread", "tile", "tile_sums",
+    "tiles", "units_of_part", "warp", "within",
+];
+
 impl ProgramNames {
     pub(crate) fn new(kernel: &Kernel) -> Self {
-        let mut all = Names::with(RESERVED);
-        let sizes = kernel.sizes.iter().map(|(_, size)| all.make(&legal(&size.name))).collect();
-        let tensors =
-            kernel.tensors.iter().map(|(_, tensor)| all.make(&legal(&tensor.name))).collect();
+        let mut given = Names::with(&[RESERVED, OWN].concat());
+        let mut give = |name: &str| given.make(&legal(name));
+        let sizes: Vec<_> = kernel.sizes.iter().map(|(_, size)| give(&size.name)).collect();
+        let tensors: Vec<_> =
+            kernel.tensors.iter().map(|(_, tensor)| give(&tensor.name)).collect();
+        let taken = sizes.iter().chain(&tensors).map(String::as_str);
+        let all: Vec<_> = RESERVED.iter().copied().chain(taken).collect();
+        let all = Names::with(&all);
         Self { sizes, tensors, all }
     }
 

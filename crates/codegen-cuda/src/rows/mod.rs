@@ -82,6 +82,7 @@ fn grid(cx: &Context<'_>, layout: &Layout<'_>) -> [Formula; 3] {
 
 impl Rows<'_, '_, '_> {
     fn write(&mut self) {
+        self.f.claim();
         for header in [Header::Index, Header::Row, Header::Vector] {
             self.f.need(header);
         }

@@ -75,6 +75,7 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
 
 impl Stepped<'_, '_, '_> {
     fn write(&mut self) {
+        self.f.claim();
         for header in self.layout.headers() {
             self.f.need(header);
         }

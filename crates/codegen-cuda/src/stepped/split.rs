@@ -35,6 +35,7 @@ pub(super) fn emit_sum(
     let blocks = points.ceil_div(i64::from(THREADS));
     let blocks = Formula::apply(Operator::Min, blocks, MOST_BLOCKS.into());
     let mut f = cx.begin(&format!("{name}_sum"));
+    f.claim();
     let ranges: Vec<_> = vars.iter().map(|&var| kernel.vars[var].range).collect();
     let count = f.count(&ranges).to_string();
     f.line(format!("constexpr int SPLIT = {}, THREADS = {THREADS};", layout.split));
