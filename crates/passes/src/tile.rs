@@ -81,8 +81,8 @@ fn variant(
 fn name_of(plan: &Plan, at: usize) -> String {
     let region = &plan.regions[at];
     let tensors = region.covers.iter().map(|&at| plan.kernel.equations[at].tensor);
-    let outputs = tensors.clone().filter(|&t| plan.kernel.tensors[t].role == Role::Output);
-    let tensor = outputs.last().or(tensors.clone().last());
+    let mut outputs = tensors.clone().filter(|&t| plan.kernel.tensors[t].role == Role::Output);
+    let tensor = outputs.next_back().or(tensors.clone().next_back());
     let tensor = tensor.map_or("region", |tensor| plan.kernel.tensors[tensor].name.as_str());
     format!("{}_{tensor}", plan.kernel.name)
 }

@@ -238,3 +238,56 @@ fn rows_are_cut_as_a_tile_block_says() {
     );
     assert_eq!(rows("m = 128"), "`m` is a setting of a contraction equation, and this is none");
 }
+
+/// Whatever a tile block says, the program verifies or the mistake is told.
+#[test]
+fn no_tile_block_breaks_the_compiler() {
+    let mut state = 1u64;
+    let mut draw = |most: u64| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % most
+    };
+    let mut taken = 0;
+    for round in 0..600 {
+        let mut settings = Vec::new();
+        for (name, step, count) in [
+            ("m", 8, 64),
+            ("n", 8, 64),
+            ("k", 16, 32),
+            ("stages", 1, 16),
+            ("cluster", 1, 16),
+            ("split", 1, 16),
+        ] {
+            if draw(2) == 0 {
+                settings.push(format!("{name} = {}", step * (1 + draw(count))));
+            }
+        }
+        let words = [
+            ("share", ["a", "b", "b"]),
+            ("swap", ["yes", "no", "no"]),
+            ("unit", ["wgmma", "mma", "scalar"]),
+        ];
+        for (name, values) in words {
+            if draw(4) == 0 {
+                settings.push(format!("{name} = {}", values[draw(3) as usize]));
+            }
+        }
+        if settings.is_empty() {
+            continue;
+        }
+        let name = ["h200", "h200", "a100", "l40s"][round % 4];
+        let wgmma = name == "h200";
+        settings.retain(|s| {
+            wgmma || !["cluster", "share", "swap", "unit"].iter().any(|x| s.starts_with(x))
+        });
+        if settings.is_empty() {
+            continue;
+        }
+        let text = SCALED.replace("f8e4m3", ["f8e4m3", "bf16", "f32"][round % 3]);
+        let text = format!("{text}\ntile g on {name} {{ acc: {} }}", settings.join(", "));
+        let chip = chip(name).expect("it has a table");
+        taken += u32::from(compile(&parse(&text), 0, chip, &[]).is_ok());
+    }
+    assert!(taken > 20, "only {taken} were taken");
+}

@@ -108,9 +108,10 @@ fn flat(ops: &[Op]) -> Vec<&Op> {
     let mut flat = Vec::new();
     let mut open: Vec<&Op> = ops.iter().rev().collect();
     while let Some(op) = open.pop() {
-        match op {
-            Op::EachBlock(_, body) => open.extend(body.iter().rev()),
-            _ => flat.push(op),
+        if let Op::EachBlock(_, body) = op {
+            open.extend(body.iter().rev());
+        } else {
+            flat.push(op);
         }
     }
     flat

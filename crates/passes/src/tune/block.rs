@@ -96,7 +96,7 @@ fn pipeline_cut(
     settings: &Settings,
 ) -> Result<PipelineCut, Fault> {
     let m = settings.m.unwrap_or(128);
-    let swapped = settings.swap.unwrap_or(m % INSTRUCTION_ROWS != 0);
+    let swapped = settings.swap.unwrap_or(!m.is_multiple_of(INSTRUCTION_ROWS));
     let base = if swapped {
         let rows = settings.m.unwrap_or(16);
         let n = settings.n.unwrap_or(64);
@@ -317,10 +317,10 @@ fn stepped_fits(product: &Product, cut: &Stepped, chip: &Chip) -> Result<(), Fau
         ));
     }
     let (threads, bytes) = (stepped::threads(cut), stepped::shared_bytes(cut));
-    if !(32..=1024).contains(&threads) {
+    if !(32..=1024).contains(&threads) || !threads.is_multiple_of(32) {
         return Err(fault(
             format!("m = {m}, n = {n} takes a block of {threads} threads"),
-            "a block has 32 to 1024; parts of 64 x 32 are for a warp",
+            "a block has a multiple of 32 up to 1024: one for 4 x 4 results, or a warp for a part",
         ));
     }
     let limit = chip.cuda().shared_bytes_per_block;

@@ -74,7 +74,7 @@ pub(crate) fn takes_tiles(contract: &Contract, product: &Product, chip: &Chip) -
     let depth = instruction_depth(contract.a.element);
     let periods = match accumulate(product) {
         tilec_ir::tile::Accumulate::Scale(period) => {
-            period % depth == 0 && product.k_block() % period == 0
+            period.is_multiple_of(depth) && product.k_block().is_multiple_of(period)
         }
         tilec_ir::tile::Accumulate::InPlace | tilec_ir::tile::Accumulate::Promote(_) => true,
     };

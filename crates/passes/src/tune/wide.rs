@@ -131,13 +131,18 @@ pub(crate) fn shape(
         split: 1,
         cluster: if share.is_some() { 2 } else { 1 },
         share,
-        instances: if groups == 3 { 3 } else { groups.clamp(1, 2) },
+        instances: instances(groups),
         columns: if halves { columns / 2 } else { columns },
         accumulate,
         partials: u32::from(accumulate != Accumulate::InPlace),
         band: 8,
         per_processor: 1,
     }
+}
+
+/// Warp groups that share out so many groups of rows evenly.
+fn instances(groups: u32) -> u32 {
+    [2, 3].into_iter().find(|&count| groups.is_multiple_of(count)).unwrap_or(1)
 }
 
 /// Tiles of a band: as many as keep their rows of `a`, or so many bytes of them, in the
