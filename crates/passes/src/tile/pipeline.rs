@@ -24,7 +24,7 @@ const OPERANDS: usize = 0;
 const SCALES: usize = 1;
 
 /// Blocks of `k` whose scales come at once in the swapped skeleton.
-const SCALES_AT_ONCE: u32 = 8;
+pub(crate) const SCALES_AT_ONCE: u32 = 8;
 /// Registers of a multiprocessor that a block can have.
 const REGISTERS: u32 = 65_536;
 /// What one thread can have, and the step in which a role asks.

@@ -3,11 +3,11 @@
 //! A setting is never rounded or dropped: what does not fit is a mistake that names
 //! the budget and the numbers, and says what would fit.
 
-use tilec_ir::tile::{Side, Stepped, Unit};
+use tilec_ir::tile::{Accumulate, Side, Stepped, Unit};
 use tilec_ir::{Diagnostic, Kind, Span};
 use tilec_target::Chip;
 
-use crate::tile::pipeline::{registers_fit, skeleton};
+use crate::tile::pipeline::{SCALES_AT_ONCE, registers_fit, skeleton};
 use crate::tune::contract::is_small;
 use crate::tune::cut::{Choice, Cut, INSTRUCTION_ROWS, OTHER_REGISTERS, PipelineCut};
 use crate::tune::few::Few;
@@ -171,6 +171,14 @@ fn multiples(product: &Product, cut: &PipelineCut) -> Result<(), Fault> {
         return Err(fault(
             format!("k = {k} is no multiple of the {block} elements that make 128 bytes"),
             format!("write k = {}", k.next_multiple_of(block)),
+        ));
+    }
+    let chunk = SCALES_AT_ONCE * block;
+    let scaled = matches!(cut.accumulate, Accumulate::Scale(_));
+    if cut.swapped && scaled && !(k < chunk && chunk.is_multiple_of(k)) {
+        return Err(fault(
+            format!("k = {k} does not divide the {chunk} of k whose scales come at once"),
+            format!("write k = {block}, {} or {}", 2 * block, 4 * block),
         ));
     }
     if !cut.swapped && k != block {
