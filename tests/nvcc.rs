@@ -150,7 +150,10 @@ fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
         Body::Pipeline(pipeline) => Some(match pipeline.instruction.elements[0] {
             Scalar::F8E4M3 | Scalar::F8E5M2 => "QGMMA",
             Scalar::I8 | Scalar::U8 => "IGMMA",
-            _ => "HGMMA",
+            Scalar::F32 | Scalar::Bf16 | Scalar::F16 => "HGMMA",
+            other @ (Scalar::I32 | Scalar::Bool | Scalar::Idx(_)) => {
+                panic!("no matrix instruction of Hopper takes {other:?}")
+            }
         }),
         Body::Stepped(stepped) => match stepped.unit {
             Unit::Scalar => None,
