@@ -234,7 +234,8 @@ fn registers(cut: &PipelineCut) -> (Option<u32>, Option<u32>) {
         (false, false) => TILE_REGISTERS,
         (false, true) => SCALE_REGISTERS,
     };
-    let left = REGISTERS / cut.per_processor - GROUP * loader;
+    // Roles exchange what the launch gave the block; asking for more would wait forever.
+    let left = launch_registers(cut) * cut.threads() - GROUP * loader;
     let each = (left / (GROUP * cut.instances)).min(MOST_REGISTERS) / 8 * 8;
     (Some(loader), Some(each))
 }
