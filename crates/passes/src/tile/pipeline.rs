@@ -33,7 +33,7 @@ const LOADER_REGISTERS: u32 = 24;
 /// Of one that also finds out which tile an item is, in bands.
 const TILE_REGISTERS: u32 = 32;
 /// What the epilogue takes beside sums that stay in registers.
-const EPILOGUE_REGISTERS: u32 = 32;
+const EPILOGUE_REGISTERS: u32 = 64;
 /// Of a loading role whose warps hold several blocks' scales ahead.
 const SCALE_REGISTERS: u32 = 56;
 
