@@ -49,9 +49,10 @@ __device__ __forceinline__ void take_up(T (&values)[8], const T* staging, int ro
     reinterpret_cast<int4*>(values)[1] = from[1];
 }
 
-// Writes neighbors: at once where their address allows it, else one by one.
-template <class T, int Count>
-__device__ __forceinline__ void store_neighbors(T* to, const T (&from)[Count]) {
+// Writes `Count` neighbors from `first` on: at once where their address allows it, else
+// one by one.
+template <int Count, class T, int All>
+__device__ __forceinline__ void store_neighbors(T* to, const T (&from)[All], int first = 0) {
     constexpr int bytes = static_cast<int>(sizeof(T)) * Count;
     constexpr int word = bytes < 16 ? bytes : 16;
     static_assert(word == 8 || word == 16, "8 elements of at least a byte");
@@ -59,14 +60,14 @@ __device__ __forceinline__ void store_neighbors(T* to, const T (&from)[Count]) {
 #pragma unroll
         for (int i = 0; i < bytes / word; ++i) {
             if constexpr (word == 16) {
-                reinterpret_cast<int4*>(to)[i] = reinterpret_cast<const int4*>(from)[i];
+                reinterpret_cast<int4*>(to)[i] = reinterpret_cast<const int4*>(from + first)[i];
             } else {
-                reinterpret_cast<int2*>(to)[i] = reinterpret_cast<const int2*>(from)[i];
+                reinterpret_cast<int2*>(to)[i] = reinterpret_cast<const int2*>(from + first)[i];
             }
         }
     } else {
 #pragma unroll
-        for (int i = 0; i < Count; ++i) to[i] = from[i];
+        for (int i = 0; i < Count; ++i) to[i] = from[first + i];
     }
 }
 

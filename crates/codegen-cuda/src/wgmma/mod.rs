@@ -116,6 +116,7 @@ const WORDS: &[&str] = &[
     "up",
     "values",
     "warp",
+    "whole",
 ];
 
 /// A kernel while it is written.

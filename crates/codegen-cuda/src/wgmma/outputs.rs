@@ -58,7 +58,11 @@ impl<'p> Wide<'_, '_, 'p> {
     }
 
     /// Declares an array of neighbors for each output that is written in rows.
-    pub(super) fn declare_rows(&mut self, outputs: &[Output<'p>]) -> Vec<Option<String>> {
+    pub(super) fn declare_rows(
+        &mut self,
+        outputs: &[Output<'p>],
+        count: u32,
+    ) -> Vec<Option<String>> {
         let mut rows = Vec::new();
         for output in outputs {
             if !(output.stored && output.in_rows) {
@@ -70,7 +74,7 @@ impl<'p> Wide<'_, '_, 'p> {
             let element = self.f.kernel.tensors[tensor].element;
             // Narrow floats are rounded in pairs, when all are there.
             let ty = if types::is_narrow(element) { "float" } else { types::element(element) };
-            self.f.line(format!("alignas(16) {ty} {name}[8];"));
+            self.f.line(format!("alignas(16) {ty} {name}[{count}];"));
             rows.push(Some(name));
         }
         rows
@@ -117,8 +121,29 @@ impl<'p> Wide<'_, '_, 'p> {
         }
     }
 
-    /// Writes the arrays of neighbors, whose first is at the bound point.
-    pub(super) fn store_rows(&mut self, outputs: &[Output<'p>], rows: &[Option<String>]) {
+    /// Rounds the arrays of neighbors that are to be narrow.
+    pub(super) fn narrow_rows(&mut self, outputs: &[Output<'p>], rows: &mut [Option<String>]) {
+        for (output, row) in outputs.iter().zip(rows) {
+            let element = self.f.kernel.tensors[output.equation.tensor].element;
+            if let Some(name) = row
+                && types::is_narrow(element)
+            {
+                self.f.need(Header::Vector);
+                let narrow = self.f.local("narrow_row");
+                let element = types::element(element);
+                self.f.line(format!("const auto {narrow} = tilec::narrow<{element}>({name});"));
+                *row = Some(format!("{narrow}.at"));
+            }
+        }
+    }
+
+    /// Writes 8 neighbors of each array, the first of them at the bound point.
+    pub(super) fn store_rows(
+        &mut self,
+        outputs: &[Output<'p>],
+        rows: &[Option<String>],
+        first: &str,
+    ) {
         for (output, row) in outputs.iter().zip(rows) {
             let Some(row) = row else { continue };
             self.bind_output(output);
@@ -127,16 +152,7 @@ impl<'p> Wide<'_, '_, 'p> {
             let offset = self.f.offset(&self.f.kernel.tensors[tensor].shape, &index);
             let pointer = self.f.pointer(tensor, Access::Write);
             let to = Text::binary(Level::Sum, &Text::atom(pointer), "+", &offset);
-            let element = self.f.kernel.tensors[tensor].element;
-            if types::is_narrow(element) {
-                self.f.need(Header::Vector);
-                let element = types::element(element);
-                self.f.line(format!(
-                    "tilec::store_neighbors({to}, tilec::narrow<{element}>({row}).at);"
-                ));
-            } else {
-                self.f.line(format!("tilec::store_neighbors({to}, {row});"));
-            }
+            self.f.line(format!("tilec::store_neighbors<8>({to}, {row}{first});"));
         }
     }
 

@@ -33,10 +33,22 @@ impl<'p> Wide<'_, '_, 'p> {
             __syncwarp();
             "
         ));
-        self.f.line(if self.is_short(&outputs) { "#pragma unroll" } else { "#pragma unroll 1" });
+        let short = self.is_short(&outputs);
+        if short {
+            self.say(&format!(
+                "const bool $whole = $tile.m + $ROWS <= {m} && $tile.n + $COLUMNS <= {n};"
+            ));
+            self.open("if ($whole && $part + $lane % 8 * 8 < $COLUMNS)");
+            self.four_rows(&outputs);
+            self.f.close_else();
+        }
+        self.f.line("#pragma unroll 1");
         self.open("for (int $i = 0; $i < 4; ++$i)");
         self.rows(&outputs, &m, &n);
         self.f.close();
+        if short {
+            self.f.close();
+        }
         self.f.close();
         self.close_groups();
     }
@@ -47,13 +59,12 @@ impl<'p> Wide<'_, '_, 'p> {
         outputs.iter().skip(1).map(count).sum::<usize>() <= FEW_EXPRESSIONS
     }
 
-    /// The 8 columns of one row that a lane has.
-    fn rows(&mut self, outputs: &[Output<'p>], m: &str, n: &str) {
+    /// Where the 8 columns of a lane's row lie; the names of the row and the first column.
+    fn position(&mut self) -> [String; 2] {
         let groups = self.shape.groups;
         let instance = groups * INSTRUCTION_ROWS;
         let of_group = if groups > 1 { "64 * $group + " } else { "" };
-        let row = self.f.local("m_at");
-        let column = self.f.local("n_at");
+        let [row, column] = ["m_at", "n_at"].map(|name| self.f.local(name));
         self.say(&format!(
             "
             const int $row = 4 * $i + $lane / 8, $column = $lane % 8 * 8;
@@ -62,15 +73,61 @@ impl<'p> Wide<'_, '_, 'p> {
             const long long {column} = $tile.n + $part + $column;
             "
         ));
+        let contract = self.contract;
+        self.bind(&contract.batch, "$tile.batch");
+        self.bind(&contract.m, &row);
+        [row, column]
+    }
+
+    /// Binds rows and batch to where a lane's row lies, in place, so that what is not used
+    /// is not written; returns the first column.
+    fn bind_position(&mut self) -> &'static str {
+        let groups = self.shape.groups;
+        let instance = groups * INSTRUCTION_ROWS;
+        let of_group = if groups > 1 { "64 * $group + " } else { "" };
+        let row = format!(
+            "static_cast<long long>($tile.m + $instance * {instance} + {of_group}$warp % 4 * 16 + \
+             4 * $i + $lane / 8)"
+        );
+        let contract = self.contract;
+        self.bind(&contract.batch, "$tile.batch");
+        self.bind(&contract.m, &row);
+        "static_cast<long long>($tile.n + $part + $lane % 8 * 8)"
+    }
+
+    /// All rows of a lane, where the tile is inside: nothing is asked between them.
+    fn four_rows(&mut self, outputs: &[Output<'p>]) {
+        let ty = self.class().cpp();
+        let mut rows = self.declare_rows(outputs, 32);
+        self.open_unrolled("$i", 4);
+        let column = self.bind_position();
+        self.say(&format!("alignas(16) {ty} $total[8];"));
+        self.say("tilec::take_up($total, $to, 4 * $i + $lane / 8, $lane % 8 * 8);");
+        self.open_unrolled("$e", 8);
+        self.point(outputs, &rows, column, ["$total[$e]", "8 * $i + $e"]);
+        self.f.close();
+        self.f.close();
+        if rows.iter().all(Option::is_none) {
+            return;
+        }
+        self.narrow_rows(outputs, &mut rows);
+        self.open_unrolled("$i", 4);
+        let column = self.bind_position();
+        self.bind(&self.contract.n, column);
+        let first = self.words.fill(", 8 * $i");
+        self.store_rows(outputs, &rows, &first);
+        self.f.close();
+    }
+
+    /// The 8 columns of one row that a lane has.
+    fn rows(&mut self, outputs: &[Output<'p>], m: &str, n: &str) {
+        let [row, column] = self.position();
         let inside = if self.shape.columns.is_multiple_of(64) {
             ""
         } else {
             "$part + $column < $COLUMNS && "
         };
         self.open(&format!("if ({inside}{row} < {m} && {column} < {n})"));
-        let contract = self.contract;
-        self.bind(&contract.batch, "$tile.batch");
-        self.bind(&contract.m, &row);
         self.open(&format!("if ({column} + 8 <= {n})"));
         self.whole(outputs, &column);
         self.f.close_else();
@@ -84,13 +141,14 @@ impl<'p> Wide<'_, '_, 'p> {
         let ty = self.class().cpp();
         self.say(&format!("alignas(16) {ty} $total[8];"));
         self.say("tilec::take_up($total, $to, $row, $column);");
-        let rows = self.declare_rows(outputs);
+        let mut rows = self.declare_rows(outputs, 8);
         self.open_unrolled("$e", 8);
-        self.point(outputs, &rows, column, "$total[$e]");
+        self.point(outputs, &rows, column, ["$total[$e]", "$e"]);
         self.f.close();
         if rows.iter().any(Option::is_some) {
             self.bind(&self.contract.n, column);
-            self.store_rows(outputs, &rows);
+            self.narrow_rows(outputs, &mut rows);
+            self.store_rows(outputs, &rows, "");
         }
     }
 
@@ -101,7 +159,7 @@ impl<'p> Wide<'_, '_, 'p> {
         self.f.line("#pragma unroll 1");
         self.open(&format!("for (int $e = 0; {column} + $e < {n}; ++$e)"));
         self.say(&format!("const {ty} $total = $to[tilec::staged_at($row, $column) + $e];"));
-        self.point(outputs, &rows, column, "$total");
+        self.point(outputs, &rows, column, ["$total", "$e"]);
         self.f.close();
     }
 
@@ -111,11 +169,11 @@ impl<'p> Wide<'_, '_, 'p> {
         outputs: &[Output<'p>],
         rows: &[Option<String>],
         column: &str,
-        total: &str,
+        [total, at]: [&str; 2],
     ) {
         let contract = self.contract;
         self.bind(&contract.n, &format!("{column} + $e"));
-        let [total, at] = [total, "$e"].map(|word| self.words.fill(word));
+        let [total, at] = [total, at].map(|word| self.words.fill(word));
         self.results(outputs, rows, &total, &at);
     }
 }
