@@ -46,7 +46,8 @@ pub(crate) struct Few {
 /// The cut of these numbers; `None` where it does not fit the chip.
 fn cut(product: &Product, few: Few, chip: &Chip) -> Option<PipelineCut> {
     let cut = shape(product, few);
-    let possible = few.split * few.share <= chip.cuda().max_cluster_portable
+    let possible = product.swaps(cut.tile[1])
+        && few.split * few.share <= chip.cuda().max_cluster_portable
         && super::wide::columns_exist(product, few.rows)
         && registers_fit(&cut);
     possible.then(|| with_stages(product, cut, chip)).flatten()
@@ -178,20 +179,19 @@ fn by_model(product: &Product, rows: u32) -> Vec<Rule> {
     ]
 }
 
-/// Fewer rules where `m` is told at launch: each is a kernel to compile.
+/// Fewer rules where `m` is told at launch, since each is a kernel to compile: those
+/// that were measured (else the first) and, for the fewest and the most rows, one that
+/// takes any number of tiles.
 fn at_launch(product: &Product, chip: &Chip) -> Vec<Rule> {
     let mut all = Vec::new();
     for rows in AT_LAUNCH {
         let rules = rules(product, rows, chip);
-        // The first for each count of parts, and one that takes what is left.
-        let first = rules.iter().position(|rule| rule.few.split == 1 && rule.few.rows == rows);
+        let by_model = by_model(product, rows).len();
+        let first = (rules.len() - by_model).max(1);
         let last = rules.len() - 1;
-        let keep =
-            |at: &usize| Some(*at) == first || *at == last && (rows == 16 || first.is_none());
+        let takes_any = rows != AT_LAUNCH[1];
+        let keep = |at: &usize| *at < first || *at == last && takes_any;
         all.extend(rules.into_iter().enumerate().filter(|(at, _)| keep(at)).map(|(_, rule)| rule));
-    }
-    for rule in all.iter_mut().filter(|rule| rule.few.rows > 16) {
-        rule.tiles = (0, ANY);
     }
     all
 }
