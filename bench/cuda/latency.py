@@ -75,7 +75,7 @@ def first_and_cached(tilec: str) -> list[dict]:
         reading = median_wall([tilec, "check", str(ROOT / file)])
         with tempfile.TemporaryDirectory() as cache:
             runs = [run(command, TILEC_CACHE=cache) for _ in range(1 + RUNS)]
-        to_launch = [reading + sum(milliseconds(text, w) for w in ("emitted", "(?:compiled|cached) by")) for _, text in runs]
+        to_launch = [reading + sum(milliseconds(text, w) for w in ("emitted", "(?:compiled|loaded from the cache)")) for _, text in runs]
         rows.append(
             {
                 "file": file,

@@ -55,7 +55,7 @@ const WORDS: &[&str] = &[
     "Tile",
     "a_at",
     "a_rows",
-"ahead",
+    "ahead",
     "all_k",
     "all_m",
     "all_n",
