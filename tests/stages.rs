@@ -8,6 +8,9 @@ mod files;
 use tilec::program::Program;
 use tilec::stage::{Compilation, Stage};
 
+const STAGES: [(Stage, &str); 3] =
+    [(Stage::Tensor, "tensor"), (Stage::Canonical, "canonical"), (Stage::Plan, "plan")];
+
 #[test]
 fn every_stage_of_every_program() {
     let mut settings = insta::Settings::clone_current();
@@ -23,7 +26,7 @@ fn every_stage_of_every_program() {
         let file = path.file_stem().expect("programs have names").to_string_lossy();
         for kernel in &program.module.kernels {
             let compilation = Compilation::new(kernel, &[]).expect("nothing is bound");
-            for (stage, name) in [(Stage::Tensor, "tensor"), (Stage::Canonical, "canonical")] {
+            for (stage, name) in STAGES {
                 let text = compilation.text(stage).expect("these stages need no LLVM");
                 let snapshot = format!("{file}__{}__{name}", kernel.name);
                 taken.push(snapshot.clone());
