@@ -367,8 +367,13 @@ fn compile_writes_an_object_a_header_and_the_stages() {
     };
     assert_eq!(files("out"), ["scale.h", "scale.o"]);
     place.check("compile scale.tile --target cpu -o all --emit all", 0, "wrote");
-    let stages =
-        ["scale.1.tensor.txt", "scale.2.specialized.txt", "scale.3.canonical.txt", "scale.4.ll"];
+    let stages = [
+        "scale.1.tensor.txt",
+        "scale.2.specialized.txt",
+        "scale.3.canonical.txt",
+        "scale.4.plan.txt",
+        "scale.5.ll",
+    ];
     assert_eq!(files("all"), [&stages[..], &["scale.h", "scale.o"]].concat());
     place.check("compile scale.tile --target cpu --emit tensor", 0, "y: f32[i < N] = x[i] * by");
     place.check("compile scale.tile --target cpu --emit specialized --set N=16", 0, "16");
