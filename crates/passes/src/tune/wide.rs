@@ -227,7 +227,7 @@ fn at_compile_time(
     let mut timed: Vec<_> = candidates.iter().map(|c| (time(c), c)).collect();
     timed.sort_by_key(|(time, _)| *time);
     let (best, next) = (timed.first()?, timed.get(1));
-    let by = if best.1.measured { "measured" } else { "model" };
+    let by = if best.1.measured { "fitted to measurements" } else { "model" };
     let (tiles, at_once) = counts(&best.1.cut, chip, lengths);
     let tenths = 10 * tiles / at_once;
     let mut chosen_by =
@@ -285,7 +285,7 @@ fn at_launch(
         let quicker = times[at + 1..].iter().map(|&other| Condition::AtMost(times[at], other));
         let all: Vec<_> = when.iter().copied().chain(quicker).collect();
         let Some(when) = sizes.open(all) else { continue };
-        let by = if candidate.measured { "measured" } else { "model" };
+        let by = if candidate.measured { "fitted to measurements" } else { "model" };
         let chosen_by = format!(
             "{by}: where waves of {} x {} take least",
             candidate.cut.tile[0], candidate.cut.tile[1]
