@@ -180,14 +180,16 @@ fn by_model(product: &Product, rows: u32) -> Vec<Rule> {
 }
 
 /// Fewer rules where `m` is told at launch, since each is a kernel to compile: those
-/// that were measured (else the first) and, for the fewest and the most rows, one that
-/// takes any number of tiles.
+/// that were measured (else the first, or two for the most rows) and, for the fewest and
+/// the most rows, one that takes any number of tiles.
 fn at_launch(product: &Product, chip: &Chip) -> Vec<Rule> {
     let mut all = Vec::new();
     for rows in AT_LAUNCH {
         let rules = rules(product, rows, chip);
         let by_model = by_model(product, rows).len();
-        let first = (rules.len() - by_model).max(1);
+        let without = if rows == AT_LAUNCH[2] { 2 } else { 1 };
+        let measured = rules.len() - by_model;
+        let first = if measured == 0 { without } else { measured };
         let last = rules.len() - 1;
         let takes_any = rows != AT_LAUNCH[1];
         let keep = |at: &usize| *at < first || *at == last && takes_any;
