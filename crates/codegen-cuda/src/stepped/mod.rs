@@ -59,12 +59,14 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let f = cx.begin(name);
     let mut stepped = Stepped { f, layout: &layout, equations: &equations, step: at };
     stepped.write();
+    // Sums and partial sums take the registers that a second block would need.
+    let resident = layout.promote.is_some().then_some(1);
     let shape = Shape {
         grid,
         threads: layout.threads,
         cluster: 1,
         shared_bytes: layout.shared_bytes(),
-        resident: None,
+        resident,
     };
     let mut launches = vec![stepped.f.finish(shape)];
     if body.split > 1 {

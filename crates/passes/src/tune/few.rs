@@ -46,7 +46,10 @@ pub(crate) struct Few {
 /// The cut of these numbers; `None` where it does not fit the chip.
 fn cut(product: &Product, few: Few, chip: &Chip) -> Option<PipelineCut> {
     let cut = shape(product, few);
+    // Scales that change within a slot are held beside the sums.
+    let crowded = matches!(cut.accumulate, Accumulate::Scale(every) if every < 128);
     let possible = product.swaps(cut.tile[1])
+        && !(crowded && few.rows > 64)
         && few.split * few.share <= chip.cuda().max_cluster_portable
         && super::wide::columns_exist(product, few.rows)
         && registers_fit(&cut);

@@ -9,7 +9,7 @@
 //! known of the alignment. One before it takes 16 bytes at a time.
 
 use tilec_ir::tile::{Condition, Stepped, Unit};
-use tilec_target::Chip;
+use tilec_target::{Chip, Family};
 
 use crate::tune::cut::{Choice, Cut, narrow};
 use crate::tune::product::{Layout, Product, bytes, gcd};
@@ -83,6 +83,9 @@ pub(crate) fn default(product: &Product, small: bool, chip: &Chip) -> Stepped {
     let unit = unit(product);
     let mut tile = match (unit, small) {
         (Unit::Scalar, _) | (_, true) => [64, 64, depth(unit)],
+        // Hopper widens FP8 for `mma.sync`; with partial sums beside the sums, parts of
+        // 64 rows would not fit the registers.
+        (Unit::Fp8, false) if chip.family() == Family::Hopper => [64, 128, depth(unit)],
         (_, false) => [128, 128, depth(unit)],
     };
     let promote = promote(product, unit);
