@@ -180,9 +180,9 @@ fn channels() {
 #[test]
 fn stepped_contractions() {
     let good = program(GEMM, &[]);
-    check(&good, |p| stepped(p).tile[0] = 96, "not made of");
+    check(&good, |p| stepped(p).tile[0] = 48, "not made of");
     check(&good, |p| stepped(p).part = [0, 32], "empty");
-    check(&good, |p| stepped(p).part = [32, 32], "parts of a block");
+    check(&good, |p| stepped(p).part = [16, 32], "parts of a block");
     check(&good, |p| stepped(p).promote = None, "never applied");
     check(&good, |p| stepped(p).promote = Some(96), "added up");
     check(&good, |p| stepped(p).stages = 0, "no stages");
