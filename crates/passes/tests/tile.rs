@@ -155,7 +155,7 @@ fn tile_blocks_win_or_say_what_does_not_fit() {
         ("cluster = 16", "a cluster of 16 blocks is more than the 8 of h200"),
         (
             "unit = mma, k = 48",
-            "m = 128, k = 48 is not made of matrix instructions of 16 rows and 32 of k",
+            "m = 64, k = 48 is not made of matrix instructions of 16 rows and 32 of k",
         ),
         ("warps = 4", "`warps` is a setting of a rowwise equation, and this is none"),
     ] {
