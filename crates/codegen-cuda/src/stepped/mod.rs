@@ -23,7 +23,7 @@ mod split;
 
 use tilec_ir::plan::RegionKind;
 use tilec_ir::tensor::Equation;
-use tilec_ir::tile::{Body, Step, Variant};
+use tilec_ir::tile::{Body, Step, Unit, Variant};
 use tilec_manifest::Launch;
 
 use crate::context::Context;
@@ -59,8 +59,10 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let f = cx.begin(name);
     let mut stepped = Stepped { f, layout: &layout, equations: &equations, step: at };
     stepped.write();
-    // Sums and partial sums take the registers that a second block would need.
-    let resident = layout.promote.is_some().then_some(1);
+    // Partial sums beside the sums, and FP8 where it is widened for the unit, take the
+    // registers that a second block would need.
+    let crowded = layout.promote.is_some() || body.unit == Unit::Fp8;
+    let resident = crowded.then_some(1);
     let shape = Shape {
         grid,
         threads: layout.threads,
