@@ -7,6 +7,7 @@
 pub mod arena;
 pub mod array;
 pub mod compare;
+pub mod dataflow;
 pub mod diagnostic;
 mod expr_text;
 pub mod facts;

@@ -13,6 +13,7 @@ mod arch;
 mod formula;
 mod launch;
 pub mod sentences;
+pub mod tensix;
 
 pub use arch::Arch;
 pub use formula::{Formula, Operator};

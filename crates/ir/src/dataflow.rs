@@ -1,0 +1,591 @@
+//! The dataflow program: how a plan runs on a grid of cores that move tiles through
+//! circular buffers.
+//!
+//! ```text
+//! DRAM --reader--> circular buffers --compute--> circular buffers --writer--> DRAM
+//!            \--multicast--> the same buffers of other cores
+//! ```
+//!
+//! All sizes are bound. A [`Program`] is a list of [`Step`]s, one or more per region of
+//! the plan, run one after the other; a step is three [`Role`]s that every core of a
+//! rectangle runs, told apart by arguments. A role is straight code: loops and branches
+//! over [`Op`]s, so that an emitter spells it out line by line and a verifier can run it,
+//! token by token, for every core.
+//!
+//! A token is a page of a circular buffer, which is one 32x32 tile. Tiles lie in DRAM as
+//! [`Buffer`]s; elements outside of the tensor are 0 there, and who writes a local
+//! tensor keeps that so.
+//!
+//! DST, the registers that compute ops work on, holds f32 tiles here, whatever the
+//! buffers hold (only a step without `f32_dst` keeps 16-bit ones, for products alone).
+//! Booleans are 1 and 0 there.
+
+pub mod index;
+
+use crate::arena::Id;
+use crate::plan::{EquationAt, Plan};
+use crate::tensor::Tensor;
+
+pub use index::{Index, Test};
+
+/// The position of a [`Buffer`] in [`Program::buffers`].
+pub type BufferAt = usize;
+/// The position of a [`Circular`] in [`Step::circular`]; also its index on the chip.
+pub type CircularAt = usize;
+/// The position of a [`Semaphore`] in [`Step::semaphores`]; also its id on the chip.
+pub type SemaphoreAt = usize;
+/// A tile of DST.
+pub type Dst = u32;
+
+/// A plan with the programs of its regions.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// What is computed; its sizes are bound.
+    pub plan: Plan,
+    /// The chip by the name of its table.
+    pub chip: String,
+    /// `wormhole` or `blackhole`.
+    pub arch: String,
+    /// What lies in DRAM: inputs, then outputs, then locals.
+    pub buffers: Vec<Buffer>,
+    /// What runs, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A tensor in DRAM, as pages of one tile each.
+///
+/// Its dimensions are split into `batch`, `rows` and `columns`, lists of positions that
+/// are flattened in that order. Page `(b * row_tiles + r) * column_tiles + c` is the
+/// tile `r, c` of matrix `b`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Its name, unique in the program.
+    pub name: String,
+    /// What it holds. An input may lie in several buffers, in different orders.
+    pub tensor: Id<Tensor>,
+    /// Dimensions that tell the matrices.
+    pub batch: Vec<usize>,
+    /// Dimensions that are the rows of a matrix; none is one row.
+    pub rows: Vec<usize>,
+    /// Dimensions that are its columns; none is one column.
+    pub columns: Vec<usize>,
+    /// Matrices, rows and columns, in elements.
+    pub extent: [u64; 3],
+    /// How elements are stored.
+    pub format: Format,
+}
+
+/// How the elements of a tile are stored, in DRAM and in circular buffers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// IEEE binary32.
+    F32,
+    /// bfloat16.
+    Bf16,
+    /// IEEE binary16.
+    F16,
+    /// 16 values share an exponent; sign and 7 bits of magnitude each.
+    Bfp8,
+    /// The chip's own e4m3 (not on every chip).
+    NativeE4M3,
+    /// The chip's own e5m2.
+    NativeE5M2,
+    /// 32-bit words that arrive in DST unchanged, such as the bits of an f32.
+    Word,
+    /// 16-bit integers.
+    U16,
+    /// Bytes: integers, or FP8 codes that are decoded in DST.
+    Byte,
+}
+
+/// Three roles on a rectangle of cores.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name, unique in the program; names files.
+    pub name: String,
+    /// The position of its region in the plan.
+    pub region: usize,
+    /// Columns and rows of the rectangle, whose upper left core is 0, 0.
+    pub grid: [u32; 2],
+    /// How the math units multiply.
+    pub fidelity: Fidelity,
+    /// Whether DST holds 32-bit values (4 tiles in each of its two sections, else 8).
+    pub f32_dst: bool,
+    /// Whether DST is one section of twice the tiles, so that packing waits for math.
+    pub full_sync: bool,
+    /// Numbers that all roles name, in order.
+    pub constants: Vec<Constant>,
+    /// Rings of tiles, the same on all cores.
+    pub circular: Vec<Circular>,
+    /// Words that cores count up and wait for, the same on all cores.
+    pub semaphores: Vec<Semaphore>,
+    /// Reads from DRAM (NoC 0).
+    pub reader: Role,
+    /// Multiplies and maps tiles.
+    pub compute: Role,
+    /// Writes to DRAM, and may read too (NoC 1).
+    pub writer: Role,
+    /// Who chose the tiling and why, for people.
+    pub chosen_by: String,
+    /// Cycles of the math units on the busiest core and on the average one, by the chip's
+    /// table: `[most, mean]`.
+    pub math_cycles: [f64; 2],
+    /// DRAM bytes that no tiling could save: each operand read and each result written once.
+    pub least_dram_bytes: u64,
+}
+
+/// How many passes a product of the matrix unit takes: more keep more bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fidelity {
+    /// One pass: 4 fraction bits of one factor by 6 of the other. Exact for FP8.
+    LoFi,
+    /// Two passes.
+    HiFi2,
+    /// Three passes.
+    HiFi3,
+    /// Four passes: all 7 fraction bits of bf16 by all 7; 10 of tf32.
+    HiFi4,
+}
+
+/// A named number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// Its name in the kernels.
+    pub name: String,
+    /// Its value.
+    pub value: u32,
+    /// What it is, for people.
+    pub says: String,
+}
+
+/// A ring of tiles in the L1 memory of each core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Circular {
+    /// Its name in the kernels, unique in the step.
+    pub name: String,
+    /// How its tiles are stored.
+    pub format: Format,
+    /// Its capacity.
+    pub tiles: u32,
+    /// Pages of which DRAM buffer, or what else is in it, for people.
+    pub holds: String,
+}
+
+/// A word in L1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Semaphore {
+    /// Its name in the kernels, unique in the step.
+    pub name: String,
+    /// Its value at the start.
+    pub initial: u32,
+}
+
+/// What one of a core's processors does.
+#[derive(Clone, Debug, Default)]
+pub struct Role {
+    /// Its run-time arguments, in order.
+    pub arguments: Vec<Argument>,
+    /// What it runs.
+    pub body: Vec<Op>,
+}
+
+/// A run-time argument: a word for each core, row by row. DRAM addresses and NoC
+/// coordinates are no arguments here: an emitter adds those that ops need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name in the kernel.
+    pub name: String,
+    /// Its values, `columns * rows` of them.
+    pub values: Vec<u32>,
+}
+
+/// A line of a role.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// What follows computes (part of) this equation; an emitter names its source line.
+    Equation(EquationAt),
+    /// Words for people.
+    Comment(String),
+    /// Names a number.
+    Let(String, Index),
+    /// `for name in 0 .. count`
+    Loop {
+        /// The counter, unique among the names of the role that are visible here.
+        name: String,
+        /// How often.
+        count: Index,
+        /// What is repeated.
+        body: Vec<Op>,
+    },
+    /// `if test { then } else { otherwise }`
+    If {
+        /// What decides.
+        test: Test,
+        /// When it holds.
+        then: Vec<Op>,
+        /// When it doesn't; may be empty.
+        otherwise: Vec<Op>,
+    },
+    /// Waits for so many free pages. The number is a constant of the circular buffer: its
+    /// capacity is a multiple of it.
+    Reserve(CircularAt, u32),
+    /// Hands so many reserved pages to the consumer.
+    Push(CircularAt, u32),
+    /// Waits for so many pages of the producer.
+    Wait(CircularAt, u32),
+    /// Hands so many pages back.
+    Pop(CircularAt, u32),
+    /// An op of the reader or the writer.
+    Move(Move),
+    /// An op of the compute role.
+    Math(Math),
+}
+
+/// An op of the reader or the writer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Move {
+    /// Starts to read a page into reserved page `at`.
+    Read {
+        /// From where.
+        buffer: BufferAt,
+        /// Which page.
+        page: Index,
+        /// To which ring; of the same format.
+        into: CircularAt,
+        /// Which of the reserved pages.
+        at: Index,
+    },
+    /// Fills reserved page `at` with zeros: a tile beyond the edge of its matrix.
+    Zero {
+        /// Of which ring.
+        into: CircularAt,
+        /// Which of the reserved pages.
+        at: Index,
+    },
+    /// Waits until all reads are done. Stands between reads and their push.
+    ReadBarrier,
+    /// Starts to write page `at` of those waited for.
+    Write {
+        /// To where.
+        buffer: BufferAt,
+        /// Which page.
+        page: Index,
+        /// From which ring; of the same format.
+        from: CircularAt,
+        /// Which of the pages waited for.
+        at: Index,
+    },
+    /// Waits until all writes are done. Stands between writes and their pop.
+    WriteBarrier,
+    /// Copies column `column` of a tile of 32-bit words (reserved or waited-for page
+    /// `at` of `from`) into column 0 of reserved page `to` of `into`, which has the same
+    /// format; other columns keep what they hold.
+    Column {
+        /// From which ring.
+        from: CircularAt,
+        /// Which page there.
+        at: Index,
+        /// Which column, 0 .. 31.
+        column: Index,
+        /// To which ring.
+        into: CircularAt,
+        /// Which page there.
+        to: Index,
+    },
+    /// Sends `tiles` pages from the first reserved (or, of another ring, waited-for) pages
+    /// of `from` to the first reserved pages of `into`, at all other cores of the
+    /// same row or column, which have reserved them too; with `own`, also at this core.
+    /// Stands before a [`Move::SignalAll`], which arrives after it.
+    Multicast {
+        /// From which ring of this core.
+        from: CircularAt,
+        /// To which ring of the others.
+        into: CircularAt,
+        /// How many pages.
+        tiles: u32,
+        /// Whom it reaches.
+        area: Area,
+        /// Whether it also reaches this core; `from` differs from `into` then.
+        own: bool,
+    },
+    /// Sets this core's semaphore.
+    Set(SemaphoreAt, u32),
+    /// Waits until this core's semaphore has this value.
+    Until(SemaphoreAt, u32),
+    /// Adds 1 to the semaphore of the core at this place of the same row or column.
+    SignalOne {
+        /// Which semaphore.
+        semaphore: SemaphoreAt,
+        /// Along what `to` counts.
+        area: Area,
+        /// The position of the core in the row (its column) or in the column (its row).
+        to: Index,
+    },
+    /// Sets the semaphore of all other cores of the row or column to 1. This core's own must
+    /// be 1, since its word is what is sent.
+    SignalAll {
+        /// Which semaphore.
+        semaphore: SemaphoreAt,
+        /// Whom it reaches.
+        area: Area,
+    },
+}
+
+/// The cores that share something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Area {
+    /// The other cores of the same row of the rectangle.
+    Row,
+    /// The other cores of the same column.
+    Column,
+}
+
+/// An op of the compute role.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Math {
+    /// Waits for a free section of DST. Its tiles are 0.
+    Acquire,
+    /// Hands the section to the packer.
+    Commit,
+    /// The packer waits for it.
+    AwaitMath,
+    /// The packer hands it back.
+    Release,
+    /// Products follow, of tiles of these rings: `transpose` transposes each tile of `b`.
+    MultiplyInit {
+        /// Ring of the left operand.
+        a: CircularAt,
+        /// Ring of the right operand.
+        b: CircularAt,
+        /// Whether tiles of `b` are `[n, k]`.
+        transpose: bool,
+        /// Rows, columns and depth of a block, in tiles: `matmul_block` of that size.
+        block: [u32; 3],
+    },
+    /// Adds to DST tiles `dst .. dst + rows * columns` (row by row) the product of the
+    /// column of tiles of `a` from `a_at` (the next row is `depth` further) and the row of tiles
+    /// of `b` from `b_at`. The block is that of the last init; its depth is only the
+    /// stride of `a`: one tile of k per op.
+    Multiply {
+        /// Ring of the left operand.
+        a: CircularAt,
+        /// Ring of the right operand.
+        b: CircularAt,
+        /// Tile among those waited for.
+        a_at: Index,
+        /// Tile among those waited for.
+        b_at: Index,
+        /// First tile of DST.
+        dst: Dst,
+        /// As of the last init.
+        transpose: bool,
+        /// As of the last init.
+        block: [u32; 3],
+    },
+    /// Copies from this ring follow.
+    CopyInit(CircularAt),
+    /// A tile to DST: floats as f32, bytes and 16-bit integers as 32-bit integers, words as
+    /// they are. An f32 goes through a register of 19 bits; a [`Format::Word`] doesn't.
+    Copy {
+        /// From which ring.
+        from: CircularAt,
+        /// Tile among those waited for.
+        at: Index,
+        /// Where to.
+        dst: Dst,
+    },
+    /// An op of the vector unit on whole tiles of DST.
+    Vector(Vector),
+    /// Packing to this ring follows.
+    PackInit(CircularAt),
+    /// Whether packing adds to what is in L1 (f32 rings) or overwrites it.
+    PackAdds(bool),
+    /// A tile of DST to a reserved page: floats are truncated to the format of the
+    /// ring (round before), bytes and words are the low bits of the integer.
+    Pack {
+        /// Which tile.
+        dst: Dst,
+        /// To which ring.
+        into: CircularAt,
+        /// Which of the reserved pages; `None` is the next one, in order.
+        at: Option<Index>,
+    },
+}
+
+/// An op of the vector unit on whole tiles of DST, as f32. `out` may be an operand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Vector {
+    /// One operand.
+    Unary(UnaryVector, Dst, Dst),
+    /// `out = a op b`
+    Binary(BinaryVector, Dst, Dst, Dst),
+    /// `out = a op constant`
+    Constant(BinaryVector, Dst, f32, Dst),
+    /// `out = a * b + c`, each step rounded as the unit does.
+    MultiplyAdd([Dst; 3], Dst),
+    /// `out = if test != 0 then a else b`
+    Select([Dst; 3], Dst),
+    /// Every element the same.
+    Fill(f32, Dst),
+    /// Element `[r, c]` becomes `base + r` or `base + c`.
+    Position {
+        /// Whether columns are counted.
+        columns: bool,
+        /// What the first is; below 2^24.
+        base: Index,
+        /// Where to.
+        dst: Dst,
+    },
+    /// Replaces columns (or rows) from `count` on by `fill`; a `count` of 32 or more does
+    /// nothing.
+    Keep {
+        /// Whether columns are counted.
+        columns: bool,
+        /// How many stay.
+        count: Index,
+        /// The others.
+        fill: f32,
+        /// In place.
+        dst: Dst,
+    },
+    /// Combines the columns of each row (or the rows of each column); every column (row)
+    /// gets the result.
+    Reduce {
+        /// Whether columns are combined.
+        columns: bool,
+        /// By what: `Add`, `Multiply`, `Minimum` or `Maximum`.
+        by: BinaryVector,
+        /// In place.
+        dst: Dst,
+    },
+    /// Row 0 to all rows, column 0 to all columns, or element 0, 0 to all.
+    Broadcast(Spread, Dst),
+}
+
+/// What is repeated over a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spread {
+    /// Row 0, to all rows.
+    Row,
+    /// Column 0, to all columns.
+    Column,
+    /// The first element, to all.
+    Element,
+}
+
+/// Vector ops with one operand, `out = op(a)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnaryVector {
+    /// A copy.
+    Move,
+    /// `-x`
+    Negate,
+    /// `abs(x)`
+    Absolute,
+    /// `exp(x)`
+    Exponential,
+    /// Natural logarithm.
+    Logarithm,
+    /// `sqrt(x)`
+    SquareRoot,
+    /// `1 / sqrt(x)`
+    ReciprocalSquareRoot,
+    /// `1 / x`
+    Reciprocal,
+    /// `tanh(x)`
+    Tanh,
+    /// `erf(x)`
+    ErrorFunction,
+    /// `floor(x)`
+    Floor,
+    /// 1 where 0, else 0.
+    Not,
+    /// To the nearest bf16, ties to even.
+    RoundBf16,
+    /// To the nearest f16, ties to even.
+    RoundF16,
+    /// A code of e4m3 in an integer to its value.
+    DecodeE4M3,
+    /// A code of e5m2 in an integer to its value.
+    DecodeE5M2,
+    /// The code of the nearest e4m3 (ties to even, saturating) in an integer.
+    EncodeE4M3,
+    /// The code of the nearest e5m2 (ties to even, saturating) in an integer.
+    EncodeE5M2,
+    /// An integer to f32.
+    FromInteger,
+    /// To an integer, toward zero, saturating.
+    ToInteger,
+}
+
+/// Vector ops with two operands; relations give 1 or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinaryVector {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Subtract,
+    /// `a * b`
+    Multiply,
+    /// `a / b`
+    Divide,
+    /// The smaller; NaN if either is; -0 below +0.
+    Minimum,
+    /// The larger; NaN if either is; -0 below +0.
+    Maximum,
+    /// `a == b`
+    Equal,
+    /// `a != b`
+    NotEqual,
+    /// `a < b`
+    Less,
+    /// `a <= b`
+    AtMost,
+    /// Both are not 0.
+    And,
+    /// One is not 0.
+    Or,
+}
+
+impl Format {
+    /// The bytes of a 32x32 tile.
+    #[must_use]
+    pub fn tile_bytes(self) -> u32 {
+        match self {
+            Self::F32 | Self::Word => 4096,
+            Self::Bf16 | Self::F16 | Self::U16 => 2048,
+            Self::Bfp8 => 1088,
+            Self::NativeE4M3 | Self::NativeE5M2 | Self::Byte => 1024,
+        }
+    }
+}
+
+impl Buffer {
+    /// Tiles along the rows and along the columns of a matrix.
+    #[must_use]
+    pub fn tiles(&self) -> [u64; 2] {
+        [self.extent[1].div_ceil(32), self.extent[2].div_ceil(32)]
+    }
+
+    /// How many pages it has.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        let [rows, columns] = self.tiles();
+        self.extent[0] * rows * columns
+    }
+}
+
+impl Step {
+    /// How many tiles of DST a section holds.
+    #[must_use]
+    pub fn dst_tiles(&self) -> u32 {
+        let tiles = if self.f32_dst { 4 } else { 8 };
+        if self.full_sync { 2 * tiles } else { tiles }
+    }
+
+    /// How many cores run it.
+    #[must_use]
+    pub fn cores(&self) -> u32 {
+        self.grid[0] * self.grid[1]
+    }
+}
