@@ -49,7 +49,7 @@ impl Work {
         let seconds = self.operations.iter().map(|&(rate, count)| {
             let per_second = match rate {
                 Rate::Fp8 => peak.fp8.unwrap_or(peak.half),
-                Rate::I8 => peak.i8,
+                Rate::I8 => peak.i8.unwrap_or(peak.half),
                 Rate::Half => peak.half,
                 Rate::Fp32 => peak.fp32,
             };

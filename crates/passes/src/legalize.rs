@@ -34,7 +34,9 @@ const SHORT: i64 = 128;
 pub fn legalize(mut plan: Plan, chip: &Chip) -> Plan {
     match chip.machine {
         Machine::Hopper(_) => {}
-        Machine::Ampere(_) | Machine::Ada(_) | Machine::Blackwell(_) => return plan,
+        Machine::Ampere(_) | Machine::Ada(_) | Machine::Blackwell(_) | Machine::Tensix(_) => {
+            return plan;
+        }
     }
     let mut at = 0;
     while at < plan.regions.len() {

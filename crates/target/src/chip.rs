@@ -9,12 +9,14 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 /// The tables, in the order in which `tilec targets` lists them.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 7] = [
     include_str!("../chips/h200.toml"),
     include_str!("../chips/h100.toml"),
     include_str!("../chips/a100.toml"),
     include_str!("../chips/l40s.toml"),
     include_str!("../chips/rtx_pro_6000.toml"),
+    include_str!("../chips/wormhole_n150.toml"),
+    include_str!("../chips/blackhole_p150.toml"),
 ];
 
 /// The version of the tables' format that this code reads.
@@ -45,7 +47,7 @@ pub struct Memory {
     pub bytes: u64,
     /// Its bandwidth, reads and writes together.
     pub bytes_per_second: u64,
-    /// The size in bytes of the cache before it, as the driver reports it.
+    /// The size in bytes of the cache before it, as the driver reports it; 0 without one.
     pub cache_bytes: u64,
 }
 
@@ -55,8 +57,8 @@ pub struct Memory {
 pub struct Peak {
     /// Products of FP8 values; `None` where no instruction takes them.
     pub fp8: Option<f64>,
-    /// Products of 8-bit integers.
-    pub i8: f64,
+    /// Products of 8-bit integers; `None` where no instruction that is used takes them.
+    pub i8: Option<f64>,
     /// Products of f16 or bf16 values.
     pub half: f64,
     /// Products of f32 values rounded to tf32.
@@ -78,6 +80,8 @@ pub enum Machine {
     Ada(Cuda),
     /// A workstation chip of the Blackwell family: programmed as Ada is.
     Blackwell(Cuda),
+    /// A grid of cores with a memory each, which move tiles to one another.
+    Tensix(Tensix),
 }
 
 /// The facts of a chip that runs CUDA.
@@ -105,6 +109,41 @@ pub struct Cuda {
     /// The most blocks in a cluster on this chip.
     #[serde(default = "one")]
     pub max_cluster: u32,
+}
+
+/// The facts of a chip of Tensix cores.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tensix {
+    /// `wormhole` or `blackhole`.
+    pub arch: String,
+    /// Columns of the grid of cores that every board of this kind offers to programs.
+    pub columns: u32,
+    /// Rows of that grid.
+    pub rows: u32,
+    /// Bytes of a core's L1 memory that circular buffers may take.
+    pub l1_bytes: u32,
+    /// Over how many banks of DRAM the pages of a buffer are spread.
+    pub dram_banks: u32,
+    /// Cycles per second.
+    pub clock_hz: u64,
+    /// The most circular buffers on a core.
+    pub circular_buffers: u32,
+    /// The most bytes of code of one processor's kernel.
+    pub kernel_text_bytes: u32,
+    /// Tiles of 16-bit values in DST as a whole; half as many of 32 bits, and half of those
+    /// in each section where it is cut in two.
+    pub dst_tiles: u32,
+    /// Whether it has an 8-bit format of its own with 4 exponent bits; all have one with 5.
+    pub native_e4m3: bool,
+    /// Whether 32-bit words can be copied to DST unchanged. Else they go through a
+    /// register that keeps 10 fraction bits of an f32.
+    pub words_to_dst: bool,
+    /// Cycles of a product of two 32x32 tiles in one pass; two, three or four times as
+    /// many at higher fidelities.
+    pub tile_product_cycles: u32,
+    /// Bytes that each of a core's two ports to the network moves in a cycle.
+    pub noc_bytes_per_cycle: u32,
 }
 
 fn one() -> u32 {
@@ -159,10 +198,14 @@ impl Chip {
             Machine::Ampere(_) => Family::Ampere,
             Machine::Ada(_) => Family::Ada,
             Machine::Blackwell(_) => Family::Blackwell,
+            Machine::Tensix(_) => Family::Tensix,
         }
     }
 
     /// The facts that chips which run CUDA have.
+    ///
+    /// # Panics
+    /// On other chips: who compiles for CUDA asks for the target first.
     #[must_use]
     pub fn cuda(&self) -> &Cuda {
         match &self.machine {
@@ -170,6 +213,21 @@ impl Chip {
             | Machine::Ampere(cuda)
             | Machine::Ada(cuda)
             | Machine::Blackwell(cuda) => cuda,
+            Machine::Tensix(_) => panic!("{} does not run CUDA", self.name),
+        }
+    }
+
+    /// The facts that chips of Tensix cores have.
+    ///
+    /// # Panics
+    /// On other chips: who compiles for Tensix asks for the target first.
+    #[must_use]
+    pub fn tensix(&self) -> &Tensix {
+        match &self.machine {
+            Machine::Tensix(tensix) => tensix,
+            Machine::Hopper(_) | Machine::Ampere(_) | Machine::Ada(_) | Machine::Blackwell(_) => {
+                panic!("{} has no Tensix cores", self.name)
+            }
         }
     }
 }
@@ -223,6 +281,21 @@ mod tests {
         assert_eq!(facts("l40s"), ("sm_89", 99, true, 1));
         assert_eq!(facts("rtx_pro_6000"), ("sm_120", 99, true, 1));
         assert_eq!(chip("h100x"), None);
+    }
+
+    #[test]
+    fn rates_of_tensix_chips_follow_from_their_grids() {
+        for (name, cores) in [("wormhole_n150", 64), ("blackhole_p150", 110)] {
+            let chip = chip(name).expect("it has a table");
+            let tensix = chip.tensix();
+            assert_eq!(tensix.columns * tensix.rows, cores);
+            let cycles = f64::from(cores) * tensix.clock_hz as f64;
+            let one_pass = cycles * 65536.0 / f64::from(tensix.tile_product_cycles);
+            let close = |rate: f64, computed: f64| (rate / computed - 1.0).abs() < 0.01;
+            assert!(close(chip.peak.fp8.expect("it has FP8"), one_pass), "{name}");
+            assert!(close(chip.peak.half, one_pass / 4.0), "{name}");
+            assert!(close(chip.peak.fp32, cycles * 64.0), "{name}");
+        }
     }
 
     #[test]

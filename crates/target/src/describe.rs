@@ -4,11 +4,8 @@
 
 use std::fmt::Write;
 
-use crate::chip::{Chip, Cuda, chips};
+use crate::chip::{Chip, Cuda, Machine, Tensix, chips};
 use crate::setting::{Scope, settings};
-
-/// The targets that chips belong to.
-const TARGETS: [&str; 2] = ["cuda", "tt"];
 
 /// One line per target and chip: what `tilec targets` prints.
 #[must_use]
@@ -17,11 +14,6 @@ pub fn describe_all() -> String {
     text += &line("cpu", "-", "this machine");
     for chip in chips() {
         text += &line(chip.family().target(), &chip.name, &chip.title);
-    }
-    for target in TARGETS {
-        if !chips().iter().any(|chip| chip.family().target() == target) {
-            text += &line(target, "-", "no chip has a table yet");
-        }
     }
     text
 }
@@ -51,18 +43,51 @@ fn facts(chip: &Chip) -> Vec<(&'static str, String)> {
         ("target", chip.family().target().to_owned()),
         ("family", chip.family().name().to_owned()),
     ];
-    facts.extend(cuda_facts(chip.cuda()));
+    facts.extend(match &chip.machine {
+        Machine::Hopper(cuda)
+        | Machine::Ampere(cuda)
+        | Machine::Ada(cuda)
+        | Machine::Blackwell(cuda) => cuda_facts(cuda),
+        Machine::Tensix(tensix) => tensix_facts(tensix),
+    });
     facts.extend([
         ("memory", format!("{} GB", chip.memory.bytes / 1_000_000_000)),
         ("memory bandwidth", format!("{} GB/s", chip.memory.bytes_per_second / 1_000_000_000)),
-        ("cache, as reported", format!("{} KiB", chip.memory.cache_bytes / 1024)),
+        ("cache, as reported", cache(chip.memory.cache_bytes)),
         ("fp8 operations", chip.peak.fp8.map_or("none".to_owned(), tera)),
-        ("i8 operations", tera(chip.peak.i8)),
+        ("i8 operations", chip.peak.i8.map_or("none".to_owned(), tera)),
         ("f16 and bf16 operations", tera(chip.peak.half)),
         ("tf32 operations", tera(chip.peak.tf32)),
         ("f32 operations", tera(chip.peak.fp32)),
     ]);
     facts
+}
+
+fn cache(bytes: u64) -> String {
+    if bytes == 0 { "none".to_owned() } else { format!("{} KiB", bytes / 1024) }
+}
+
+fn tensix_facts(tensix: &Tensix) -> Vec<(&'static str, String)> {
+    let [half, full] = [tensix.dst_tiles / 2, tensix.dst_tiles];
+    let native = if tensix.native_e4m3 { "e4m3 and e5m2" } else { "e5m2" };
+    let words = if tensix.words_to_dst { "unchanged" } else { "as tf32" };
+    vec![
+        ("architecture", tensix.arch.clone()),
+        ("cores", format!("{} columns by {} rows", tensix.columns, tensix.rows)),
+        ("clock", format!("{} MHz", tensix.clock_hz / 1_000_000)),
+        ("L1 for circular buffers", format!("{} bytes per core", tensix.l1_bytes)),
+        ("circular buffers", format!("{} per core", tensix.circular_buffers)),
+        (
+            "DST, 16-bit tiles",
+            format!("{half} in each of two sections, or {full}; half as many of f32"),
+        ),
+        ("f32 from memory to DST", words.to_owned()),
+        ("formats of its own for FP8", native.to_owned()),
+        ("product of two tiles", format!("{} cycles a pass", tensix.tile_product_cycles)),
+        ("network", format!("{} bytes a cycle, in each of two", tensix.noc_bytes_per_cycle)),
+        ("banks of DRAM", tensix.dram_banks.to_string()),
+        ("code of a kernel", format!("{} bytes per processor", tensix.kernel_text_bytes)),
+    ]
 }
 
 fn cuda_facts(cuda: &Cuda) -> Vec<(&'static str, String)> {
@@ -99,14 +124,19 @@ mod tests {
 
     #[test]
     fn a_description_has_every_fact_and_setting() {
-        let chip = crate::chip("h200").expect("it has a table");
-        let text = describe(chip);
-        for part in ["sm_90a", "232448 bytes", "141 GB", "4800 GB/s", "1979 T/s", "494.7 T/s"] {
-            assert!(text.contains(part), "no {part} in\n{text}");
-        }
-        for setting in settings(chip.family()) {
-            assert!(text.contains(&setting.meaning), "no {} in\n{text}", setting.name);
-        }
+        let check = |name: &str, parts: &[&str]| {
+            let chip = crate::chip(name).expect("it has a table");
+            let text = describe(chip);
+            for part in parts {
+                assert!(text.contains(part), "no {part} in\n{text}");
+            }
+            for setting in settings(chip.family()) {
+                assert!(text.contains(&setting.meaning), "no {} in\n{text}", setting.name);
+            }
+        };
+        check("h200", &["sm_90a", "232448 bytes", "141 GB", "4800 GB/s", "1979 T/s", "494.7 T/s"]);
+        check("wormhole_n150", &["8 columns by 8 rows", "1393312 bytes", "as tf32", "262 T/s"]);
+        check("blackhole_p150", &["11 columns", "1461120 bytes", "e4m3 and e5m2", "512 GB/s"]);
         let all = describe_all();
         for target in ["cpu", "cuda", "tt"] {
             assert!(all.lines().any(|line| line.starts_with(target)), "no {target} in\n{all}");

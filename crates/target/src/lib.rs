@@ -16,7 +16,7 @@ mod describe;
 pub mod measured;
 mod setting;
 
-pub use chip::{Chip, Cuda, Family, Machine, Memory, Peak, chip, chips};
+pub use chip::{Chip, Cuda, Family, Machine, Memory, Peak, Tensix, chip, chips};
 pub use describe::{describe, describe_all};
 pub use setting::{
     Accepts, Integers, Refusal, RefusalKind, Scope, Setting, Value, check_setting, settings,

@@ -71,7 +71,7 @@ fn candidates(product: &Product, chip: &Chip, share: bool) -> Vec<Candidate> {
 fn by_rates(product: &Product, chip: &Chip, share: bool) -> Vec<Candidate> {
     let rate = match product.operands[0].element {
         Scalar::F8E4M3 | Scalar::F8E5M2 => chip.peak.fp8.unwrap_or(chip.peak.half),
-        Scalar::I8 | Scalar::U8 => chip.peak.i8,
+        Scalar::I8 | Scalar::U8 => chip.peak.i8.unwrap_or(chip.peak.half),
         Scalar::F32 => chip.peak.tf32,
         _ => chip.peak.half,
     };
