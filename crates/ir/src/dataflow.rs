@@ -20,7 +20,9 @@
 //! buffers hold (only a step without `f32_dst` keeps 16-bit ones, for products alone).
 //! Booleans are 1 and 0 there.
 
+pub mod budget;
 pub mod index;
+pub mod print;
 
 use crate::arena::Id;
 use crate::plan::{EquationAt, Plan};
@@ -581,6 +583,12 @@ impl Step {
     pub fn dst_tiles(&self) -> u32 {
         let tiles = if self.f32_dst { 4 } else { 8 };
         if self.full_sync { 2 * tiles } else { tiles }
+    }
+
+    /// Its roles by name, in the order in which tiles pass them.
+    #[must_use]
+    pub fn roles(&self) -> [(&'static str, &Role); 3] {
+        [("reader", &self.reader), ("compute", &self.compute), ("writer", &self.writer)]
     }
 
     /// How many cores run it.

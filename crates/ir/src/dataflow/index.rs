@@ -83,7 +83,7 @@ impl Index {
 }
 
 impl Operator {
-    fn apply(self, a: u32, b: u32) -> Option<u32> {
+    pub(super) fn apply(self, a: u32, b: u32) -> Option<u32> {
         match self {
             Self::Add => a.checked_add(b),
             Self::Sub => a.checked_sub(b),
@@ -229,7 +229,7 @@ mod tests {
             |name: &str| [("m", 5), ("k", 9)].into_iter().find(|x| x.0 == name).map(|x| x.1);
         assert_eq!(index.value([0, 0], &lookup), Ok(24));
         assert_eq!((m.clone() - k).value([0, 0], &lookup), Err("m - k has no value".to_owned()));
-        assert_eq!((m / 0).value([0, 0], &lookup).is_err(), true);
+        assert!((m / 0).value([0, 0], &lookup).is_err());
         assert_eq!((Index::from(2) * 3 + 0).to_string(), "6");
         assert_eq!(
             (Index::CoreColumn - (Index::CoreRow - 1)).to_string(),

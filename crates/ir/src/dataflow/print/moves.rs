@@ -1,0 +1,45 @@
+//! The ops of the reader and the writer in a line each.
+
+use crate::dataflow::{Area, Move};
+
+use super::role::Names;
+
+/// `read a[first + tile] -> a 0`
+pub(super) fn text(names: Names<'_>, op: &Move) -> String {
+    match op {
+        Move::Read { buffer, page, into, at } => {
+            format!("read {}[{page}] -> {} {at}", names.buffer(*buffer), names.ring(*into))
+        }
+        Move::Zero { into, at } => format!("zero {} {at}", names.ring(*into)),
+        Move::ReadBarrier => "read barrier".to_owned(),
+        Move::Write { buffer, page, from, at } => {
+            format!("write {} {at} -> {}[{page}]", names.ring(*from), names.buffer(*buffer))
+        }
+        Move::WriteBarrier => "write barrier".to_owned(),
+        Move::Column { from, at, column, into, to } => format!(
+            "column {column} of {} {at} -> column 0 of {} {to}",
+            names.ring(*from),
+            names.ring(*into)
+        ),
+        Move::Multicast { from, into, tiles, area, own } => {
+            let own = if *own { " and itself" } else { "" };
+            let (from, into, area) = (names.ring(*from), names.ring(*into), area_text(*area));
+            format!("multicast {from} {tiles} -> {into} of the {area}{own}")
+        }
+        Move::Set(semaphore, value) => format!("set {} {value}", names.semaphore(*semaphore)),
+        Move::Until(semaphore, value) => format!("until {} {value}", names.semaphore(*semaphore)),
+        Move::SignalOne { semaphore, area, to } => {
+            format!("signal {} of {to} in the {}", names.semaphore(*semaphore), area_text(*area))
+        }
+        Move::SignalAll { semaphore, area } => {
+            format!("signal {} of the {}", names.semaphore(*semaphore), area_text(*area))
+        }
+    }
+}
+
+fn area_text(area: Area) -> &'static str {
+    match area {
+        Area::Row => "row",
+        Area::Column => "column",
+    }
+}
