@@ -232,6 +232,10 @@ kinds! {
     /// A value that the setting does not take.
     BadSetting = "bad-setting",
 
+    // Targets.
+    /// Something that the target has no way to run.
+    NotExpressible = "not-expressible",
+
     // Launches.
     /// A size that is neither bound nor told by an input.
     UnboundSize = "unbound-size",
