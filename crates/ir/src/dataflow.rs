@@ -92,7 +92,9 @@ pub enum Format {
     NativeE4M3,
     /// The chip's own e5m2.
     NativeE5M2,
-    /// 32-bit words that arrive in DST unchanged, such as the bits of an f32.
+    /// 32-bit words that arrive in DST unchanged, such as the bits of an f32. Packing
+    /// to it keeps all bits too, and may add as to [`Format::F32`]: it is an f32 ring that
+    /// is unpacked straight to DST.
     Word,
     /// 16-bit integers.
     U16,
@@ -400,7 +402,7 @@ pub enum Math {
     Vector(Vector),
     /// Packing to this ring follows.
     PackInit(CircularAt),
-    /// Whether packing adds to what is in L1 (f32 rings) or overwrites it.
+    /// Whether packing adds to what is in L1 (rings of f32 or words) or overwrites it.
     PackAdds(bool),
     /// A tile of DST to a reserved page: floats are truncated to the format of the
     /// ring (round before), bytes and words are the low bits of the integer.

@@ -198,6 +198,10 @@ pub struct CircularBuffer {
     pub format: Format,
     /// Its capacity in pages.
     pub pages: u32,
+    /// Whether copies to DST bypass the source registers, so that all 32 bits of a
+    /// [`Format::Float32`] arrive (`unpack_to_dest_mode` of the compute configuration).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpack_to_dst: bool,
 }
 
 /// A word in L1 that other cores can set and count up.
