@@ -15,8 +15,8 @@ use tilec_manifest::{Base, Formula, Operator};
 use crate::device::Header;
 use crate::function::Function;
 use crate::names::ProgramNames;
-use crate::source::Source;
 use crate::{formula, types};
+use tilec_cpp::Source;
 
 /// The largest grid along x.
 const MOST_BLOCKS: i64 = i32::MAX as i64;

@@ -28,7 +28,6 @@ mod points;
 mod ranks;
 mod rows;
 mod scan;
-mod source;
 mod stepped;
 mod swapped;
 mod text;
@@ -44,7 +43,7 @@ use crate::context::Context;
 
 pub use crate::header::header;
 pub use crate::launcher::launcher;
-pub use crate::source::Source;
+pub use tilec_cpp::Source;
 
 /// An emitted program.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 //! within its function. A name that C++, CUDA or a common system header has
 //! already gets an underscore.
 
-use tilec_cpp::Names;
+use tilec_cpp::{Names, legal};
 use tilec_ir::tensor::{Size, Tensor};
 use tilec_ir::{Id, Kernel};
 
@@ -216,15 +216,4 @@ impl ProgramNames {
         let numbered = (2u32..).map(|n| format!("{base}{n}"));
         numbered.into_iter().find(|name| free(name)).expect("some number is free")
     }
-}
-
-/// The name without what C++ keeps to itself, `__` and a leading `_`, and without the
-/// marks of names that passes make (`acc'1`).
-fn legal(name: &str) -> String {
-    let mut legal = name.trim_start_matches('_').to_owned();
-    legal = legal.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
-    while legal.contains("__") {
-        legal = legal.replace("__", "_");
-    }
-    if legal.starts_with(|c: char| c.is_ascii_alphabetic()) { legal } else { format!("v{legal}") }
 }

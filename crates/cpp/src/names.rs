@@ -124,6 +124,18 @@ impl Names {
     }
 }
 
+/// The name without what C++ keeps to itself, `__` and a leading `_`, and without the
+/// marks of names that passes make (`acc'1`).
+#[must_use]
+pub fn legal(name: &str) -> String {
+    let mut legal = name.trim_start_matches('_').to_owned();
+    legal = legal.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
+    while legal.contains("__") {
+        legal = legal.replace("__", "_");
+    }
+    if legal.starts_with(|c: char| c.is_ascii_alphabetic()) { legal } else { format!("v{legal}") }
+}
+
 /// Text that may stand inside `/* .. */`.
 #[must_use]
 pub fn comment(text: &str) -> String {
@@ -139,6 +151,11 @@ mod tests {
         let mut names = Names::with(&["workspace"]);
         let made = ["x", "x", "x", "register", "workspace", "n"].map(|name| names.make(name));
         assert_eq!(made, ["x", "x_", "x__", "register_", "workspace_", "n"]);
+    }
+
+    #[test]
+    fn marks_of_passes_and_reserved_forms_go() {
+        assert_eq!(["acc'1", "__x", "a__b", "'2"].map(legal), ["acc_1", "x", "a_b", "v_2"]);
     }
 
     #[test]

@@ -16,13 +16,15 @@ const LONGEST_QUOTE: usize = 100;
 
 impl Source<'_> {
     /// The line, counted from 1, on which a span begins.
-    pub(crate) fn line(&self, span: Span) -> usize {
+    #[must_use]
+    pub fn line(&self, span: Span) -> usize {
         let before = self.text.as_bytes().iter().take(span.range().start);
         1 + before.filter(|&&byte| byte == b'\n').count()
     }
 
     /// What stands there in one line, cut short where it is long.
-    pub(crate) fn quote(&self, span: Span) -> String {
+    #[must_use]
+    pub fn quote(&self, span: Span) -> String {
         let text = self.text.get(span.range()).unwrap_or("");
         let code = text.lines().map(|line| line.split("//").next().unwrap_or(""));
         let words: Vec<_> = code.flat_map(str::split_whitespace).collect();
@@ -35,14 +37,16 @@ impl Source<'_> {
     }
 
     /// `c[m, n] = bf16(acc[m, n])    (gemm.tile:16)`
-    pub(crate) fn cite(&self, span: Span) -> String {
+    #[must_use]
+    pub fn cite(&self, span: Span) -> String {
         let file: String = self.file.chars().filter(|c| !c.is_control() && *c != '\\').collect();
         format!("{}    ({file}:{})", self.quote(span), self.line(span))
     }
 
     /// The same for the equation of a tensor; where it is only a part of what was
     /// written, after the tensor's name: `acc: sum[k](a[m, k] * b[n, k])`.
-    pub(crate) fn cite_equation(&self, tensor: &str, span: Span) -> String {
+    #[must_use]
+    pub fn cite_equation(&self, tensor: &str, span: Span) -> String {
         let quote = self.quote(span);
         let whole = quote.strip_prefix(tensor).is_some_and(|rest| rest.starts_with(['[', ' ']));
         let name = if whole { String::new() } else { format!("{tensor}: ") };
