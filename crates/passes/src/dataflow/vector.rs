@@ -18,12 +18,12 @@ mod leaf;
 mod schedule;
 mod store;
 
-use tilec_ir::dataflow::{CircularAt, Dst, Format, Index, Op, Spread};
+use tilec_ir::dataflow::{CircularAt, Dst, Index, Op, Spread};
 use tilec_ir::tensor::{Expr, Kernel, Scalar, Tensor, Var};
 use tilec_ir::{Diagnostic, Id};
 
 pub(crate) use leaf::{Leaf, Order, Place};
-pub(crate) use store::{packed, unpacked};
+pub(crate) use store::{format_of, ring_of};
 
 /// How the variables of an equation lie in tiles: `rows` and `columns`, each
 /// flattened in row-major order, run along a tile; `batch` tells the matrices.
@@ -71,13 +71,11 @@ pub(crate) struct Given<'a> {
     pub(crate) kernel: &'a Kernel,
     /// Which tile is computed.
     pub(crate) place: &'a Place,
-    /// The tiles of the leaves, as [`unpacked`] formats.
+    /// The tiles of the leaves, in rings of the format that [`ring_of`] says.
     pub(crate) leaves: &'a [(Leaf, Source)],
     pub(crate) known: &'a [Known],
     /// Tiles of DST that are free.
     pub(crate) free: &'a [Dst],
-    /// How f32 elements lie in rings that are read.
-    pub(crate) f32_ring: Format,
 }
 
 /// The ops, and by root the tile of DST that holds it then.

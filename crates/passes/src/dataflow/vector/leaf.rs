@@ -56,6 +56,11 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
+    /// Whether it is the same tile as another.
+    pub(crate) fn same_tile(&self, other: &Self) -> bool {
+        Self { span: other.span, ..self.clone() } == *other
+    }
+
     /// The page that holds it.
     pub(crate) fn page(&self, place: &Place) -> Index {
         Along::at(&self.page, place)

@@ -1,0 +1,380 @@
+//! Expressions as a graph of ops on tiles, each value once.
+//!
+//! Walks the expressions in evaluation order. All values are f32 here: tests are 1 and 0,
+//! and integers are exact because a bound below 2^24 is proved for each of them.
+
+mod numbers;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tilec_ir::dataflow::{BinaryVector, Index, UnaryVector};
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Kernel, Scalar, Tensor, Unary};
+use tilec_ir::walk::direct;
+use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Span};
+
+use super::leaf::ELSEWHERE;
+use super::store::commutes;
+use super::{Axes, Leaf, Root};
+
+/// The position of a [`Node`] in [`Graph::nodes`].
+pub(super) type NodeAt = usize;
+
+/// A tile.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Node {
+    /// A leaf, its elements as f32 and spread over the tile.
+    Leaf(usize),
+    /// A tensor whose elements are at hand.
+    Known(Id<Tensor>),
+    /// The same number everywhere.
+    Fill(f32),
+    /// The same integer everywhere, with symbols for the place.
+    Scalar(Index),
+    /// `base + row` or `base + column`, with symbols for the place.
+    Position {
+        columns: bool,
+        base: Index,
+    },
+    Unary(UnaryVector, NodeAt),
+    Binary(BinaryVector, NodeAt, NodeAt),
+    Constant(BinaryVector, NodeAt, f32),
+    Select([NodeAt; 3]),
+}
+
+/// What the roots need, operands before users.
+#[derive(Debug)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+    pub(super) leaves: Vec<Leaf>,
+    /// By root.
+    pub(super) roots: Vec<NodeAt>,
+}
+
+/// The graph of the roots.
+pub(super) fn graph(
+    kernel: &Kernel,
+    roots: &[Root<'_>],
+    known: &[Id<Tensor>],
+) -> Result<Graph, Diagnostic> {
+    let graph = Graph { nodes: Vec::new(), leaves: Vec::new(), roots: Vec::new() };
+    let mut build = Build { kernel, known, graph, made: HashMap::new() };
+    for root in roots {
+        let at = build.root(root)?;
+        build.graph.roots.push(at);
+    }
+    Ok(build.graph)
+}
+
+impl Node {
+    /// What it is computed from, each once.
+    pub(super) fn operands(&self) -> Vec<NodeAt> {
+        let mut operands = match *self {
+            Self::Leaf(_)
+            | Self::Known(_)
+            | Self::Fill(_)
+            | Self::Scalar(_)
+            | Self::Position { .. } => vec![],
+            Self::Unary(_, a) | Self::Constant(_, a, _) => vec![a],
+            Self::Binary(_, a, b) => vec![a, b],
+            Self::Select(operands) => operands.to_vec(),
+        };
+        operands.sort_unstable();
+        operands.dedup();
+        operands
+    }
+}
+
+/// A graph under construction.
+struct Build<'a> {
+    kernel: &'a Kernel,
+    known: &'a [Id<Tensor>],
+    graph: Graph,
+    /// Nodes by their text, which tells all bits of a float apart.
+    made: HashMap<String, NodeAt>,
+}
+
+/// The value of an expression; of an integer, between which numbers it lies.
+#[derive(Clone, Copy, Debug)]
+struct Value {
+    at: NodeAt,
+    interval: Option<(i64, i64)>,
+}
+
+/// The expressions of one root.
+struct Walk<'a, 'b> {
+    build: &'b mut Build<'a>,
+    axes: &'b Axes,
+    values: BTreeMap<Id<Expr>, Value>,
+}
+
+/// Between which numbers a test lies.
+const TEST: Option<(i64, i64)> = Some((0, 1));
+
+impl<'a> Build<'a> {
+    fn push(&mut self, node: Node) -> NodeAt {
+        let text = format!("{node:?}");
+        if let Some(&at) = self.made.get(&text) {
+            return at;
+        }
+        self.graph.nodes.push(node);
+        let at = self.graph.nodes.len() - 1;
+        self.made.insert(text, at);
+        at
+    }
+
+    fn unary(&mut self, op: UnaryVector, a: NodeAt) -> NodeAt {
+        // A code that was just decoded needs no second search for the nearest one.
+        if let Node::Unary(inner, x) = self.graph.nodes[a]
+            && matches!(
+                (op, inner),
+                (UnaryVector::EncodeE4M3, UnaryVector::DecodeE4M3)
+                    | (UnaryVector::EncodeE5M2, UnaryVector::DecodeE5M2)
+            )
+        {
+            return x;
+        }
+        self.push(Node::Unary(op, a))
+    }
+
+    /// `a op b`, with a constant operand as part of the op where there is one.
+    fn binary(&mut self, op: BinaryVector, a: NodeAt, b: NodeAt) -> NodeAt {
+        let fill = |at: NodeAt| match self.graph.nodes[at] {
+            Node::Fill(value) => Some(value),
+            Node::Leaf(_)
+            | Node::Known(_)
+            | Node::Scalar(_)
+            | Node::Position { .. }
+            | Node::Unary(..)
+            | Node::Binary(..)
+            | Node::Constant(..)
+            | Node::Select(_) => None,
+        };
+        match (fill(a), fill(b)) {
+            (_, Some(value)) => self.push(Node::Constant(op, a, value)),
+            (Some(value), None) if commutes(op) => self.push(Node::Constant(op, b, value)),
+            (Some(value), None) if op == BinaryVector::Subtract => {
+                let negated = self.unary(UnaryVector::Negate, b);
+                self.push(Node::Constant(BinaryVector::Add, negated, value))
+            }
+            _ => self.push(Node::Binary(op, a, b)),
+        }
+    }
+
+    /// A root, in the form in which it is stored.
+    fn root(&mut self, root: &Root<'_>) -> Result<NodeAt, Diagnostic> {
+        let mut walk = Walk { build: self, axes: root.axes, values: BTreeMap::new() };
+        for expr in needed(walk.build.kernel, root.expr) {
+            let value = walk.value(expr)?;
+            walk.values.insert(expr, value);
+        }
+        let value = walk.values[&root.expr];
+        Ok(match root.stored {
+            None | Some(Scalar::F32 | Scalar::Bf16 | Scalar::F16) => value.at,
+            Some(Scalar::F8E4M3) => self.unary(UnaryVector::EncodeE4M3, value.at),
+            Some(Scalar::F8E5M2) => self.unary(UnaryVector::EncodeE5M2, value.at),
+            Some(Scalar::I8) => {
+                let byte = self.two_s_complement(value.at);
+                self.unary(UnaryVector::ToInteger, byte)
+            }
+            Some(Scalar::U8 | Scalar::Bool | Scalar::I32 | Scalar::Idx(_)) => {
+                self.unary(UnaryVector::ToInteger, value.at)
+            }
+        })
+    }
+
+    /// `x`, or `256 + x` if it is negative.
+    fn two_s_complement(&mut self, x: NodeAt) -> NodeAt {
+        let test = self.push(Node::Constant(BinaryVector::Less, x, 0.0));
+        let above = self.push(Node::Constant(BinaryVector::Add, x, 256.0));
+        self.push(Node::Select([test, above, x]))
+    }
+}
+
+impl Walk<'_, '_> {
+    fn value(&mut self, expr: Id<Expr>) -> Result<Value, Diagnostic> {
+        let Expr { kind, ty, span } = &self.build.kernel.exprs[expr];
+        let (ty, span) = (*ty, *span);
+        match kind {
+            ExprKind::Float(value) => Ok(self.float(Node::Fill(*value))),
+            ExprKind::Int(id) => self.integer(*id, span),
+            ExprKind::Read(tensor, index) => self.read(*tensor, index, span),
+            ExprKind::Unary(op, x) => self.unary(*op, *x, span),
+            ExprKind::Binary(op, a, b) => self.binary(*op, [*a, *b], ty == Scalar::Bool, span),
+            ExprKind::Select(test, a, b) => {
+                let [test, a, b] = [test, a, b].map(|x| self.values[x]);
+                let interval = a.interval.zip(b.interval);
+                let interval = interval.map(|(a, b)| (a.0.min(b.0), a.1.max(b.1)));
+                let at = self.build.push(Node::Select([test.at, a.at, b.at]));
+                Ok(Value { at, interval })
+            }
+            ExprKind::Convert(x) => self.convert(self.values[x], ty, span),
+            ExprKind::RoundStochastic(..) | ExprKind::Random(_) => {
+                Err(cannot("random bits: they are products of 32-bit integers", span))
+            }
+            ExprKind::Reduce(..) | ExprKind::Rank { .. } => {
+                Err(cannot("a reduction or an order within an expression", span))
+            }
+        }
+    }
+
+    fn float(&mut self, node: Node) -> Value {
+        Value { at: self.build.push(node), interval: None }
+    }
+
+    /// An element of a tensor.
+    fn read(
+        &mut self,
+        tensor: Id<Tensor>,
+        index: &[IntId],
+        span: Span,
+    ) -> Result<Value, Diagnostic> {
+        let element = self.build.kernel.tensors[tensor].element;
+        let interval = self.interval_of(element);
+        if element.is_integer() && interval.is_none() {
+            let name = &self.build.kernel.tensors[tensor].name;
+            return Err(cannot(&format!("i32 values of `{name}`"), span)
+                .here("tiles hold f32, which is exact for integers up to 2^24 only"));
+        }
+        if self.build.known.contains(&tensor) {
+            return Ok(Value { at: self.build.push(Node::Known(tensor)), interval });
+        }
+        let leaf = Leaf::of(self.build.kernel, self.axes, tensor, index, span)?;
+        let leaves = &mut self.build.graph.leaves;
+        let same = leaves.iter().position(|other| other.same_tile(&leaf));
+        let at = same.unwrap_or_else(|| {
+            leaves.push(leaf);
+            leaves.len() - 1
+        });
+        let at = self.build.push(Node::Leaf(at));
+        let at = if element == Scalar::I8 { self.signed(at) } else { at };
+        Ok(Value { at, interval })
+    }
+
+    /// The number that a byte is in two's complement.
+    fn signed(&mut self, byte: NodeAt) -> NodeAt {
+        let test = self.build.push(Node::Constant(BinaryVector::AtMost, byte, 127.0));
+        let below = self.build.push(Node::Constant(BinaryVector::Subtract, byte, 256.0));
+        self.build.push(Node::Select([test, byte, below]))
+    }
+
+    fn unary(&mut self, op: Unary, x: Id<Expr>, span: Span) -> Result<Value, Diagnostic> {
+        let x = self.values[&x];
+        let interval = x.interval.map(|(low, high)| match op {
+            Unary::Not => (0, 1),
+            Unary::Abs => (0, high.max(-low)),
+            _ => (-high, -low),
+        });
+        let op = match op {
+            Unary::Neg => UnaryVector::Negate,
+            Unary::Not => UnaryVector::Not,
+            Unary::Abs => UnaryVector::Absolute,
+            Unary::Exp => UnaryVector::Exponential,
+            Unary::Log => UnaryVector::Logarithm,
+            Unary::Sqrt => UnaryVector::SquareRoot,
+            Unary::Rsqrt => UnaryVector::ReciprocalSquareRoot,
+            Unary::Tanh => UnaryVector::Tanh,
+            Unary::Erf => UnaryVector::ErrorFunction,
+            Unary::Floor => UnaryVector::Floor,
+            Unary::Uniform => {
+                return Err(cannot("random bits: they are products of 32-bit integers", span));
+            }
+        };
+        Ok(Value { at: self.build.unary(op, x.at), interval })
+    }
+
+    fn binary(
+        &mut self,
+        op: Binary,
+        operands: [Id<Expr>; 2],
+        relation: bool,
+        span: Span,
+    ) -> Result<Value, Diagnostic> {
+        let [a, b] = operands.map(|x| self.values[&x]);
+        let (op, a, b) = match op {
+            Binary::Greater => (Binary::Less, b, a),
+            Binary::AtLeast => (Binary::AtMost, b, a),
+            _ => (op, a, b),
+        };
+        let integers = a.interval.zip(b.interval);
+        if let (Some(_), Binary::Div | Binary::Rem) = (integers, op) {
+            return self.quotient(op, a, b, span);
+        }
+        let interval = match integers {
+            _ if relation => TEST,
+            Some((a, b)) => numbers::interval(op, a, b, span)?,
+            None => None,
+        };
+        let op = match op {
+            Binary::Add => BinaryVector::Add,
+            Binary::Sub => BinaryVector::Subtract,
+            Binary::Mul => BinaryVector::Multiply,
+            Binary::Div => BinaryVector::Divide,
+            Binary::Min => BinaryVector::Minimum,
+            Binary::Max => BinaryVector::Maximum,
+            Binary::Equal => BinaryVector::Equal,
+            Binary::NotEqual => BinaryVector::NotEqual,
+            Binary::Less | Binary::Greater => BinaryVector::Less,
+            Binary::AtMost | Binary::AtLeast => BinaryVector::AtMost,
+            Binary::And => BinaryVector::And,
+            Binary::Or => BinaryVector::Or,
+            Binary::Rem => return Err(cannot("this remainder", span)),
+        };
+        Ok(Value { at: self.build.binary(op, a.at, b.at), interval })
+    }
+
+    fn convert(&mut self, x: Value, to: Scalar, span: Span) -> Result<Value, Diagnostic> {
+        let interval = if to.is_integer() { self.converted(x, to, span)? } else { None };
+        let at = match to {
+            Scalar::F32 | Scalar::Bool => x.at,
+            Scalar::Bf16 => self.build.unary(UnaryVector::RoundBf16, x.at),
+            Scalar::F16 => self.build.unary(UnaryVector::RoundF16, x.at),
+            Scalar::F8E4M3 => {
+                let code = self.build.unary(UnaryVector::EncodeE4M3, x.at);
+                self.build.unary(UnaryVector::DecodeE4M3, code)
+            }
+            Scalar::F8E5M2 => {
+                let code = self.build.unary(UnaryVector::EncodeE5M2, x.at);
+                self.build.unary(UnaryVector::DecodeE5M2, code)
+            }
+            Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Idx(_) => self.to_integer(x, interval),
+        };
+        Ok(Value { at, interval })
+    }
+}
+
+/// What a root computes with, in evaluation order: what stands in the index of a read is
+/// not computed.
+fn needed(kernel: &Kernel, root: Id<Expr>) -> BTreeSet<Id<Expr>> {
+    let mut needed = BTreeSet::from([root]);
+    let mut open = vec![root];
+    while let Some(expr) = open.pop() {
+        let kind = &kernel.exprs[expr].kind;
+        let mut operands = direct(kind);
+        if let ExprKind::Int(id) = kind {
+            operands.extend(values_in(kernel, *id));
+        }
+        open.extend(operands.into_iter().filter(|&operand| needed.insert(operand)));
+    }
+    needed
+}
+
+/// The values of expressions in a polynomial.
+fn values_in(kernel: &Kernel, id: IntId) -> Vec<Id<Expr>> {
+    let (mut values, mut open) = (Vec::new(), vec![id]);
+    while let Some(id) = open.pop() {
+        for &factor in kernel.ints.get(id).terms().iter().flat_map(|term| &term.factors) {
+            match *kernel.ints.atom(factor) {
+                Atom::Div(p, d) => open.extend([p, d]),
+                Atom::Value(value) => values.push(value),
+                Atom::Size(_) | Atom::Var(_) | Atom::Read(..) => {}
+            }
+        }
+    }
+    values
+}
+
+/// That a tile can't say something, and the way out.
+fn cannot(what: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Kind::NotExpressible, span, format!("Tensix can't compute {what}"))
+        .help(ELSEWHERE)
+}
