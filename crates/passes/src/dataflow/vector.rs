@@ -22,7 +22,7 @@ use tilec_ir::dataflow::{CircularAt, Dst, Index, Op, Spread};
 use tilec_ir::tensor::{Expr, Kernel, Scalar, Tensor, Var};
 use tilec_ir::{Diagnostic, Id};
 
-pub(crate) use leaf::{Leaf, Order, Place};
+pub(crate) use leaf::{ELSEWHERE, Leaf, Order, Place, length};
 pub(crate) use store::{format_of, ring_of};
 
 /// How the variables of an equation lie in tiles: `rows` and `columns`, each
