@@ -23,6 +23,7 @@
 pub mod budget;
 pub mod index;
 pub mod print;
+pub mod verify;
 
 use crate::arena::Id;
 use crate::plan::{EquationAt, Plan};

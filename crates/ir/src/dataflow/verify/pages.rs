@@ -1,0 +1,154 @@
+//! Pages in DRAM: buffers agree with their tensors; what is read was given or written by
+//! an earlier step; every page of a result is written once.
+
+use std::collections::BTreeSet;
+
+use crate::dataflow::{Buffer, BufferAt, Program};
+use crate::tensor::{Kernel, Role};
+
+use super::Limits;
+use super::fault::Faults;
+
+/// Which step wrote each page of each buffer: 0 is none, else its position and 1.
+#[derive(Debug)]
+pub(super) struct Pages {
+    /// By buffer; empty for inputs.
+    written: Vec<Vec<u16>>,
+}
+
+impl Pages {
+    pub(super) fn new(program: &Program) -> Self {
+        let written = program.buffers.iter().map(|buffer| {
+            let given = role(program, buffer) == Some(Role::Input);
+            vec![0; if given { 0 } else { usize::try_from(buffer.pages()).unwrap_or(0) }]
+        });
+        let written = written.collect();
+        Self { written }
+    }
+
+    /// A page is read by the step at this position.
+    pub(super) fn read(
+        &self,
+        program: &Program,
+        step: usize,
+        buffer: BufferAt,
+        page: u32,
+    ) -> Result<(), String> {
+        let Buffer { name, .. } = existing(program, buffer, page)?;
+        match self.written[buffer].get(page as usize) {
+            None => Ok(()),
+            Some(0) => Err(format!("page {page} of {name} is read, and no step has written it")),
+            Some(&by) if usize::from(by) == step + 1 => {
+                Err(format!("page {page} of {name} is read by the step that writes it"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// A page is written by the step at this position.
+    pub(super) fn write(
+        &mut self,
+        program: &Program,
+        step: usize,
+        buffer: BufferAt,
+        page: u32,
+    ) -> Result<(), String> {
+        let Buffer { name, .. } = existing(program, buffer, page)?;
+        match self.written[buffer].get_mut(page as usize) {
+            None => Err(format!("{name} is an input, which no step may write")),
+            Some(by @ 0) => {
+                *by = u16::try_from(step + 1).expect("fewer steps than 16 bits count");
+                Ok(())
+            }
+            Some(_) => Err(format!("page {page} of {name} is written twice")),
+        }
+    }
+
+    /// Every page of every result is written.
+    pub(super) fn complete(&self, program: &Program, faults: &mut Faults) {
+        for (buffer, written) in program.buffers.iter().zip(&self.written) {
+            let missing = written.iter().filter(|&&by| by == 0).count();
+            if let Some(page) = written.iter().position(|&by| by == 0) {
+                let name = &buffer.name;
+                faults.add(format!(
+                    "{missing} of {} pages of {name} are never written; the first is {page}",
+                    written.len()
+                ));
+            }
+        }
+    }
+}
+
+/// The buffer, if it has that page.
+fn existing(program: &Program, buffer: BufferAt, page: u32) -> Result<&Buffer, String> {
+    let buffer = &program.buffers[buffer];
+    let (name, pages) = (&buffer.name, buffer.pages());
+    if u64::from(page) < pages {
+        return Ok(buffer);
+    }
+    Err(format!("{name} has {pages} pages, and page {page} is not among them"))
+}
+
+fn role(program: &Program, buffer: &Buffer) -> Option<Role> {
+    let tensors = &program.plan.kernel.tensors;
+    (buffer.tensor.index() < tensors.len()).then(|| tensors[buffer.tensor].role)
+}
+
+/// Buffers against their tensors.
+pub(super) fn check(program: &Program, limits: Option<&Limits>, faults: &mut Faults) {
+    let kernel = &program.plan.kernel;
+    let mut names = BTreeSet::new();
+    for buffer in &program.buffers {
+        let name = &buffer.name;
+        if !names.insert(name) {
+            faults.add(format!("two buffers are named {name}"));
+        }
+        if let Err(sentence) = of_buffer(kernel, buffer) {
+            faults.add(format!("buffer {name}: {sentence}"));
+        }
+    }
+    for output in kernel.tensors_of(Role::Output) {
+        let count = program.buffers.iter().filter(|buffer| buffer.tensor == output).count();
+        if count != 1 {
+            let name = &kernel.tensors[output].name;
+            faults.add(format!("output {name} lies in {count} buffers"));
+        }
+    }
+    let bytes: u64 = program.buffers.iter().map(bytes_of).fold(0, u64::saturating_add);
+    if let Some(limits) = limits.filter(|limits| bytes > limits.dram_bytes) {
+        let sentence = format!("its tensors take {bytes} bytes of DRAM, of {}", limits.dram_bytes);
+        let rows =
+            program.buffers.iter().map(|x| format!("{:<20} {:>14} B\n", x.name, bytes_of(x)));
+        faults.over_dram(sentence, rows.collect());
+    }
+}
+
+fn bytes_of(buffer: &Buffer) -> u64 {
+    buffer.pages().saturating_mul(buffer.format.tile_bytes().into())
+}
+
+fn of_buffer(kernel: &Kernel, buffer: &Buffer) -> Result<(), String> {
+    if buffer.tensor.index() >= kernel.tensors.len() {
+        return Err("it holds no tensor".to_owned());
+    }
+    let shape = &kernel.tensors[buffer.tensor].shape;
+    let groups = [&buffer.batch, &buffer.rows, &buffer.columns];
+    let mut dimensions: Vec<_> = groups.iter().flat_map(|group| group.iter().copied()).collect();
+    dimensions.sort_unstable();
+    if dimensions != (0..shape.len()).collect::<Vec<_>>() {
+        return Err(format!("it splits dimensions {dimensions:?} of {}", shape.len()));
+    }
+    for (group, found) in groups.into_iter().zip(buffer.extent) {
+        let lengths = group.iter().map(|&dimension| kernel.ints.as_constant(shape[dimension]));
+        let expected = lengths.map(|length| length.and_then(|x| u64::try_from(x).ok()));
+        let expected: Option<u64> =
+            expected.collect::<Option<Vec<_>>>().map(|lengths| lengths.iter().product());
+        if expected != Some(found) {
+            return Err(format!("extents {:?} are not those of its tensor", buffer.extent));
+        }
+    }
+    if buffer.pages() > u64::from(u32::MAX) {
+        return Err(format!("{} pages are more than 32 bits count", buffer.pages()));
+    }
+    Ok(())
+}
