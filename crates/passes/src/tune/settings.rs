@@ -43,6 +43,10 @@ pub struct Settings {
     pub promote_never: bool,
     /// f32 factors are cut to tf32.
     pub tf32: bool,
+    /// FP8 is multiplied in the chip's own format.
+    pub fp8_native: bool,
+    /// bf16 inputs share exponents.
+    pub bfp8: bool,
 }
 
 /// What is to multiply.
@@ -86,8 +90,8 @@ impl Settings {
     /// Whether nothing is said of how to cut; licenses say nothing of that.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        let licenses =
-            Self { promote_never: self.promote_never, tf32: self.tf32, ..Self::default() };
+        let Self { promote_never, tf32, fp8_native, bfp8, .. } = *self;
+        let licenses = Self { promote_never, tf32, fp8_native, bfp8, ..Self::default() };
         *self == licenses
     }
 
@@ -125,6 +129,8 @@ impl Settings {
             integer("rows", self.rows),
             word("promote", self.promote_never.then_some("never")),
             word("tf32", self.tf32.then_some("yes")),
+            word("fp8", self.fp8_native.then_some("native")),
+            word("storage", self.bfp8.then_some("bfp8")),
         ];
         all.into_iter().flatten().collect()
     }
@@ -168,6 +174,8 @@ impl Settings {
             "swap" => self.swap = Some(word == "yes"),
             "promote" => self.promote_never = word == "never",
             "tf32" => self.tf32 = word == "yes",
+            "fp8" => self.fp8_native = word == "native",
+            "storage" => self.bfp8 = word == "bfp8",
             "unit" => {
                 self.unit = Some(match word {
                     "mma" => Wanted::Mma,
