@@ -65,8 +65,17 @@ pub(crate) struct Known {
     pub(crate) spread: Option<Spread>,
 }
 
+/// An equation whose value is computed wherever its tensor is read, at the same place,
+/// instead of being read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inlined<'a> {
+    pub(crate) tensor: Id<Tensor>,
+    pub(crate) expr: Id<Expr>,
+    pub(crate) axes: &'a Axes,
+}
+
 /// What the ops start from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'a> {
     pub(crate) kernel: &'a Kernel,
     /// Which tile is computed.
@@ -74,6 +83,8 @@ pub(crate) struct Given<'a> {
     /// The tiles of the leaves, in rings of the format that [`ring_of`] says.
     pub(crate) leaves: &'a [(Leaf, Source)],
     pub(crate) known: &'a [Known],
+    /// In the order of their dependencies.
+    pub(crate) inlined: &'a [Inlined<'a>],
     /// Tiles of DST that are free.
     pub(crate) free: &'a [Dst],
 }
@@ -85,7 +96,7 @@ pub(crate) struct Lowered {
     pub(crate) results: Vec<Dst>,
 }
 
-/// The tiles that the roots need, each once, without those of `known` tensors.
+/// The tiles that the roots need, each once, without those of `known` tensors; see [`Given`].
 ///
 /// # Errors
 /// A read whose elements don't lie as a tile, and what the vector unit can't compute.
@@ -93,8 +104,9 @@ pub(crate) fn leaves(
     kernel: &Kernel,
     roots: &[Root<'_>],
     known: &[Id<Tensor>],
+    inlined: &[Inlined<'_>],
 ) -> Result<Vec<Leaf>, Diagnostic> {
-    Ok(graph::graph(kernel, roots, known)?.leaves)
+    Ok(graph::graph(kernel, roots, known, inlined)?.leaves)
 }
 
 /// The roots, computed from what is given: each leaf is copied to DST when it is needed,
@@ -104,6 +116,6 @@ pub(crate) fn leaves(
 /// As [`leaves`], and an expression that needs more tiles of DST than are free.
 pub(crate) fn lower(given: &Given<'_>, roots: &[Root<'_>]) -> Result<Lowered, Diagnostic> {
     let known: Vec<_> = given.known.iter().map(|known| known.tensor).collect();
-    let graph = graph::graph(given.kernel, roots, &known)?;
+    let graph = graph::graph(given.kernel, roots, &known, given.inlined)?;
     schedule::schedule(&graph, given, roots)
 }

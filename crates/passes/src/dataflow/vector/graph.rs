@@ -14,7 +14,7 @@ use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Span};
 
 use super::leaf::ELSEWHERE;
 use super::store::commutes;
-use super::{Axes, Leaf, Root};
+use super::{Axes, Inlined, Leaf, Root};
 
 /// The position of a [`Node`] in [`Graph::nodes`].
 pub(super) type NodeAt = usize;
@@ -55,14 +55,44 @@ pub(super) fn graph(
     kernel: &Kernel,
     roots: &[Root<'_>],
     known: &[Id<Tensor>],
+    inlined: &[Inlined<'_>],
 ) -> Result<Graph, Diagnostic> {
     let graph = Graph { nodes: Vec::new(), leaves: Vec::new(), roots: Vec::new() };
-    let mut build = Build { kernel, known, graph, made: HashMap::new() };
+    let (made, inside) = (HashMap::new(), BTreeMap::new());
+    let mut build = Build { kernel, known, graph, made, inlined: inside };
+    let exprs: Vec<_> = roots.iter().map(|root| root.expr).collect();
+    for inlined in read_inlined(kernel, &exprs, inlined) {
+        let value = build.value(inlined.expr, inlined.axes)?;
+        build.inlined.insert(inlined.tensor, value);
+    }
     for root in roots {
-        let at = build.root(root)?;
+        let value = build.value(root.expr, root.axes)?;
+        let at = build.stored(value.at, root.stored);
         build.graph.roots.push(at);
     }
     Ok(build.graph)
+}
+
+/// The inlined equations that expressions read, also through others.
+fn read_inlined<'a, 'b>(
+    kernel: &Kernel,
+    exprs: &[Id<Expr>],
+    inlined: &'a [Inlined<'b>],
+) -> Vec<&'a Inlined<'b>> {
+    let mut open: Vec<_> = exprs.to_vec();
+    let mut read = BTreeSet::new();
+    while let Some(root) = open.pop() {
+        for expr in needed(kernel, root) {
+            let ExprKind::Read(tensor, _) = kernel.exprs[expr].kind else { continue };
+            let found = inlined.iter().find(|inlined| inlined.tensor == tensor);
+            if let Some(inlined) = found
+                && read.insert(tensor)
+            {
+                open.push(inlined.expr);
+            }
+        }
+    }
+    inlined.iter().filter(|inlined| read.contains(&inlined.tensor)).collect()
 }
 
 impl Node {
@@ -89,6 +119,7 @@ struct Build<'a> {
     kernel: &'a Kernel,
     known: &'a [Id<Tensor>],
     graph: Graph,
+    inlined: BTreeMap<Id<Tensor>, Value>,
     /// Nodes by their text, which tells all bits of a float apart.
     made: HashMap<String, NodeAt>,
 }
@@ -160,26 +191,30 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// A root, in the form in which it is stored.
-    fn root(&mut self, root: &Root<'_>) -> Result<NodeAt, Diagnostic> {
-        let mut walk = Walk { build: self, axes: root.axes, values: BTreeMap::new() };
-        for expr in needed(walk.build.kernel, root.expr) {
+    /// The value of an expression.
+    fn value(&mut self, root: Id<Expr>, axes: &Axes) -> Result<Value, Diagnostic> {
+        let mut walk = Walk { build: self, axes, values: BTreeMap::new() };
+        for expr in needed(walk.build.kernel, root) {
             let value = walk.value(expr)?;
             walk.values.insert(expr, value);
         }
-        let value = walk.values[&root.expr];
-        Ok(match root.stored {
-            None | Some(Scalar::F32 | Scalar::Bf16 | Scalar::F16) => value.at,
-            Some(Scalar::F8E4M3) => self.unary(UnaryVector::EncodeE4M3, value.at),
-            Some(Scalar::F8E5M2) => self.unary(UnaryVector::EncodeE5M2, value.at),
+        Ok(walk.values[&root])
+    }
+
+    /// A value in the form in which it is packed.
+    fn stored(&mut self, at: NodeAt, stored: Option<Scalar>) -> NodeAt {
+        match stored {
+            None | Some(Scalar::F32 | Scalar::Bf16 | Scalar::F16) => at,
+            Some(Scalar::F8E4M3) => self.unary(UnaryVector::EncodeE4M3, at),
+            Some(Scalar::F8E5M2) => self.unary(UnaryVector::EncodeE5M2, at),
             Some(Scalar::I8) => {
-                let byte = self.two_s_complement(value.at);
+                let byte = self.two_s_complement(at);
                 self.unary(UnaryVector::ToInteger, byte)
             }
             Some(Scalar::U8 | Scalar::Bool | Scalar::I32 | Scalar::Idx(_)) => {
-                self.unary(UnaryVector::ToInteger, value.at)
+                self.unary(UnaryVector::ToInteger, at)
             }
-        })
+        }
     }
 
     /// `x`, or `256 + x` if it is negative.
@@ -228,6 +263,9 @@ impl Walk<'_, '_> {
         index: &[IntId],
         span: Span,
     ) -> Result<Value, Diagnostic> {
+        if let Some(&value) = self.build.inlined.get(&tensor) {
+            return Ok(value);
+        }
         let element = self.build.kernel.tensors[tensor].element;
         let interval = self.interval_of(element);
         if element.is_integer() && interval.is_none() {
