@@ -39,7 +39,8 @@ struct RingInfo {
     Format format = Format::Invalid;
     uint32_t pages = 0;
     uint32_t page_bytes = 0;
-    uint32_t offset = 0;  // in the L1 of each core
+    uint32_t offset = 0;         // in the L1 of each core
+    bool unpack_to_dst = false;  // copies to DST bypass the source registers
 };
 
 // A tensor in DRAM.

@@ -1,0 +1,4 @@
+// Compile-time arguments of a kernel.
+#pragma once
+
+#include "emu/kernel.h"

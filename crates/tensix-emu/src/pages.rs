@@ -1,0 +1,3 @@
+//! Arrays to pages of tiles and back.
+pub fn tilize() {}
+pub fn untilize() {}
