@@ -28,6 +28,7 @@ use random::Random;
 use tilec_codegen_cuda::{Emitted, Source, emit};
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Kernel, compare, launch};
+use tilec_manifest::{Condition, Formula, Parameter, Relation};
 
 /// A kernel of a `.tile` file, tiled for a chip.
 struct Tiled {
@@ -74,11 +75,21 @@ fn launches(step: &mut tilec_manifest::Step) -> impl Iterator<Item = &mut tilec_
 /// The device code with its own names, and with shared memory that the host has.
 fn on_the_host(source: &str, at: usize) -> String {
     let device = source.split("#ifndef __CUDACC_RTC__").next().unwrap_or(source);
-    let shared = "extern __shared__ __align__(1024) unsigned char shared[];";
-    let device = device.replace(shared, "unsigned char* const shared = host::dynamic_shared;");
-    let mut text = "#include \"matrix.hpp\"\n".to_owned();
+    let mut text = "#include \"hopper.hpp\"\n".to_owned();
     let mut heads = false;
-    for line in device.lines() {
+    let mut lines = device.lines();
+    while let Some(line) = lines.next() {
+        if let Some(instruction) = line.strip_prefix("__device__ __forceinline__ void wgmma_64x") {
+            text += &matrix_instruction(instruction, lines.next().expect("it has parameters"));
+            lines.by_ref().find(|line| *line == "}");
+            continue;
+        }
+        let shared = "extern __shared__ __align__(1024) unsigned char ";
+        if let Some((indent, name)) = line.split_once(shared) {
+            let name = name.trim_end_matches("[];");
+            text += &format!("{indent}unsigned char* const {name} = host::own().shared;\n");
+            continue;
+        }
         let named = heads && line.contains('(');
         text += &if named { format!("k{at}_{line}\n") } else { format!("{line}\n") };
         heads = line.starts_with("extern \"C\" __global__");
@@ -86,8 +97,38 @@ fn on_the_host(source: &str, at: usize) -> String {
     text
 }
 
-/// Sizes around those at which tiles and rows end.
-fn some_launch(kernel: &Kernel, random: &mut Random) -> Option<launch::Launch> {
+/// A generated matrix instruction, `{columns}x{depth}_{a}_{b}(`, as `hopper.hpp` computes it;
+/// a `t` behind the name of an element says that rows lie innermost.
+fn matrix_instruction(name: &str, parameters: &str) -> String {
+    let elements = name.trim_end_matches('(').split('_').skip(1).map(|element| {
+        let inner = element.strip_suffix('t');
+        let of = match inner.unwrap_or(element) {
+            "e4m3" => "E4m3",
+            "e5m2" => "E5m2",
+            "bf16" => "Bf16",
+            "f16" => "F16",
+            "tf32" => "Tf32",
+            "s8" => "I8",
+            "u8" => "U8",
+            other => panic!("the host does not multiply {other}"),
+        };
+        format!("host::{of}, {}", inner.is_none())
+    });
+    let elements = elements.collect::<Vec<_>>().join(", ");
+    let head = format!("__device__ __forceinline__ void wgmma_64x{name}\n{parameters}\n");
+    // The same shape of other kernels of this file may have been defined before.
+    format!(
+        "#ifndef WGMMA_{0}\n#define WGMMA_{0}\n{head}    host::wgmma<{elements}>(sums, a, b, add);\n}}\n#endif\n",
+        name.trim_end_matches('(')
+    )
+}
+
+/// Sizes around those at which tiles and rows end, that a program can be launched with.
+fn some_launch(
+    kernel: &Kernel,
+    random: &mut Random,
+    allows: impl Fn(&launch::Launch) -> bool,
+) -> Option<launch::Launch> {
     let inputs = vec![None; kernel.tensors_of(Role::Input).count()];
     let some = [0, 1, 2, 3, 5, 8, 16, 17, 24, 32, 64, 65, 96, 127, 128, 130, 160, 256, 300];
     let few = |launch: &launch::Launch| {
@@ -98,42 +139,68 @@ fn some_launch(kernel: &Kernel, random: &mut Random) -> Option<launch::Launch> {
         let sizes = kernel.sizes.iter();
         let set = sizes.map(|(_, size)| (size.name.clone(), *random.pick(&some)));
         let launch = launch::bind(kernel, &inputs, &set.collect::<Vec<_>>()).ok();
-        launch.filter(few)
+        launch.filter(few).filter(&allows)
     };
     (0..3000).find_map(draw)
+}
+
+/// Whether sizes allow a variant, also where others are preferred for them: conditions that
+/// an axis is not empty, or a multiple of something, must hold.
+fn allowed(of: &Tiled, launch: &launch::Launch, [step, variant]: [usize; 2]) -> bool {
+    let size = |name: &str| {
+        let found = of.kernel.sizes.iter().find(|(_, size)| size.name == name);
+        found.map(|(id, _)| launch.size(id))
+    };
+    let needed = |condition: &&Condition| {
+        condition.relation == Relation::Equal || condition.left == Formula::from(1)
+    };
+    let when = &of.emitted.manifest.steps[step].variants[variant].when;
+    when.iter().filter(needed).all(|condition| condition.holds(&size) == Some(true))
 }
 
 /// Runs every kernel of a folder that, for a chip, uses something, with ordinary and
 /// with special values, and compares with the interpreter.
 fn check(folder: &str, chips: &[(&str, &str)]) {
-    let seed = std::env::var("TILEC_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
-    let mut random = Random::new(seed.unwrap_or(7));
+    let mut random = Random::new(seed());
     for (chip, uses) in chips {
         let mut tiled = tiled(folder, chip);
         tiled.retain(|of| of.emitted.source.contains(uses));
         assert!(!tiled.is_empty() || std::env::var("TILEC_TILES").is_ok(), "{chip}: {uses}");
-        for (first, some) in tiled.chunks(8).enumerate() {
-            run(some, first * 8, &mut random);
+        for some in tiled.chunks(8) {
+            let programs = 0..some.len();
+            let whole = |special| programs.clone().map(move |at| (at, None, special));
+            run(some, whole(false).chain(whole(true)), &mut random);
         }
     }
 }
 
-fn run(tiled: &[Tiled], first: usize, random: &mut Random) {
+fn seed() -> u64 {
+    let seed = std::env::var("TILEC_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
+    seed.unwrap_or(7)
+}
+
+/// Runs programs: which one, with which variant (if not as sizes say), and whether with
+/// special values.
+fn run(
+    tiled: &[Tiled],
+    wanted: impl Iterator<Item = (usize, Option<[usize; 2]>, bool)>,
+    random: &mut Random,
+) {
     let mut cases = Vec::new();
-    for special in [false, true] {
-        for (program, of) in tiled.iter().enumerate() {
-            let Some(launch) = some_launch(&of.kernel, random) else { continue };
-            let inputs: Vec<_> = of.kernel.tensors_of(Role::Input).collect();
-            let draw = |tensor| agree::draw(&of.kernel, &launch, tensor, special, random);
-            let inputs: Vec<_> = inputs.into_iter().map(draw).collect();
-            cases.push((Case { kernel: &of.kernel, program, launch, inputs }, special));
-        }
+    for (program, forced, special) in wanted {
+        let of = &tiled[program];
+        let allows = |launch: &_| forced.is_none_or(|variant| allowed(of, launch, variant));
+        let Some(launch) = some_launch(&of.kernel, random, allows) else { continue };
+        let inputs: Vec<_> = of.kernel.tensors_of(Role::Input).collect();
+        let draw = |tensor| agree::draw(&of.kernel, &launch, tensor, special, random);
+        let inputs: Vec<_> = inputs.into_iter().map(draw).collect();
+        cases.push((Case { kernel: &of.kernel, program, launch, inputs, forced }, special));
     }
     let (cases, special): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
     let programs: Vec<_> = tiled.iter().map(|of| of.emitted.clone()).collect();
     let names: Vec<_> = tiled.iter().map(|of| &of.name).collect();
-    let actual = host::run(&programs, &cases)
-        .unwrap_or_else(|said| panic!("from kernel {first} on, {names:?}: {said}"));
+    let actual =
+        host::run(&programs, &cases).unwrap_or_else(|said| panic!("one of {names:?}: {said}"));
     for ((case, special), actual) in cases.iter().zip(special).zip(&actual) {
         judge(&tiled[case.program], case, actual, special);
     }
@@ -157,6 +224,40 @@ fn judge(of: &Tiled, case: &Case<'_>, actual: &[Array], special: bool) {
 #[test]
 fn rows_agree_with_the_interpreter() {
     check("tests/cases/rowwise", &[("a100", "tilec::Vector<")]);
+}
+
+/// Every kernel with roles runs, also those that these small sizes would not choose.
+#[test]
+fn pipelines_agree_with_the_interpreter() {
+    let mut random = Random::new(seed());
+    let mut tiled = tiled("tests/cases/contract", "h200");
+    tiled.retain(|of| !pipelines(of).is_empty());
+    assert!(tiled.len() > 15 || std::env::var("TILEC_TILES").is_ok(), "{}", tiled.len());
+    for some in tiled.chunks(8) {
+        let variants = some.iter().enumerate().flat_map(|(at, of)| {
+            let pipelines = pipelines(of);
+            let special = (at, Some(pipelines[0]), true);
+            let ordinary = pipelines.into_iter().map(move |variant| (at, Some(variant), false));
+            ordinary.chain([special])
+        });
+        run(some, variants, &mut random);
+    }
+}
+
+/// Steps and variants whose functions have roles.
+fn pipelines(of: &Tiled) -> Vec<[usize; 2]> {
+    let steps = of.emitted.manifest.steps.iter().enumerate();
+    let variants = steps.flat_map(|(at, step)| {
+        let variants = step.variants.iter().enumerate();
+        variants.map(move |(i, variant)| ([at, i], variant))
+    });
+    let has_roles = |variant: &tilec_manifest::Variant| {
+        variant
+            .launches
+            .iter()
+            .any(|launch| launch.parameters.iter().any(|p| matches!(p, Parameter::TensorMap(_))))
+    };
+    variants.filter(|(_, variant)| has_roles(variant)).map(|(at, _)| at).collect()
 }
 
 #[test]

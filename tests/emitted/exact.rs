@@ -66,7 +66,7 @@ fn check_exactly(text: &str, data: Vec<Data>) {
     let shapes: Vec<_> = inputs.iter().map(|array| Some(array.shape.clone())).collect();
     let launch = launch::bind(kernel, &shapes, &[]).expect("any size will do");
     let expected = interpret::interpret(kernel, &launch, &inputs, &|_| {}).expect("it is small");
-    let case = Case { kernel, program: 0, launch, inputs };
+    let case = Case { kernel, program: 0, launch, inputs, forced: None };
     let actual = host::run(&[emitted], &[case]).unwrap_or_else(|said| panic!("{said}"));
     for ((id, x), y) in kernel.tensors_of(Role::Output).zip(&expected).zip(&actual[0]) {
         let name = &kernel.tensors[id].name;
@@ -113,7 +113,7 @@ fn deep_and_shared_expressions_are_emitted_soon() {
             vec![Array { element: tilec_ir::Element::F32, shape: vec![70], data: Data::F32(x) }];
         let expected =
             interpret::interpret(kernel, &launch, &inputs, &|_| {}).expect("it is small");
-        let case = Case { kernel, program: 0, launch, inputs };
+        let case = Case { kernel, program: 0, launch, inputs, forced: None };
         let actual = host::run(&[emitted], &[case]).unwrap_or_else(|said| panic!("{said}"));
         for at in 0..70 {
             let (x, y) = (expected[0].get_f32(at), actual[0][0].get_f32(at));

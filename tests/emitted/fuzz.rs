@@ -50,7 +50,7 @@ fn launches<'a>(at: usize, of: &'a Fuzzed, seed: u64) -> Vec<(Case<'a>, Vec<Arra
         let expected =
             interpret::interpret(kernel, &launch, &inputs, &|_| {}).expect("the tensors are small");
         let what = format!("seed {seed} at {set:?}, special values: {special}");
-        cases.push((Case { kernel, program: at, launch, inputs }, expected, what));
+        cases.push((Case { kernel, program: at, launch, inputs, forced: None }, expected, what));
     }
     cases
 }

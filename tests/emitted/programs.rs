@@ -105,7 +105,7 @@ fn every_program(way: Way) {
                 let inputs: Vec<_> = inputs.collect();
                 let draw = |tensor| draw(&of.kernel, &launch, tensor, special, &mut random);
                 let inputs = inputs.into_iter().map(draw).collect();
-                Some(Case { kernel: &of.kernel, program, launch, inputs })
+                Some(Case { kernel: &of.kernel, program, launch, inputs, forced: None })
             });
             let cases: Vec<_> = cases.collect();
             let programs: Vec<_> = filed.iter().map(|of| of.emitted.clone()).collect();

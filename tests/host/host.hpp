@@ -1,5 +1,6 @@
 // Just enough of CUDA to run emitted functions on the host: every thread of a block
-// is a fiber where they wait for each other, and one block runs after the other.
+// is a fiber where they wait for each other, and one cluster (mostly of one block) runs
+// after the other.
 //
 // Barriers and shuffles switch to the next fiber until all that take part are there.
 // Where none can go on, the block has deadlocked and the program ends with an error.
@@ -23,6 +24,7 @@
 #define __forceinline__ inline
 #define __shared__ static
 #define __launch_bounds__(...)
+#define __grid_constant__
 
 struct Dim3 {
     unsigned x, y, z;
@@ -34,6 +36,15 @@ struct alignas(8) uint2 {
 };
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
+};
+struct alignas(8) int2 {
+    int x, y;
+};
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
+struct alignas(8) float2 {
+    float x, y;
 };
 struct alignas(16) float4 {
     float x, y, z, w;
@@ -61,6 +72,15 @@ template <typename T>
 T __ldg(const T* from) {
     return *from;
 }
+template <typename T>
+T min(T a, T b) {
+    return b < a ? b : a;
+}
+inline int min(int a, long long b) { return b < a ? static_cast<int>(b) : a; }
+template <typename T>
+T max(T a, T b) {
+    return a < b ? b : a;
+}
 
 namespace host {
 
@@ -82,24 +102,48 @@ struct Fiber {
     bool done = false;
 };
 
+// What the threads of a block share.
+struct Block {
+    Barrier all;
+    Barrier warps[32];
+    Barrier named[16];
+    unsigned char exchanged[1024][16];
+    // What each lane gives to an instruction of its warp.
+    unsigned given[32][32][8];
+    alignas(1024) unsigned char shared[256 << 10];
+};
+
 constexpr int stack_bytes = 256 << 10;
+constexpr int most_members = 16;
 static std::vector<std::unique_ptr<Fiber>> fibers;
 static ucontext_t scheduler;
-static int running;
+// The thread that runs, and its block's rank in the cluster.
+static int running, member;
+static int members = 1;
 static bool moved;
-static Barrier block;
-static Barrier warps[32];
-static unsigned char exchanged[1024][16];
+static Block blocks[most_members];
+static Barrier cluster;
 static const std::function<void()>* body;
+
+inline Block& own() { return blocks[member]; }
 
 inline void finish() {
     (*body)();
-    fibers[running]->done = true;
+    fibers[member * blockDim.x + running]->done = true;
     moved = true;
-    for (Barrier* barrier : {&block, &warps[running / 32]}) {
+    for (Barrier* barrier : {&own().all, &own().warps[running / 32], &cluster}) {
         --barrier->expected;
         barrier->complete();
     }
+}
+
+// Lets others run.
+inline void step_aside() {
+    const Dim3 thread = threadIdx, block = blockIdx;
+    const int me = running, rank = member;
+    swapcontext(&fibers[rank * blockDim.x + me]->context, &scheduler);
+    threadIdx = thread, blockIdx = block;
+    running = me, member = rank;
 }
 
 inline void wait(Barrier& barrier) {
@@ -111,42 +155,51 @@ inline void wait(Barrier& barrier) {
     ++barrier.arrived;
     moved = true;
     if (barrier.complete()) return;
-    const Dim3 self = threadIdx;
-    const int me = running;
-    while (barrier.phase == phase) swapcontext(&fibers[me]->context, &scheduler);
-    threadIdx = self;
+    while (barrier.phase == phase) step_aside();
     moved = true;
 }
 
-inline void run_block(int threads) {
-    block = Barrier{threads};
+inline void begin(Block& block, int threads) {
+    block.all = Barrier{threads};
     for (int warp = 0; warp < 32; ++warp) {
         const int left = threads - warp * 32;
-        warps[warp] = Barrier{left < 0 ? 0 : left > 32 ? 32 : left};
+        block.warps[warp] = Barrier{left < 0 ? 0 : left > 32 ? 32 : left};
     }
-    while (static_cast<int>(fibers.size()) < threads) {
+    for (Barrier& barrier : block.named) barrier = Barrier{};
+    std::memset(block.shared, 0xc5, sizeof block.shared);
+}
+
+inline void begin(Fiber& fiber) {
+    fiber.done = false;
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.get();
+    fiber.context.uc_stack.ss_size = stack_bytes;
+    fiber.context.uc_link = &scheduler;
+    makecontext(&fiber.context, finish, 0);
+}
+
+// Runs the blocks from `first` on that are one cluster.
+inline void run_cluster(long long first, int threads) {
+    const int all = members * threads;
+    cluster = Barrier{all};
+    for (int rank = 0; rank < members; ++rank) begin(blocks[rank], threads);
+    while (static_cast<int>(fibers.size()) < all) {
         fibers.push_back(std::make_unique<Fiber>());
         fibers.back()->stack.reset(new char[stack_bytes]);
     }
-    for (int thread = 0; thread < threads; ++thread) {
-        Fiber& fiber = *fibers[thread];
-        fiber.done = false;
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.get();
-        fiber.context.uc_stack.ss_size = stack_bytes;
-        fiber.context.uc_link = &scheduler;
-        makecontext(&fiber.context, finish, 0);
-    }
+    for (int at = 0; at < all; ++at) begin(*fibers[at]);
     for (bool alive = true; alive;) {
         alive = moved = false;
-        for (running = 0; running < threads; ++running) {
-            if (fibers[running]->done) continue;
+        for (int at = 0; at < all; ++at) {
+            if (fibers[at]->done) continue;
             alive = true;
+            member = at / threads, running = at % threads;
+            blockIdx = Dim3{static_cast<unsigned>(first + member), 0, 0};
             threadIdx = Dim3{static_cast<unsigned>(running), 0, 0};
-            swapcontext(&scheduler, &fibers[running]->context);
+            swapcontext(&scheduler, &fibers[at]->context);
         }
         if (alive && !moved) {
-            std::fprintf(stderr, "block %u has deadlocked\n", blockIdx.x);
+            std::fprintf(stderr, "block %lld has deadlocked\n", first);
             std::exit(1);
         }
     }
@@ -161,27 +214,28 @@ inline void run_apart(int threads) {
     }
 }
 
-inline void launch(long long blocks, int threads, bool together,
+inline void launch(long long grid, int threads, int in_cluster, bool together,
                    const std::function<void()>& function) {
     body = &function;
+    members = in_cluster;
     blockDim = Dim3{static_cast<unsigned>(threads), 1, 1};
-    gridDim = Dim3{static_cast<unsigned>(blocks), 1, 1};
-    for (long long at = 0; at < blocks; ++at) {
+    gridDim = Dim3{static_cast<unsigned>(grid), 1, 1};
+    for (long long at = 0; at < grid; at += in_cluster) {
         blockIdx = Dim3{static_cast<unsigned>(at), 0, 0};
-        together ? run_block(threads) : run_apart(threads);
+        together ? run_cluster(at, threads) : run_apart(threads);
     }
 }
 
 template <typename T>
 T exchange(T value, int from) {
-    if (running < 0) wait(block);
+    if (running < 0) wait(own().all);
     static_assert(sizeof(T) <= 16, "the slots are that large");
     const int me = running, warp = me / 32;
-    std::memcpy(exchanged[me], &value, sizeof value);
-    wait(warps[warp]);
+    std::memcpy(own().exchanged[me], &value, sizeof value);
+    wait(own().warps[warp]);
     T result;
-    std::memcpy(&result, exchanged[warp * 32 + from], sizeof result);
-    wait(warps[warp]);
+    std::memcpy(&result, own().exchanged[warp * 32 + from], sizeof result);
+    wait(own().warps[warp]);
     return result;
 }
 
@@ -221,9 +275,9 @@ struct Value {
 
 }  // namespace host
 
-inline void __syncthreads() { host::wait(host::block); }
+inline void __syncthreads() { host::wait(host::own().all); }
 inline void __syncwarp(unsigned = 0xffffffffu) {
-    host::wait(host::warps[host::running < 0 ? 0 : host::running / 32]);
+    host::wait(host::own().warps[host::running < 0 ? 0 : host::running / 32]);
 }
 template <typename T>
 T __shfl_sync(unsigned, T value, int from) {

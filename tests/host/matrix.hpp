@@ -12,16 +12,12 @@
 
 namespace host {
 
-alignas(1024) static unsigned char dynamic_shared[256 << 10];
-// What each lane gives to an instruction of its warp.
-static unsigned given[32][32][8];
-
-inline unsigned (&lanes())[32][8] { return given[running / 32]; }
-inline void meet() { wait(warps[running / 32]); }
+inline unsigned (&lanes())[32][8] { return own().given[running / 32]; }
+inline void meet() { wait(own().warps[running / 32]); }
 
 inline unsigned read_word(unsigned at) {
     unsigned word;
-    std::memcpy(&word, dynamic_shared + at, 4);
+    std::memcpy(&word, own().shared + at, 4);
     return word;
 }
 
@@ -118,7 +114,7 @@ using u32 = unsigned int;
 using u64 = unsigned long long;
 
 inline u32 shared_address(const void* pointer) {
-    return static_cast<u32>(static_cast<const unsigned char*>(pointer) - host::dynamic_shared);
+    return static_cast<u32>(static_cast<const unsigned char*>(pointer) - host::own().shared);
 }
 inline int uniform_warp() { return static_cast<int>(threadIdx.x) / 32; }
 inline int lane() { return static_cast<int>(threadIdx.x) % 32; }
@@ -128,8 +124,8 @@ inline void copy_at_once(u32 to, const void* from, bool valid, int bytes) {
         std::fprintf(stderr, "a copy of %d bytes is not aligned\n", bytes);
         std::exit(1);
     }
-    if (valid) std::memcpy(host::dynamic_shared + to, from, bytes);
-    else std::memset(host::dynamic_shared + to, 0, bytes);
+    if (valid) std::memcpy(host::own().shared + to, from, bytes);
+    else std::memset(host::own().shared + to, 0, bytes);
 }
 inline void copy_4(u32 to, const void* from, bool valid) { copy_at_once(to, from, valid, 4); }
 inline void copy_8(u32 to, const void* from, bool valid) { copy_at_once(to, from, valid, 8); }
@@ -157,7 +153,7 @@ inline void load_matrices_transposed(u32 (&to)[4], u32 row_address) {
         for (int half = 0; half < 2; ++half) {
             unsigned short element;
             const u32 row = all[8 * j + 2 * (lane() % 4) + half][0];
-            std::memcpy(&element, host::dynamic_shared + row + 2 * (lane() / 4), 2);
+            std::memcpy(&element, host::own().shared + row + 2 * (lane() / 4), 2);
             to[j] |= static_cast<u32>(element) << (16 * half);
         }
     }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use tilec_codegen_cuda::Emitted;
 use tilec_ir::tensor::{Role, Tensor};
 use tilec_ir::{Array, Data, Element, Id, Kernel, Launch};
-use tilec_manifest::{Base, Formula, Manifest, Parameter};
+use tilec_manifest::{Base, Formula, Manifest, MapElement, Parameter, Swizzle, TensorMap};
 
 /// An emitted program with one launch of it.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Case<'a> {
     pub(crate) program: usize,
     pub(crate) launch: Launch,
     pub(crate) inputs: Vec<Array>,
+    /// A step and which of its variants runs, whatever its conditions say.
+    pub(crate) forced: Option<[usize; 2]>,
 }
 
 /// Runs every case; gives the outputs of each.
@@ -54,6 +56,9 @@ fn compile(folder: &Path, binary: &Path) -> Result<(), String> {
     command.args(["-std=c++17", "-O0", "-ffp-contract=off", "-w"]);
     command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     command.arg("-I").arg(include).arg("-o").arg(binary).arg(folder.join("cases.cpp"));
+    if let Ok(kept) = std::env::var("TILEC_KEEP_HOST") {
+        let _ = std::fs::copy(folder.join("cases.cpp"), kept);
+    }
     let output = command.output().map_err(|error| format!("g++ does not start: {error}"))?;
     if output.status.success() {
         return Ok(());
@@ -99,7 +104,7 @@ fn together(source: &str, function: &str) -> bool {
     let start = source.find(&format!("\n{function}(")).expect("functions are in the source");
     let end = source[start..].find("\n}\n").expect("functions end");
     let body = &source[start..start + end];
-    ["__sync", "__shfl", "tilec::reduce_", "tilec::sum_before", "tilec::row_"]
+    ["__sync", "__shfl", "tilec::reduce_", "tilec::sum_before", "tilec::row_", "tilec::cluster_"]
         .iter()
         .any(|word| body.contains(word))
 }
@@ -124,20 +129,24 @@ fn write_case(text: &mut String, at: usize, case: &Case<'_>, program: &Emitted) 
         }
     }
     *text += &format!("    host::Memory workspace({});\n", eval(&manifest.workspace_bytes));
-    for step in &manifest.steps {
+    for (position, step) in manifest.steps.iter().enumerate() {
         let holds = |variant: &&tilec_manifest::Variant| {
             variant.when.iter().all(|c| c.holds(&size).expect("sizes of tests are small"))
         };
-        let variant = step.variants.iter().find(holds).expect("the last has no conditions");
+        let variant = match case.forced {
+            Some([of, variant]) if of == position => &step.variants[variant],
+            _ => step.variants.iter().find(holds).expect("the last has no conditions"),
+        };
         for launch in &variant.launches {
             let blocks: Vec<_> = launch.grid.iter().map(eval).collect();
             assert!(blocks[1..] == [1, 1], "grids are along x");
             let parameters = launch.parameters.iter().map(|p| parameter(manifest, p, &eval));
             let parameters = parameters.collect::<Vec<_>>().join(", ");
             *text += &format!(
-                "    host::launch({}, {}, {}, [&] {{ {}({parameters}); }});\n",
+                "    host::launch({}, {}, {}, {}, [&] {{ {}({parameters}); }});\n",
                 blocks[0],
                 launch.block[0],
+                launch.cluster[0],
                 together(&program.source, &launch.function),
                 launch.function
             );
@@ -159,17 +168,43 @@ fn parameter(
         let found = manifest.arguments.iter().position(|argument| argument.name == name);
         found.expect("parameters are arguments")
     };
+    let base = |base: &Base| match base {
+        Base::Argument(name) => format!("t{}.bytes", position(name)),
+        Base::Workspace(offset) => format!("workspace.bytes + {}", eval(offset)),
+    };
     match parameter {
-        Parameter::Pointer(Base::Argument(name)) => {
-            format!("host::Pointer{{t{}.bytes}}", position(name))
-        }
-        Parameter::Pointer(Base::Workspace(offset)) => {
-            format!("host::Pointer{{workspace.bytes + {}}}", eval(offset))
-        }
+        Parameter::Pointer(at) => format!("host::Pointer{{{}}}", base(at)),
         Parameter::Scalar(name) => format!("host::Value{{t{}.bytes}}", position(name)),
         Parameter::Size(formula) => format!("{}ll", eval(formula)),
-        Parameter::TensorMap(_) => panic!("the host has no copy engine"),
+        Parameter::TensorMap(map) => tensor_map(map, &base, eval),
     }
+}
+
+/// A tensor map, for `tests/host/hopper.hpp`.
+fn tensor_map(
+    map: &TensorMap,
+    base: &impl Fn(&Base) -> String,
+    eval: &impl Fn(&Formula) -> i64,
+) -> String {
+    let list = |numbers: Vec<i64>| {
+        let numbers: Vec<_> = numbers.iter().map(|number| format!("{number}ll")).collect();
+        format!("{{{}}}", numbers.join(", "))
+    };
+    let formulas = |formulas: &[Formula]| list(formulas.iter().map(eval).collect());
+    let element = match map.element {
+        MapElement::U8 => 1,
+        MapElement::F16 | MapElement::Bf16 => 2,
+        MapElement::F32 | MapElement::I32 => 4,
+    };
+    let swizzle = match map.swizzle {
+        Swizzle::None => 0,
+        Swizzle::B32 => 32,
+        Swizzle::B64 => 64,
+        Swizzle::B128 => 128,
+    };
+    let (sizes, strides) = (formulas(&map.sizes), formulas(&map.strides));
+    let tile = list(map.tile.iter().copied().map(i64::from).collect());
+    format!("host::map({}, {element}, {swizzle}, {sizes}, {strides}, {tile})", base(&map.base))
 }
 
 fn bytes(array: &Array) -> Vec<u8> {
