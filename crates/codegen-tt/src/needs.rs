@@ -1,0 +1,212 @@
+//! What a role uses: found in one walk, before its text is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tilec_ir::dataflow::index::{Index, Operator, Test};
+use tilec_ir::dataflow::{Area, BufferAt, CircularAt, Math, Move, Op, Role, SemaphoreAt, Vector};
+
+/// What the text of a role has to declare.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Needs {
+    /// Buffers that it reads or writes, in the order of their first use.
+    pub(crate) buffers: Vec<BufferAt>,
+    /// Its rings.
+    pub(crate) rings: BTreeSet<CircularAt>,
+    /// Rings that it fills.
+    pub(crate) reserved: BTreeSet<CircularAt>,
+    /// Semaphores.
+    pub(crate) semaphores: BTreeSet<SemaphoreAt>,
+    /// Semaphores whose word of this core it sets or reads.
+    pub(crate) words: BTreeSet<SemaphoreAt>,
+    /// Cores that it reaches.
+    pub(crate) areas: Vec<Area>,
+    /// Areas that it reaches as a whole.
+    pub(crate) rectangles: Vec<Area>,
+    /// Whether it counts a semaphore of one other core up.
+    pub(crate) counts_up: bool,
+    /// Names in its indices: constants, arguments, lets and loops.
+    pub(crate) names: BTreeSet<String>,
+    /// Whether it asks for the place of its core: column, row.
+    pub(crate) place: [bool; 2],
+    /// Whether it takes the smaller of two numbers.
+    pub(crate) minimum: bool,
+    /// Shapes of products: rings of `a` and `b`, transposed, block.
+    pub(crate) products: Vec<(CircularAt, CircularAt, bool, [u32; 3])>,
+    /// How many pages it takes or gives at a time, of each ring.
+    pub(crate) counts: BTreeSet<(CircularAt, u32)>,
+    /// Ops of the vector unit.
+    pub(crate) vectors: Vec<Vector>,
+    /// A ring that takes or gives pages of each buffer.
+    pub(crate) pages_of: BTreeMap<BufferAt, CircularAt>,
+    /// Functions on tiles in L1.
+    pub(crate) l1_functions: BTreeSet<&'static str>,
+    /// Whether tiles are copied to DST.
+    pub(crate) copies: bool,
+}
+
+impl Needs {
+    pub(crate) fn of(role: &Role) -> Self {
+        let mut needs = Self::default();
+        needs.ops(&role.body);
+        needs
+    }
+
+    fn ops(&mut self, ops: &[Op]) {
+        for op in ops {
+            self.op(op);
+        }
+    }
+
+    fn op(&mut self, op: &Op) {
+        match op {
+            Op::Equation(_) | Op::Comment(_) => {}
+            Op::Let(_, index) => self.index(index),
+            Op::Loop { count, body, .. } => {
+                self.index(count);
+                self.ops(body);
+            }
+            Op::If { test, then, otherwise } => {
+                self.test(test);
+                self.ops(then);
+                self.ops(otherwise);
+            }
+            Op::Reserve(ring, count) | Op::Push(ring, count) => {
+                self.reserved.insert(*ring);
+                self.window(*ring, *count);
+            }
+            Op::Wait(ring, count) | Op::Pop(ring, count) => self.window(*ring, *count),
+            Op::Move(op) => self.moves(op),
+            Op::Math(op) => self.math(op),
+        }
+    }
+
+    fn window(&mut self, ring: CircularAt, count: u32) {
+        self.rings.insert(ring);
+        self.counts.insert((ring, count));
+    }
+
+    fn moves(&mut self, op: &Move) {
+        match op {
+            Move::Read { buffer, page, into: ring, at }
+            | Move::Write { buffer, page, from: ring, at } => {
+                add(&mut self.buffers, *buffer);
+                self.pages_of.entry(*buffer).or_insert(*ring);
+                self.page(*ring, at);
+                self.index(page);
+            }
+            Move::Zero { into, at } => {
+                self.l1_functions.insert("zero_tile");
+                self.page(*into, at);
+            }
+            Move::Column { from, at, column, into, to } => {
+                self.l1_functions.insert("copy_column");
+                self.page(*from, at);
+                self.page(*into, to);
+                self.index(column);
+            }
+            Move::ReadBarrier | Move::WriteBarrier => {}
+            Move::Multicast { from, into, tiles, area, .. } => {
+                self.window(*from, *tiles);
+                self.window(*into, *tiles);
+                add(&mut self.areas, *area);
+                add(&mut self.rectangles, *area);
+            }
+            Move::Set(semaphore, _) | Move::Until(semaphore, _) => {
+                self.semaphores.insert(*semaphore);
+                self.words.insert(*semaphore);
+            }
+            Move::SignalOne { semaphore, area, to } => {
+                self.semaphores.insert(*semaphore);
+                add(&mut self.areas, *area);
+                self.counts_up = true;
+                self.index(to);
+            }
+            Move::SignalAll { semaphore, area } => {
+                self.semaphores.insert(*semaphore);
+                add(&mut self.areas, *area);
+                add(&mut self.rectangles, *area);
+            }
+        }
+    }
+
+    fn math(&mut self, op: &Math) {
+        match op {
+            Math::Acquire | Math::Commit | Math::AwaitMath | Math::Release | Math::PackAdds(_) => {}
+            Math::MultiplyInit { a, b, transpose, block } => {
+                self.rings.extend([a, b]);
+                add(&mut self.products, (*a, *b, *transpose, *block));
+            }
+            Math::Multiply { a, b, a_at, b_at, .. } => {
+                self.page(*a, a_at);
+                self.page(*b, b_at);
+            }
+            Math::CopyInit(ring) => {
+                self.copies = true;
+                self.rings.insert(*ring);
+            }
+            Math::Copy { from, at, .. } => self.page(*from, at),
+            Math::Vector(vector) => self.vector(vector),
+            Math::PackInit(ring) => {
+                self.rings.insert(*ring);
+            }
+            Math::Pack { into, at, .. } => {
+                self.rings.insert(*into);
+                at.iter().for_each(|at| self.index(at));
+            }
+        }
+    }
+
+    fn vector(&mut self, op: &Vector) {
+        match op {
+            Vector::Position { base: index, .. } | Vector::Keep { count: index, .. } => {
+                self.index(index);
+            }
+            Vector::Unary(..)
+            | Vector::Binary(..)
+            | Vector::Constant(..)
+            | Vector::MultiplyAdd(..)
+            | Vector::Select(..)
+            | Vector::Fill(..)
+            | Vector::Reduce { .. }
+            | Vector::Broadcast(..) => {}
+        }
+        self.vectors.push(op.clone());
+    }
+
+    fn page(&mut self, ring: CircularAt, at: &Index) {
+        self.rings.insert(ring);
+        self.index(at);
+    }
+
+    fn test(&mut self, test: &Test) {
+        match test {
+            Test::Equal(a, b) | Test::Less(a, b) => {
+                self.index(a);
+                self.index(b);
+            }
+            Test::Both(tests) => tests.iter().for_each(|test| self.test(test)),
+        }
+    }
+
+    fn index(&mut self, index: &Index) {
+        match index {
+            Index::Number(_) => {}
+            Index::Named(name) => {
+                self.names.insert(name.clone());
+            }
+            Index::CoreColumn => self.place[0] = true,
+            Index::CoreRow => self.place[1] = true,
+            Index::Binary(operator, operands) => {
+                self.minimum |= *operator == Operator::Min;
+                operands.iter().for_each(|operand| self.index(operand));
+            }
+        }
+    }
+}
+
+/// Keeps the order of first uses.
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if !list.contains(&item) {
+        list.push(item);
+    }
+}
