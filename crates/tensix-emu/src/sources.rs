@@ -12,14 +12,30 @@ macro_rules! sources {
 /// Headers, by the paths that kernels include them by.
 pub(crate) const HEADERS: &[Source] = sources!("include":
     "api/compile_time_args.h",
+    "api/compute/bcast.h",
+    "api/compute/cb_api.h",
+    "api/compute/common.h",
+    "api/compute/common_globals.h",
+    "api/compute/compute_kernel_hw_startup.h",
+    "api/compute/eltwise_binary.h",
+    "api/compute/matmul.h",
+    "api/compute/pack.h",
+    "api/compute/reconfig_data_format.h",
+    "api/compute/reg_api.h",
+    "api/compute/src_order.h",
+    "api/compute/tile_move_copy.h",
+    "api/compute/transpose.h",
     "api/dataflow/dataflow_api.h",
     "api/tensor/tensor_accessor.h",
     "api/tensor/tensor_accessor_args.h",
+    "emu/compute.h",
     "emu/engine.h",
     "emu/fault.h",
+    "emu/instructions.h",
     "emu/kernel.h",
     "emu/noc.h",
     "emu/program.h",
+    "emu/vendor.h",
 );
 
 /// The engine; `engine.cpp` includes the others.
@@ -39,7 +55,26 @@ pub(crate) const ENGINE: &[Source] = sources!("engine":
 );
 
 /// The compute side; each `.cpp` is compiled on its own.
-pub(crate) const COMPUTE: &[Source] = &[];
+pub(crate) const COMPUTE: &[Source] = sources!("compute":
+    "configure.cpp",
+    "copies.cpp",
+    "dst.cpp",
+    "dst.h",
+    "fma.cpp",
+    "fma.h",
+    "format.h",
+    "lanes.h",
+    "matrix.cpp",
+    "matrix.h",
+    "pack.cpp",
+    "packer.cpp",
+    "products.cpp",
+    "sfpu.cpp",
+    "sfpu.h",
+    "state.h",
+    "unpack.cpp",
+    "vectors.h",
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,69 @@
+// What the compute kernel of a core has configured, and the units that it drives.
+#pragma once
+
+#include <cstdint>
+
+#include "dst.h"
+#include "emu/compute.h"
+#include "emu/engine.h"
+#include "matrix.h"
+#include "sfpu.h"
+
+namespace emu {
+
+// What an init prepares.
+enum class Op : uint8_t { None, Matmul, Copy, Transpose, Binary };
+
+// The init that counts, and what it was for.
+struct Init {
+    Op op = Op::None;
+    const char* call = "";
+    uint32_t a = 0, b = 0;  // rings
+    Block block;
+    Binary binary = Binary::Add;
+    Broadcast broadcast = Broadcast::None;
+    uint32_t line = 0;
+};
+
+// What a source or the packer is configured for.
+struct Configured {
+    Format format = Format::Invalid;
+    bool to_dst = false;  // words go straight to DST
+    bool operator==(const Configured&) const = default;
+};
+
+// A decoded tile is kept as long as the page that it was made of doesn't change.
+struct Decoded {
+    const std::byte* page = nullptr;
+    uint64_t version = 0;
+    bool transpose = false;
+    Factor factor;
+};
+constexpr uint32_t kKept = 64;
+
+struct Compute {
+    const ProgramInfo& program;
+    bool started = false;
+    Configured source[2];
+    Configured packer;
+    bool accumulates = false;        // packing adds to L1
+    uint32_t packed[kRings] = {};    // pages packed in order since the last push
+    Init init;
+    Dst dst;
+    VectorUnit unit;
+    Decoded kept[2][kKept];          // of SrcA and SrcB
+
+    explicit Compute(const ProgramInfo& info) : program(info) { dst.begin(info.math); }
+    bool wide() const { return dst.wide; }
+};
+
+// The configuration that a ring needs.
+Configured needs(const RingInfo& ring);
+// A fault unless compute_kernel_hw_startup was called.
+void check_started(const char* call, const Where& at);
+// A fault unless the source is configured for the ring.
+void check_source(Source source, const RingInfo& ring, const char* call, const Where& at);
+// A fault unless the last init was `op` for these rings.
+void check_init(Op op, uint32_t a, uint32_t b, const char* call, const Where& at);
+
+}  // namespace emu

@@ -1,0 +1,74 @@
+// The compute side, for the headers of the compute API. Every function checks that what it
+// needs was started, initialized and configured for the rings that it is given.
+#pragma once
+
+#include <cstdint>
+
+#include "emu/engine.h"
+
+namespace emu {
+
+// ---- configuration ----
+
+enum class Source : uint8_t { A, B };
+
+// Configures sources and packer for the formats of these rings; before everything else.
+void start_compute(uint32_t ring_a, uint32_t ring_b, uint32_t out, const Where& at);
+void configure_source(Source source, uint32_t ring, const char* call, const Where& at);
+// The form that believes what was configured before: nothing happens if the formats of
+// both rings are the same.
+void configure_source_from(Source source, uint32_t old, uint32_t ring, const char* call,
+                           const Where& at);
+void configure_packer(uint32_t ring, const char* call, const Where& at);
+void configure_packer_from(uint32_t old, uint32_t ring, const char* call, const Where& at);
+void configure_accumulation(bool adds, const Where& at);
+
+// ---- sections of DST ----
+
+void acquire_dst(const Where& at);
+void commit_dst(const Where& at);
+void wait_dst(const Where& at);
+void release_dst(const Where& at);
+
+// ---- the matrix unit ----
+
+// Columns, rows and depth of a block, in tiles.
+struct Block {
+    bool transpose = false;
+    uint32_t columns = 1, rows = 1, depth = 1;
+    bool operator==(const Block&) const = default;
+};
+
+void init_matmul(uint32_t a, uint32_t b, const Block& block, const char* call, const Where& at);
+// Adds to tiles `dst ..` of DST the product of the column of tiles `a_tile`, `a_tile + depth`,
+// .. and the row of tiles `b_tile`, `b_tile + 1`, ..
+void matmul(uint32_t a, uint32_t b, uint32_t a_tile, uint32_t b_tile, uint32_t dst,
+            const Block& block, const char* call, const Where& at);
+// The same for one tile; what the init said of transposition holds.
+void matmul_tile(uint32_t a, uint32_t b, uint32_t a_tile, uint32_t b_tile, uint32_t dst,
+                 const char* call, const Where& at);
+
+enum class Binary : uint8_t { Add, Subtract, Multiply };
+// What of a tile of b is used for all of a tile of a.
+enum class Broadcast : uint8_t { None, Rows, Columns, Scalar };
+
+void init_binary(Binary op, Broadcast broadcast, uint32_t a, uint32_t b, const char* call,
+                 const Where& at);
+void binary(Binary op, Broadcast broadcast, uint32_t a, uint32_t b, uint32_t a_tile,
+            uint32_t b_tile, uint32_t dst, const char* call, const Where& at);
+
+// ---- copies ----
+
+void init_copy(uint32_t ring, bool transpose, const char* call, const Where& at);
+void copy(uint32_t ring, uint32_t tile, uint32_t dst, bool transpose, const char* call,
+          const Where& at);
+
+// ---- the packer ----
+
+// In order: to the next page that was not packed since the last push.
+void pack_next(uint32_t dst, uint32_t ring, const char* call, const Where& at);
+void pack_to(uint32_t dst, uint32_t ring, uint32_t page, const char* call, const Where& at);
+// Pushes pages of the compute kernel; packing in order starts anew.
+void push_packed(uint32_t ring, uint32_t pages, const Where& at);
+
+}  // namespace emu
