@@ -23,6 +23,8 @@
 pub mod budget;
 pub mod index;
 pub mod print;
+#[cfg(test)]
+mod testing;
 pub mod verify;
 
 use crate::arena::Id;

@@ -42,7 +42,7 @@ pub fn table(step: &Step) -> String {
         .map(|(left, bytes, holds)| format!("{left:<width$} {bytes:>9} B  {holds}\n"))
         .collect();
     if !step.semaphores.is_empty() {
-        let count = plural(step.semaphores.len(), "semaphore");
+        let count = plural(step.semaphores.len() as u64, "semaphore");
         let bytes = step.semaphores.len() as u64 * SEMAPHORE_BYTES;
         out += &format!("{count:<width$} {bytes:>9} B\n");
     }
@@ -57,7 +57,7 @@ fn ring_row(ring: &Circular) -> (String, u64, &str) {
 }
 
 /// "1 ring", "2 rings"
-pub(crate) fn plural(count: usize, noun: &str) -> String {
+pub(crate) fn plural(count: u64, noun: &str) -> String {
     let end = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{end}")
 }

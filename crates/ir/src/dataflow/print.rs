@@ -25,8 +25,10 @@
 mod math;
 mod moves;
 mod role;
+#[cfg(test)]
+mod tests;
 
-use crate::dataflow::budget::{format_name, table};
+use crate::dataflow::budget::{format_name, plural, table};
 use crate::dataflow::{Buffer, Program, Step};
 use crate::plan::Plan;
 use crate::tensor::Role;
@@ -99,7 +101,8 @@ fn buffer_text(plan: &Plan, buffer: &Buffer) -> String {
     let [batch, rows, columns] = buffer.extent;
     let batch = if batch == 1 { String::new() } else { format!("{batch} of ") };
     let (format, pages) = (format_name(buffer.format), buffer.pages());
-    let mut out = format!("{format}, {batch}{rows} x {columns} in {pages} pages; ");
+    let pages = plural(pages, "page");
+    let mut out = format!("{format}, {batch}{rows} x {columns} in {pages}; ");
     out += &tensor_text(plan, buffer);
     let orders = [("batch", &buffer.batch), ("rows", &buffer.rows), ("columns", &buffer.columns)];
     for (name, dimensions) in orders {

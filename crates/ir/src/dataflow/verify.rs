@@ -35,6 +35,8 @@ mod rings;
 mod sides;
 mod signals;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use crate::dataflow::{Program, print};
 use crate::diagnostic::Diagnostic;
@@ -108,6 +110,15 @@ pub fn traffic(program: &Program) -> Vec<Traffic> {
 }
 
 fn run(program: &Program, limits: Option<&Limits>) -> Result<Vec<Traffic>, Vec<Fault>> {
+    run_in_order(program, limits, |tasks| (0..tasks).collect())
+}
+
+/// As [`run`], where so many tasks take turns in this order: any gives the same answer.
+fn run_in_order(
+    program: &Program,
+    limits: Option<&Limits>,
+    mut order: impl FnMut(usize) -> Vec<usize>,
+) -> Result<Vec<Traffic>, Vec<Fault>> {
     let mut faults = Faults::default();
     pages::check(program, limits, &mut faults);
     if faults.count() > 0 {
@@ -128,7 +139,9 @@ fn run(program: &Program, limits: Option<&Limits>) -> Result<Vec<Traffic>, Vec<F
         if faults.count() > earlier {
             continue;
         }
-        match Machine::new(program, step, at, &codes, &mut pages).run() {
+        let machine = Machine::new(program, step, at, &codes, &mut pages);
+        let order = order(machine.tasks.len());
+        match machine.run(order) {
             Ok(counts) => traffic.push(counts.traffic(step)),
             Err(fault) => faults.of(program, step).add(*fault),
         }

@@ -31,7 +31,7 @@ pub(super) fn check(step: &Step, limits: Option<&Limits>, faults: &mut OfStep<'_
     for (name, role) in step.roles() {
         let count = role.arguments.len();
         if count > MOST_ARGUMENTS {
-            let found = plural(count, "argument");
+            let found = plural(count as u64, "argument");
             faults.say(format!("the {name} takes {found}, of {MOST_ARGUMENTS} at most"));
         }
     }

@@ -1,5 +1,6 @@
 //! Nobody can go on: who waits for what.
 
+use crate::dataflow::budget::plural;
 use crate::dataflow::{Move, Op};
 
 use super::code::Instruction;
@@ -42,11 +43,18 @@ impl Machine<'_> {
         if let Op::Reserve(ring, count) = op {
             let (name, tiles) = (self.ring_name(*ring), self.step.circular[*ring].tiles);
             let free = u64::from(tiles) - there(*ring);
-            return format!("{count} free pages of {name} ({free} of {tiles} are)");
+            return format!(
+                "{} of {name} ({free} of {tiles} are)",
+                plural((*count).into(), "free page")
+            );
         }
         if let Op::Wait(ring, count) = op {
             let name = self.ring_name(*ring);
-            return format!("{count} pages of {name} ({} are there)", there(*ring));
+            return format!(
+                "{} of {name} ({} are there)",
+                plural((*count).into(), "page"),
+                there(*ring)
+            );
         }
         if let Op::Move(Move::Until(semaphore, value)) = op {
             let name = &self.step.semaphores[*semaphore].name;

@@ -139,9 +139,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Runs it to the end of all roles.
-    pub(super) fn run(mut self) -> Result<OfCores, Box<Fault>> {
-        let mut open: Vec<_> = (0..self.tasks.len()).collect();
+    /// Runs it to the end of all roles, which take turns in this order.
+    pub(super) fn run(mut self, mut open: Vec<usize>) -> Result<OfCores, Box<Fault>> {
         while !open.is_empty() {
             let done = self.done;
             let mut waiting = Vec::new();

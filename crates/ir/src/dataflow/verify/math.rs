@@ -86,10 +86,11 @@ impl Machine<'_> {
 
     /// Math has a section of DST.
     fn acquired(&self, task: usize) -> Result<(), String> {
-        match self.tasks[task].state.units.phase {
-            Phase::Acquired => Ok(()),
-            phase => Err(format!("a section of DST {}, so math has none", says(phase))),
+        let phase = self.tasks[task].state.units.phase;
+        if phase == Phase::Acquired {
+            return Ok(());
         }
+        Err(format!("a section of DST {}, so math has none", says(phase)))
     }
 
     fn multiply(

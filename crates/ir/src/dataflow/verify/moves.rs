@@ -190,7 +190,7 @@ impl Machine<'_> {
         let name = &self.step.semaphores[semaphore].name;
         let [column, row] = self.cores[core].at;
         let other = |process: usize| {
-            let role = if process % 2 == 0 { "reader" } else { "writer" };
+            let role = if process.is_multiple_of(2) { "reader" } else { "writer" };
             let [column, row] = self.cores[process / 2].at;
             format!("the {role} of core {column}, {row}")
         };

@@ -1,5 +1,6 @@
 //! Multicasts: pages that appear in the reserved pages of other cores.
 
+use crate::dataflow::budget::plural;
 use crate::dataflow::{Area, CircularAt};
 
 use super::machine::{Machine, Task};
@@ -60,7 +61,10 @@ impl Machine<'_> {
         let told = ring.reserved.is_some_and(|moment| self.clocks.follows(process, moment));
         if receiver.len() < tiles as usize || !told {
             let found = if told { "and has not reserved them" } else { "and has not said so" };
-            return Err(format!("core {column}, {row} gets {tiles} pages of {name}, {found}"));
+            return Err(format!(
+                "core {column}, {row} gets {} of {name}, {found}",
+                plural(tiles.into(), "page")
+            ));
         }
         if ring.pushed % capacity != self.cores[core].rings[into].pushed % capacity {
             return Err(format!(

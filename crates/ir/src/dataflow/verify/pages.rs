@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::dataflow::budget::plural;
 use crate::dataflow::{Buffer, BufferAt, Program};
 use crate::tensor::{Kernel, Role};
 
@@ -86,7 +87,7 @@ fn existing(program: &Program, buffer: BufferAt, page: u32) -> Result<&Buffer, S
     if u64::from(page) < pages {
         return Ok(buffer);
     }
-    Err(format!("{name} has {pages} pages, and page {page} is not among them"))
+    Err(format!("{name} has {}, and page {page} is not among them", plural(pages, "page")))
 }
 
 fn role(program: &Program, buffer: &Buffer) -> Option<Role> {

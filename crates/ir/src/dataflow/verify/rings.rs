@@ -1,6 +1,7 @@
 //! Reserve, push, wait and pop.
 
 use crate::dataflow::CircularAt;
+use crate::dataflow::budget::plural;
 
 use super::machine::{COMPUTE, Flow, Machine, Task};
 use super::state::Page;
@@ -38,7 +39,7 @@ impl Machine<'_> {
         let view = &mut self.tasks[task].state.views[ring];
         let reserved = view.reserved.len();
         if count as usize > reserved {
-            return Err(format!("{count} pages of {name} are pushed, and {reserved} are reserved"));
+            return Err(format!("{count} of {name} are pushed, and {reserved} are reserved"));
         }
         for (at, page) in view.reserved.drain(..count as usize).enumerate() {
             match page {
@@ -82,9 +83,7 @@ impl Machine<'_> {
         let view = &mut state.views[ring];
         if count > view.waited {
             let waited = view.waited;
-            return Err(format!(
-                "{count} pages of {name} are popped, and {waited} were waited for"
-            ));
+            return Err(format!("{count} of {name} are popped, and {waited} were waited for"));
         }
         if view.sending {
             return Err(format!("pages of {name} are popped before a write barrier"));
@@ -111,9 +110,9 @@ pub(super) fn left_over(machine: &Machine<'_>, task: &Task) -> Option<String> {
     let mut views = rings.zip(&task.state.views);
     views.find_map(|((ring, shared), view)| {
         let (name, left) = (&ring.name, shared.pushed - shared.popped);
-        let coming = view.reserved.iter().any(|page| *page == Page::Coming);
+        let coming = view.reserved.contains(&Page::Coming);
         if left > 0 {
-            return Some(format!("{left} pages of {name} are pushed and never popped"));
+            return Some(format!("{} of {name} pushed and never popped", plural(left, "page")));
         }
         coming.then(|| format!("pages of {name} are read, and no read barrier follows"))
     })

@@ -125,7 +125,7 @@ fn of_ring(name: &str, tiles: u32, uses: &Uses) -> Vec<String> {
         found.push(format!("the {role} reads {name}, which it neither fills nor takes from"));
     }
     for (counts, side) in counts.iter().zip(["producer", "consumer"]) {
-        let odd = counts.iter().find(|&&count| count == 0 || tiles % count != 0);
+        let odd = counts.iter().find(|&&count| count == 0 || !tiles.is_multiple_of(count));
         if let Some(odd) = odd {
             found.push(format!("{name} has {tiles} tiles, no multiple of the {odd} of its {side}"));
         }

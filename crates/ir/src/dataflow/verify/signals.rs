@@ -142,3 +142,49 @@ fn join(into: &mut Vec<u32>, other: &[u32]) {
         *into = (*into).max(other);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two receivers and a sender, by process.
+    const ONE: Process = 0;
+    const OTHER: Process = 1;
+    const SENDER: Process = 2;
+
+    #[test]
+    fn who_counts_up_need_not_know_who_else_does() {
+        let (mut clocks, mut ready) = (Clocks::new(3), Word::new(0));
+        let before = clocks.now(ONE);
+        ready.add(&mut clocks, ONE).unwrap();
+        assert_eq!(ready.until(&mut clocks, SENDER, 2), Ok(false));
+        ready.add(&mut clocks, OTHER).unwrap();
+        assert!(!clocks.follows(SENDER, before));
+        assert_eq!(ready.until(&mut clocks, SENDER, 2), Ok(true));
+        assert!(clocks.follows(SENDER, before));
+        assert!(!clocks.follows(OTHER, before));
+        ready.set(&mut clocks, SENDER, 0).unwrap();
+        // The sender is not known to have been told.
+        assert_eq!(ready.add(&mut clocks, ONE), Err(Race::Concurrent(SENDER)));
+    }
+
+    #[test]
+    fn nobody_changes_what_others_may_still_change_or_wait_for() {
+        let (mut clocks, mut ready) = (Clocks::new(3), Word::new(0));
+        ready.add(&mut clocks, ONE).unwrap();
+        assert_eq!(ready.set(&mut clocks, SENDER, 0), Err(Race::Concurrent(ONE)));
+        let mut valid = Word::new(0);
+        valid.set(&mut clocks, SENDER, 1).unwrap();
+        assert_eq!(valid.until(&mut clocks, ONE, 1), Ok(true));
+        assert_eq!(valid.set(&mut clocks, OTHER, 1), Err(Race::Concurrent(SENDER)));
+        assert_eq!(valid.set(&mut clocks, SENDER, 2), Err(Race::Concurrent(ONE)));
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_there_before() {
+        let (mut clocks, mut valid) = (Clocks::new(3), Word::new(1));
+        valid.set(&mut clocks, SENDER, 1).unwrap();
+        assert_eq!(valid.until(&mut clocks, ONE, 1), Err(Race::Stale(SENDER)));
+        assert_eq!(valid.until(&mut clocks, SENDER, 1), Ok(true));
+    }
+}
