@@ -194,9 +194,9 @@ def describe(ttnn, device, program, buffers):
 
 
 def unpack_modes(ttnn, rings):
-    """Rings that are copied to DST without passing through the source registers."""
+    """Rings that are copied to DST without passing through the source registers; chips have up to 64."""
     modes = ttnn._ttnn.program_descriptor
-    chosen = [modes.UnpackToDestMode.Default] * 32
+    chosen = [modes.UnpackToDestMode.Default] * 64
     for ring in rings:
         if ring.get("unpack_to_dst"):
             chosen[ring["index"]] = modes.UnpackToDestMode.UnpackToDestFp32
