@@ -21,7 +21,7 @@
 //   SFPSETCC                 modes 0, 2, 4, 6; SFPENCC modes 0, and 10 with immediate 3
 //   SFPSHFT                  modes 0 (by a register, negative is right), 1 (by an immediate)
 //   SFPAND, SFPOR, SFPXOR, SFPNOT, SFPABS (mode 0), SFPCAST (mode 0), SFPEXEXP (modes 0, 1),
-//   SFPEXMAN (mode 0), SFPSETEXP (modes 0, 1), SFPSETSGN (modes 0, 1), SFPMOV (modes 0, 1, 2),
+//   SFPEXMAN (mode 0), SFPSETEXP (mode 1), SFPSETMAN (mode 1), SFPSETSGN (modes 0, 1), SFPMOV (modes 0, 1),
 //   SFPSWAP (mode 1), SFPSHFT2 (mode 3), SFPTRANSP, SFPCONFIG (registers 11, 15), SFPNOP
 #pragma once
 
