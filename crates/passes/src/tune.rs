@@ -10,12 +10,14 @@
 //! Settings that do not fit the region or the chip are mistakes of the user.
 
 mod block;
+mod boxed;
 mod contract;
 pub(crate) mod cut;
 mod few;
 pub(crate) mod product;
+pub(crate) mod registers;
 mod rows;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod stepped;
 pub(crate) mod symbols;
 mod wide;

@@ -1,0 +1,113 @@
+//! From a plan to a dataflow program: every region becomes steps of reader, compute and
+//! writer on a grid of cores.
+//!
+//! ```text
+//! plan --contract, rows, points--> steps over buffers in DRAM --verify--> program
+//! ```
+//!
+//! Takes a plan whose sizes are bound. What the cores can't run, what a tile block asks
+//! for in vain and what no cut fits into L1 are located diagnostics, of all regions at
+//! once; a program that comes out verifies.
+
+mod contract;
+mod draft;
+mod vector;
+
+use tilec_ir::dataflow::verify::{self, Limits};
+use tilec_ir::dataflow::{Program, Step};
+use tilec_ir::plan::{Plan, RegionKind};
+use tilec_ir::tensor::{Kernel, Tiling};
+use tilec_ir::{Atom, Diagnostic, IntId, Kind};
+use tilec_target::{Chip, Tensix};
+
+use crate::tune::settings::{self, Given};
+pub(crate) use draft::Draft;
+
+/// The dataflow program of a plan. `source` is the kernel that the tile blocks name
+/// equations of; blocks for other chips are not looked at.
+///
+/// # Errors
+/// Sizes that are not bound, settings that do not fit, and what the cores can't run.
+pub fn compile_dataflow(
+    plan: Plan,
+    source: &Kernel,
+    chip: &Chip,
+    tilings: &[&Tiling],
+) -> Result<Program, Vec<Diagnostic>> {
+    let mut diagnostics = unbound(&plan.kernel);
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
+    let mut draft = Draft::new(plan, chip);
+    let mut steps = Vec::new();
+    for (at, given) in given.iter().enumerate() {
+        match region(&mut draft, at, given) {
+            Ok(more) => steps.extend(more),
+            Err(more) => diagnostics.extend(more),
+        }
+    }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    let program = draft.finish(steps);
+    verify::diagnose(&program, &limits(chip))?;
+    Ok(program)
+}
+
+/// The steps of a region.
+fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, Vec<Diagnostic>> {
+    match draft.plan.regions[at].kind.clone() {
+        RegionKind::Contract(contract) => contract::steps(draft, at, &contract, given),
+        RegionKind::Rowwise(_)
+        | RegionKind::Scan(_)
+        | RegionKind::Pointwise
+        | RegionKind::Generic { .. } => {
+            let span = draft.plan.kernel.equations[draft.plan.regions[at].covers[0]].span;
+            let message = "Tensix can't run this equation";
+            let fault = Diagnostic::new(Kind::NotExpressible, span, message);
+            Err(vec![fault.help(vector::ELSEWHERE)])
+        }
+    }
+}
+
+/// The sizes that shapes and ranges still hold.
+fn unbound(kernel: &Kernel) -> Vec<Diagnostic> {
+    let shapes = kernel.tensors.iter().flat_map(|(_, tensor)| tensor.shape.clone());
+    let ranges = kernel.vars.iter().map(|(_, var)| var.range);
+    let mut sizes = Vec::new();
+    for int in shapes.chain(ranges) {
+        collect_sizes(kernel, int, &mut sizes);
+    }
+    sizes.sort_unstable();
+    sizes.dedup();
+    let unbound = |size| {
+        let size = &kernel.sizes[size];
+        let message = format!("the size {} is not bound", size.name);
+        Diagnostic::new(Kind::UnboundSize, size.span, message)
+            .help(format!("Tensix programs are made for one size each: --set {}=..", size.name))
+    };
+    sizes.into_iter().map(unbound).collect()
+}
+
+fn collect_sizes(kernel: &Kernel, int: IntId, sizes: &mut Vec<tilec_ir::Id<tilec_ir::tensor::Size>>) {
+    kernel.ints.visit_atoms(int, &mut |_, atom| {
+        if let Atom::Size(size) = atom {
+            sizes.push(*size);
+        }
+    });
+}
+
+/// What the verifier holds a program to.
+fn limits(chip: &Chip) -> Limits {
+    let Tensix { l1_bytes, circular_buffers, dst_tiles, columns, rows, .. } = *chip.tensix();
+    Limits {
+        l1_bytes: l1_bytes.into(),
+        dram_bytes: chip.memory.bytes,
+        rings: circular_buffers,
+        dst_tiles,
+        grid: [columns, rows],
+        words_to_dst: chip.tensix().words_to_dst,
+        native_e4m3: chip.tensix().native_e4m3,
+    }
+}

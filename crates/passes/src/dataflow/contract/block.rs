@@ -1,0 +1,260 @@
+//! Loops of a role: the blocks of the output that a core owns, and tiles in them.
+//!
+//! ```text
+//! shared   all cores work on one product, block rows and columns in turn:
+//!          row block = row_pass * core rows + core row
+//! items    blocks of all products are dealt out like cards, core after core
+//! ```
+
+use std::collections::BTreeSet;
+
+use tilec_ir::dataflow::{Constant, Index, Math, Move, Op, Test, Vector};
+
+use super::cut::{Cut, Spread};
+use super::product::Product;
+
+/// A block of the output.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    /// The variables of the batch.
+    pub(super) batch: Vec<Index>,
+    /// Its first row, in tiles.
+    pub(super) row: Index,
+    /// Its first column, in tiles.
+    pub(super) column: Index,
+}
+
+/// A number that the roles name.
+pub(super) fn constant(name: &str, value: u32, says: &str) -> Constant {
+    Constant { name: name.to_owned(), value, says: says.to_owned() }
+}
+
+/// The numbers of a cut.
+pub(super) fn constants(product: &Product, cut: &Cut) -> Vec<Constant> {
+    let [m, n, k] = product.tiles();
+    let [rows, columns, depth] = cut.block;
+    vec![
+        constant("m_tiles", m, "rows of the product in tiles"),
+        constant("n_tiles", n, "columns of the product in tiles"),
+        constant("k_tiles", k, "depth of the product in tiles"),
+        constant("block_rows", rows, "rows of a block of the output in tiles"),
+        constant("block_columns", columns, "columns of a block of the output in tiles"),
+        constant("block_k", depth, "depth of a block of an operand in tiles"),
+        constant("k_blocks", cut.k_blocks(product), "blocks along the depth"),
+        constant("row_blocks", m.div_ceil(rows), "blocks along the rows"),
+        constant("column_blocks", n.div_ceil(columns), "blocks along the columns"),
+        constant("core_rows", cut.grid[1], "rows of cores"),
+        constant("core_columns", cut.grid[0], "columns of cores"),
+    ]
+}
+
+/// What a role does for each block of its core.
+pub(super) fn blocks(
+    product: &Product,
+    cut: &Cut,
+    body: impl FnOnce(&Block) -> Vec<Op>,
+) -> Vec<Op> {
+    match cut.spread {
+        Spread::Shared { passes } => shared(product, passes, body),
+        Spread::Items => items(product, cut, body),
+    }
+}
+
+fn shared(
+    product: &Product,
+    [row_passes, column_passes]: [u32; 2],
+    body: impl FnOnce(&Block) -> Vec<Op>,
+) -> Vec<Op> {
+    let block = |pass: Index, side: &str, core: Index| {
+        (pass * format!("core_{side}s").as_str() + core) * format!("block_{side}s").as_str()
+    };
+    each("matrix", product.batches, |matrix| {
+        each("row_pass", row_passes, |pass| {
+            let row = Op::Let("first_row".to_owned(), block(pass, "row", Index::CoreRow));
+            let columns = each("column_pass", column_passes, |pass| {
+                let column = block(pass, "column", Index::CoreColumn);
+                let column = Op::Let("first_column".to_owned(), column);
+                [vec![column], body(&at(product.batch(&matrix)))].concat()
+            });
+            [vec![row], columns].concat()
+        })
+    })
+}
+
+fn items(product: &Product, cut: &Cut, body: impl FnOnce(&Block) -> Vec<Op>) -> Vec<Op> {
+    let core = Index::CoreRow * "core_columns" + Index::CoreColumn;
+    let count = Index::named("blocks");
+    let item = Index::named("block_pass") * (cut.grid[0] * cut.grid[1]) + core;
+    let item = Op::Let("block".to_owned(), item);
+    let (block, columns) = (Index::named("block"), Index::named("column_blocks"));
+    let matrix = block.clone() / (Index::named("row_blocks") * columns.clone());
+    let row = block.clone() / columns.clone() % "row_blocks" * "block_rows";
+    let column = block % columns * "block_columns";
+    let mut inner = vec![item];
+    let batch = if product.batches > 1 {
+        inner.push(Op::Let("matrix".to_owned(), matrix));
+        product.batch(&Index::named("matrix"))
+    } else {
+        product.batch(&Index::from(0))
+    };
+    inner.push(Op::Let("first_row".to_owned(), row));
+    inner.push(Op::Let("first_column".to_owned(), column));
+    inner.extend(body(&at(batch)));
+    vec![Op::Loop { name: "block_pass".to_owned(), count, body: inner }]
+}
+
+fn at(batch: Vec<Index>) -> Block {
+    Block { batch, row: Index::named("first_row"), column: Index::named("first_column") }
+}
+
+/// A loop; once is no loop.
+pub(super) fn each(name: &str, count: u32, body: impl FnOnce(Index) -> Vec<Op>) -> Vec<Op> {
+    if count == 1 {
+        return body(Index::from(0));
+    }
+    let body = body(Index::named(name));
+    vec![Op::Loop { name: name.to_owned(), count: count.into(), body }]
+}
+
+/// A loop over as many as a constant says.
+pub(super) fn each_of(
+    name: &str,
+    constant: &str,
+    value: u32,
+    body: impl FnOnce(Index) -> Vec<Op>,
+) -> Vec<Op> {
+    if value == 1 {
+        return body(Index::from(0));
+    }
+    let body = body(Index::named(name));
+    vec![Op::Loop { name: name.to_owned(), count: Index::named(constant), body }]
+}
+
+/// Ops under tests that all must hold; none is always.
+pub(super) fn when(tests: Vec<Test>, then: Vec<Op>, otherwise: Vec<Op>) -> Vec<Op> {
+    let both = |a, b| Test::Both(Box::new([a, b]));
+    match tests.into_iter().reduce(both) {
+        None => then,
+        Some(test) => vec![Op::If { test, then, otherwise }],
+    }
+}
+
+/// Takes out names that nothing uses.
+pub(super) fn without_unused(body: Vec<Op>) -> Vec<Op> {
+    let mut body = body;
+    loop {
+        let used = names(&body);
+        let before = lets(&body);
+        body = retain(body, &used);
+        if lets(&body) == before {
+            return body;
+        }
+    }
+}
+
+fn lets(body: &[Op]) -> usize {
+    body.iter()
+        .map(|op| match op {
+            Op::Let(..) => 1,
+            Op::Loop { body, .. } => lets(body),
+            Op::If { then, otherwise, .. } => lets(then) + lets(otherwise),
+            _ => 0,
+        })
+        .sum()
+}
+
+fn retain(body: Vec<Op>, used: &BTreeSet<String>) -> Vec<Op> {
+    let keep = |op| match op {
+        Op::Let(name, _) if !used.contains(&name) => None,
+        Op::Loop { name, count, body } => Some(Op::Loop { name, count, body: retain(body, used) }),
+        Op::If { test, then, otherwise } => {
+            let (then, otherwise) = (retain(then, used), retain(otherwise, used));
+            Some(Op::If { test, then, otherwise })
+        }
+        other => Some(other),
+    };
+    body.into_iter().filter_map(keep).collect()
+}
+
+/// All names that ops use.
+pub(super) fn names(body: &[Op]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for op in body {
+        of_op(op, &mut names);
+    }
+    names
+}
+
+fn of_op(op: &Op, names: &mut BTreeSet<String>) {
+    match op {
+        Op::Let(_, index) => of_index(index, names),
+        Op::Loop { count, body, .. } => {
+            of_index(count, names);
+            body.iter().for_each(|op| of_op(op, names));
+        }
+        Op::If { test, then, otherwise } => {
+            of_test(test, names);
+            then.iter().chain(otherwise).for_each(|op| of_op(op, names));
+        }
+        Op::Move(op) => of_move(op, names),
+        Op::Math(op) => of_math(op, names),
+        Op::Equation(_)
+        | Op::Comment(_)
+        | Op::Reserve(..)
+        | Op::Push(..)
+        | Op::Wait(..)
+        | Op::Pop(..) => {}
+    }
+}
+
+fn of_move(op: &Move, names: &mut BTreeSet<String>) {
+    match op {
+        Move::Read { page, at, .. } | Move::Write { page, at, .. } => {
+            of_index(page, names);
+            of_index(at, names);
+        }
+        Move::Zero { at, .. } => of_index(at, names),
+        Move::Column { at, column, to, .. } => {
+            [at, column, to].into_iter().for_each(|index| of_index(index, names));
+        }
+        Move::SignalOne { to, .. } => of_index(to, names),
+        Move::ReadBarrier
+        | Move::WriteBarrier
+        | Move::Multicast { .. }
+        | Move::Set(..)
+        | Move::Until(..)
+        | Move::SignalAll { .. } => {}
+    }
+}
+
+fn of_math(op: &Math, names: &mut BTreeSet<String>) {
+    match op {
+        Math::Multiply { a_at, b_at, .. } => {
+            of_index(a_at, names);
+            of_index(b_at, names);
+        }
+        Math::Copy { at, .. } | Math::Pack { at: Some(at), .. } => of_index(at, names),
+        Math::Vector(Vector::Position { base: index, .. } | Vector::Keep { count: index, .. }) => {
+            of_index(index, names);
+        }
+        _ => {}
+    }
+}
+
+fn of_test(test: &Test, names: &mut BTreeSet<String>) {
+    match test {
+        Test::Equal(a, b) | Test::Less(a, b) => {
+            of_index(a, names);
+            of_index(b, names);
+        }
+        Test::Both(tests) => tests.iter().for_each(|test| of_test(test, names)),
+    }
+}
+
+fn of_index(index: &Index, names: &mut BTreeSet<String>) {
+    match index {
+        Index::Named(name) => drop(names.insert(name.clone())),
+        Index::Binary(_, operands) => operands.iter().for_each(|x| of_index(x, names)),
+        Index::Number(_) | Index::CoreColumn | Index::CoreRow => {}
+    }
+}

@@ -1,0 +1,447 @@
+//! The compute role: products, their scales, and what becomes of the sums.
+//!
+//! ```text
+//! sums in DST   subblock by subblock: multiply all of k, finish, pack
+//! sums in L1    block of k by block of k: multiply, scale, pack onto the sums; then finish
+//! ```
+//!
+//! An operand that compute makes itself is made a block ahead, so that its readers wait
+//! as little as possible.
+
+use tilec_ir::dataflow::{BinaryVector, CircularAt, Dst, Format, Index, Math, Op, Test, Vector};
+use tilec_ir::tensor::Kernel;
+use tilec_ir::{Diagnostic, Scalar};
+
+use super::block::{Block, blocks, each, each_of, when};
+use super::cut::{Cut, Sums};
+use super::finish::Tile;
+use super::load::{Load, scale_place};
+use super::operand::{Operand, Side};
+use super::product::Product;
+use super::rings::{Use, input_tiles, is_streamed, scale_tiles};
+use super::room::{finished, scale};
+use super::step::Numbers;
+use crate::dataflow::vector::{Given, Place, Root, Source, lower};
+
+/// What compute works on.
+pub(super) struct Compute<'a> {
+    pub(super) kernel: &'a Kernel,
+    pub(super) product: &'a Product,
+    pub(super) cut: &'a Cut,
+    pub(super) numbers: &'a Numbers,
+    /// The equation of the sum.
+    pub(super) equation: usize,
+}
+
+impl Compute<'_> {
+    /// All that the role does.
+    ///
+    /// # Errors
+    /// What the vector unit can't compute.
+    pub(super) fn body(&self) -> Result<Vec<Op>, Diagnostic> {
+        let mut fault = None;
+        let ops = blocks(self.product, self.cut, |block| {
+            self.block(block).unwrap_or_else(|error| {
+                fault = Some(error);
+                Vec::new()
+            })
+        });
+        fault.map_or(Ok(ops), Err)
+    }
+
+    fn block(&self, block: &Block) -> Result<Vec<Op>, Diagnostic> {
+        match self.cut.sums {
+            Sums::InDst => self.in_dst(block),
+            Sums::InL1 => self.in_l1(block),
+        }
+    }
+
+    fn ring(&self, used: Use) -> CircularAt {
+        self.numbers.ring(used)
+    }
+
+    fn k_blocks(&self) -> u32 {
+        self.cut.k_blocks(self.product)
+    }
+
+    /// Sums that stay in DST until they are finished.
+    fn in_dst(&self, block: &Block) -> Result<Vec<Op>, Diagnostic> {
+        let count = self.k_blocks();
+        let mut ops = self.make(&0.into())?;
+        ops.extend(self.input_counts(Op::Wait, false));
+        let once = count == 1;
+        if once {
+            ops.extend(self.operands(Op::Wait));
+        }
+        ops.extend(self.subblocks(|[row, column]| {
+            let mut ops = vec![Op::Math(Math::Acquire), Op::Equation(self.equation)];
+            ops.push(self.multiply_init());
+            ops.extend(each_of("k_block", "k_blocks", count, |k_block| {
+                let products = self.multiply(&k_block, [&row, &column]);
+                if once {
+                    return products;
+                }
+                [self.operands(Op::Wait), products, self.operands(Op::Pop)].concat()
+            }));
+            let sums = |at| Source::Tile(at);
+            ops.extend(self.finish(block, [&row, &column], &sums)?);
+            Ok(ops)
+        })?);
+        if once {
+            ops.extend(self.operands(Op::Pop));
+        }
+        ops.extend(self.input_counts(Op::Pop, false));
+        Ok(ops)
+    }
+
+    /// Sums that grow in L1.
+    fn in_l1(&self, block: &Block) -> Result<Vec<Op>, Diagnostic> {
+        let [rows, columns, _] = self.cut.block;
+        let (sums, tiles) = (self.ring(Use::Sums), rows * columns);
+        let mut fault = None;
+        let mut ops = self.make(&0.into())?;
+        ops.push(Op::Reserve(sums, tiles));
+        ops.extend(each_of("k_block", "k_blocks", self.k_blocks(), |k_block| {
+            self.k_block(block, &k_block).unwrap_or_else(|error| {
+                fault = Some(error);
+                Vec::new()
+            })
+        }));
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        ops.extend([Op::Math(Math::PackAdds(false)), Op::Push(sums, tiles)]);
+        if self.cut.takes_sums {
+            return Ok(ops);
+        }
+        ops.push(Op::Wait(sums, tiles));
+        ops.extend(self.input_counts(Op::Wait, false));
+        ops.extend(self.groups(|[row, column]| {
+            let [_, group] = self.cut.group;
+            let first = row.clone() * "block_columns" + column.clone() * group;
+            let source = |at: u32| Source::Page(sums, first.clone() + at);
+            let mut ops = vec![Op::Math(Math::Acquire)];
+            ops.extend(self.finish(block, [&row, &column], &source)?);
+            Ok(ops)
+        })?);
+        ops.extend(self.input_counts(Op::Pop, false));
+        ops.push(Op::Pop(sums, tiles));
+        Ok(ops)
+    }
+
+    /// Adds the products of a block of `k` to the sums in L1.
+    fn k_block(&self, block: &Block, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
+        let sums = self.ring(Use::Sums);
+        let mut ops = self.make_next(k_block)?;
+        ops.extend(self.operands(Op::Wait));
+        ops.push(Op::Math(Math::PackInit(sums)));
+        ops.extend(match k_block {
+            Index::Number(_) => vec![Op::Math(Math::PackAdds(false))],
+            _ => vec![Op::If {
+                test: Test::Equal(k_block.clone(), 0.into()),
+                then: vec![Op::Math(Math::PackAdds(false))],
+                otherwise: vec![Op::Math(Math::PackAdds(true))],
+            }],
+        });
+        let scaled = self.product.scales.is_some();
+        ops.push(Op::Equation(self.equation));
+        if !scaled {
+            ops.push(self.multiply_init());
+        }
+        ops.extend(self.subblocks(|[row, column]| {
+            let mut ops = vec![Op::Math(Math::Acquire)];
+            if scaled {
+                ops.push(self.multiply_init());
+            }
+            ops.extend(self.multiply(k_block, [&row, &column]));
+            ops.extend(self.scale(block, k_block, [&row, &column])?);
+            ops.extend([Op::Math(Math::Commit), Op::Math(Math::AwaitMath)]);
+            let [sub_rows, sub_columns] = self.cut.sub;
+            for at in 0..sub_rows * sub_columns {
+                let line = row.clone() * sub_rows + at / sub_columns;
+                let place =
+                    line * "block_columns" + column.clone() * sub_columns + at % sub_columns;
+                ops.push(Op::Math(Math::Pack { dst: at, into: sums, at: Some(place) }));
+            }
+            ops.push(Op::Math(Math::Release));
+            Ok(ops)
+        })?);
+        ops.extend(self.operands(Op::Pop));
+        Ok(ops)
+    }
+
+    /// Loops over the subblocks of a block.
+    fn subblocks(
+        &self,
+        body: impl FnOnce([Index; 2]) -> Result<Vec<Op>, Diagnostic>,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        self.rectangles(self.cut.sub, body)
+    }
+
+    /// Loops over what is finished at once.
+    fn groups(
+        &self,
+        body: impl FnOnce([Index; 2]) -> Result<Vec<Op>, Diagnostic>,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        self.rectangles(self.cut.group, body)
+    }
+
+    fn rectangles(
+        &self,
+        size: [u32; 2],
+        body: impl FnOnce([Index; 2]) -> Result<Vec<Op>, Diagnostic>,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        let mut result = Ok(Vec::new());
+        let [rows, columns, _] = self.cut.block;
+        let ops = each("row", rows / size[0], |row| {
+            each("column", columns / size[1], |column| {
+                result = body([row, column]);
+                result.clone().unwrap_or_default()
+            })
+        });
+        result.map(|_| ops)
+    }
+
+    fn block_of(&self) -> [u32; 3] {
+        let [rows, columns] = self.cut.sub;
+        [rows, columns, self.cut.block[2]]
+    }
+
+    fn transposed(&self) -> bool {
+        self.product.operands[Side::B as usize].transposed
+    }
+
+    fn multiply_init(&self) -> Op {
+        let [a, b] = [Side::A, Side::B].map(|side| self.ring(Use::Operand(side)));
+        let transpose = self.transposed();
+        Op::Math(Math::MultiplyInit { a, b, transpose, block: self.block_of() })
+    }
+
+    /// Adds the products of a subblock to the first tiles of DST.
+    fn multiply(&self, k_block: &Index, [row, column]: [&Index; 2]) -> Vec<Op> {
+        let [a, b] = [Side::A, Side::B].map(|side| self.ring(Use::Operand(side)));
+        let ([rows, columns], depth) = (self.cut.sub, self.cut.block[2]);
+        let (transpose, block) = (self.transposed(), self.block_of());
+        let product = |k: Index| {
+            let a_at = row.clone() * rows * "block_k" + k.clone();
+            let b_at = k * "block_columns" + column.clone() * columns;
+            vec![Op::Math(Math::Multiply { a, b, a_at, b_at, dst: 0, transpose, block })]
+        };
+        let tiles = self.product.tiles()[2];
+        if tiles.is_multiple_of(depth) {
+            return each_of("k", "block_k", depth, product);
+        }
+        // The last block may be shorter; beyond its end are zeros.
+        let left = Index::named("k_tiles") - k_block.clone() * "block_k";
+        let count = Index::named("block_k").min(left);
+        vec![Op::Loop { name: "k".to_owned(), count, body: product(Index::named("k")) }]
+    }
+
+    /// Multiplies the partial sums of a subblock with their scale.
+    fn scale(
+        &self,
+        block: &Block,
+        k_block: &Index,
+        [row, column]: [&Index; 2],
+    ) -> Result<Vec<Op>, Diagnostic> {
+        let Some(scales) = &self.product.scales else { return Ok(Vec::new()) };
+        let pages = scales.inputs.iter().enumerate().map(|(at, input)| {
+            let [_, columns] = scale_tiles(self.cut, input);
+            let zero = || Index::from(0);
+            let row = if input.leaf.moves[0] { row.clone() } else { zero() };
+            let column = if input.leaf.moves[1] { column.clone() } else { zero() };
+            Source::Page(self.ring(Use::Scale(at)), row * columns + column)
+        });
+        let place = scale_place(self.product, self.cut, block, k_block, [row, column]);
+        let sums = self.cut.sub[0] * self.cut.sub[1];
+        let pages: Vec<_> = pages.collect();
+        let lowered = scale(self.kernel, self.product, &place, &pages, sums..self.cut.room.dst)?;
+        let scale = lowered.results[0];
+        let times = |at| Vector::Binary(BinaryVector::Multiply, at, scale, at);
+        let times = (0..sums).map(|at| Op::Math(Math::Vector(times(at))));
+        Ok(lowered.ops.into_iter().chain(times).collect())
+    }
+
+    /// Computes and packs what is stored of some tiles; DST has been acquired.
+    fn finish(
+        &self,
+        block: &Block,
+        [row, column]: [&Index; 2],
+        sum: &dyn Fn(u32) -> Source,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        let [rows, columns] = self.cut.group;
+        let tile = |at: u32| {
+            let local_row = row.clone() * rows + at / columns;
+            let local_column = column.clone() * columns + at % columns;
+            let pages = self.pages(at, &local_row, &local_column);
+            let place = Place {
+                batch: block.batch.clone(),
+                row: Some(block.row.clone() + local_row),
+                column: Some(block.column.clone() + local_column),
+            };
+            Tile { place, sum: sum(at), pages }
+        };
+        let tiles: Vec<_> = (0..rows * columns).map(tile).collect();
+        let (math, results) = finished(self.kernel, self.product, &tiles, self.cut.room.dst)?;
+        let mut ops: Vec<_> = self.input_counts(Op::Wait, true);
+        ops.extend(self.product.finish.equations.iter().map(|&at| Op::Equation(at)));
+        ops.extend(math);
+        ops.extend([Op::Math(Math::Commit), Op::Math(Math::AwaitMath)]);
+        ops.extend(self.pack(&results));
+        ops.push(Op::Math(Math::Release));
+        ops.extend(self.input_counts(Op::Pop, true));
+        Ok(ops)
+    }
+
+    fn pack(&self, results: &[Vec<Dst>]) -> Vec<Op> {
+        let tiles = self.cut.group[0] * self.cut.group[1];
+        let outputs = 0..self.product.finish.stored.len();
+        let one = |at: usize| {
+            let into = self.ring(Use::Output(at));
+            let packs = results
+                .iter()
+                .map(move |result| Op::Math(Math::Pack { dst: result[at], into, at: None }));
+            let before = [Op::Reserve(into, tiles), Op::Math(Math::PackInit(into))];
+            before.into_iter().chain(packs).chain([Op::Push(into, tiles)])
+        };
+        outputs.flat_map(one).collect()
+    }
+
+    /// The pages of inputs for a tile: `at` in its group, a row and a column in its block.
+    fn pages(&self, at: u32, row: &Index, column: &Index) -> Vec<Source> {
+        let inputs = self.product.finish.inputs.iter().enumerate();
+        let page = |(number, input): (usize, &super::operand::Input)| {
+            let page = match input.leaf.moves {
+                [true, true] => at.into(),
+                [true, false] => row.clone(),
+                [false, true] => column.clone(),
+                [false, false] => 0.into(),
+            };
+            Source::Page(self.ring(Use::Input(number)), page)
+        };
+        inputs.map(page).collect()
+    }
+
+    /// Waits for or pops inputs: those that come with every group, or the others.
+    fn input_counts(&self, op: fn(CircularAt, u32) -> Op, streamed: bool) -> Vec<Op> {
+        let inputs = self.product.finish.inputs.iter().enumerate();
+        let inputs = inputs.filter(|(_, input)| is_streamed(input) == streamed);
+        inputs
+            .map(|(at, input)| op(self.ring(Use::Input(at)), input_tiles(self.cut, input)))
+            .collect()
+    }
+
+    /// Waits for or pops a block of `k`.
+    fn operands(&self, op: fn(CircularAt, u32) -> Op) -> Vec<Op> {
+        let sides = [Side::A, Side::B];
+        let operands =
+            sides.map(|side| op(self.ring(Use::Operand(side)), self.cut.operand_tiles(side)));
+        let inputs = self.product.scales.iter().flat_map(|scales| &scales.inputs).enumerate();
+        let scales = inputs.map(|(at, input)| {
+            let [rows, columns] = scale_tiles(self.cut, input);
+            op(self.ring(Use::Scale(at)), rows * columns)
+        });
+        operands.into_iter().chain(scales).collect()
+    }
+
+    /// Makes the blocks after this one.
+    fn make_next(&self, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
+        if self.k_blocks() == 1 {
+            return Ok(Vec::new());
+        }
+        let next = k_block.clone() + 1;
+        let ops = self.make(&next)?;
+        if ops.is_empty() {
+            return Ok(ops);
+        }
+        Ok(when(vec![Test::Less(next, Index::named("k_blocks"))], ops, vec![]))
+    }
+
+    /// Makes the computed operands of a block of `k`, where this core does that.
+    fn make(&self, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
+        let mut ops = Vec::new();
+        for side in [Side::A, Side::B] {
+            let operand = &self.product.operands[side as usize];
+            if operand.computed {
+                let Self { product, cut, numbers, .. } = *self;
+                let load = Load { product, cut, numbers, side };
+                ops.extend(when(load.sends(k_block.clone()), self.made(side, operand)?, vec![]));
+            }
+        }
+        Ok(ops)
+    }
+
+    /// Makes a block of an operand.
+    fn made(&self, side: Side, operand: &Operand) -> Result<Vec<Op>, Diagnostic> {
+        let tiles = self.cut.operand_tiles(side);
+        let sent = self.cut.cores_along(side) > 1;
+        let into = self.ring(if sent { Use::Made(side) } else { Use::Operand(side) });
+        let raw = |at| self.ring(Use::Raw(side, at));
+        let inputs = 0..operand.inputs.len();
+        let mut ops: Vec<_> = inputs.clone().map(|at| Op::Wait(raw(at), tiles)).collect();
+        ops.extend([Op::Reserve(into, tiles), Op::Math(Math::PackInit(into))]);
+        ops.push(Op::Math(Math::PackAdds(false)));
+        let sizes = (1..=self.cut.room.dst.min(tiles)).rev().filter(|&n| tiles.is_multiple_of(n));
+        let mut result = Ok(Vec::new());
+        for size in sizes {
+            result = self.made_at_once(side, operand, size);
+            if result.is_ok() {
+                break;
+            }
+        }
+        ops.extend(result?);
+        ops.push(Op::Push(into, tiles));
+        ops.extend(inputs.map(|at| Op::Pop(raw(at), tiles)));
+        Ok(ops)
+    }
+
+    /// Makes a block, so many tiles at once.
+    fn made_at_once(
+        &self,
+        side: Side,
+        operand: &Operand,
+        size: u32,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        let tiles = self.cut.operand_tiles(side);
+        let sent = self.cut.cores_along(side) > 1;
+        let into = self.ring(if sent { Use::Made(side) } else { Use::Operand(side) });
+        // What the vector unit makes is exact in the format, but for integers and f16.
+        let stored = match operand.format {
+            Format::F16 => Some(Scalar::F16),
+            _ => None,
+        };
+        let mut fault = None;
+        let ops = each("part", tiles / size, |part| {
+            let mut ops = vec![Op::Math(Math::Acquire)];
+            let mut results = Vec::new();
+            for at in 0..size {
+                let page = part.clone() * size + at;
+                let source = |(number, input): (usize, &super::operand::Input)| {
+                    let ring = self.ring(Use::Raw(side, number));
+                    (input.leaf.clone(), Source::Page(ring, page.clone()))
+                };
+                let leaves: Vec<_> = operand.inputs.iter().enumerate().map(source).collect();
+                let free: Vec<_> =
+                    (0..self.cut.room.dst).filter(|dst| !results.contains(dst)).collect();
+                let place = Place::default();
+                let (kernel, known, inlined) = (self.kernel, &[], &[]);
+                let given =
+                    Given { kernel, place: &place, leaves: &leaves, known, inlined, free: &free };
+                let root = Root { expr: operand.expr, axes: &operand.axes, stored };
+                match lower(&given, &[root]) {
+                    Ok(lowered) => {
+                        ops.extend(lowered.ops);
+                        results.extend(lowered.results);
+                    }
+                    Err(error) => fault = Some(error),
+                }
+            }
+            ops.extend([Op::Math(Math::Commit), Op::Math(Math::AwaitMath)]);
+            let pack = |&dst| Op::Math(Math::Pack { dst, into, at: None });
+            ops.extend(results.iter().map(pack));
+            ops.push(Op::Math(Math::Release));
+            ops
+        });
+        fault.map_or(Ok(ops), Err)
+    }
+}

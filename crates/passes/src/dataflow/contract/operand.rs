@@ -1,0 +1,298 @@
+//! The operands of a contraction: in which format they lie in DRAM, and in which one they
+//! are multiplied.
+//!
+//! ```text
+//! bf16, f16     as they are; bf16 inputs in blocks with a common exponent by license
+//! f32           through registers of tf32, by license, or where that loses nothing
+//! FP8           decoded to bf16 once per block, which is exact; or natively by license
+//! computed      like FP8: the vector unit makes blocks of bf16
+//! ```
+
+use tilec_ir::dataflow::{BufferAt, Format};
+use tilec_ir::plan::{self, Contract};
+use tilec_ir::tensor::{Expr, ExprKind, Kernel, Role, Scalar};
+use tilec_ir::{Diagnostic, Id, Kind};
+
+use crate::dataflow::Draft;
+use crate::dataflow::draft::word;
+use crate::dataflow::vector::{Axes, ELSEWHERE, Leaf, Place, Root, leaves, ring_of};
+use crate::tune::settings::{Given, Settings};
+
+/// Which of the operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The one with the rows `m`.
+    A,
+    /// The one with the columns `n`.
+    B,
+}
+
+/// A factor that varies with every `k`.
+#[derive(Debug)]
+pub(super) struct Operand {
+    /// Its name in the kernels.
+    pub(super) name: String,
+    pub(super) expr: Id<Expr>,
+    /// Its batch, and rows and columns of its tiles.
+    pub(super) axes: Axes,
+    /// The tiles that it is read or computed from.
+    pub(super) inputs: Vec<Input>,
+    /// Whether compute makes it from its inputs.
+    pub(super) computed: bool,
+    /// The format that is multiplied.
+    pub(super) format: Format,
+    /// How many bits of a fraction it has.
+    pub(super) fraction_bits: u32,
+    /// Whether tiles of `b` are `[n, k]` instead of `[k, n]`.
+    pub(super) transposed: bool,
+}
+
+/// Tiles in DRAM.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// The name of its tensor.
+    pub(super) name: String,
+    pub(super) leaf: Leaf,
+    pub(super) buffer: BufferAt,
+    /// Of their ring.
+    pub(super) format: Format,
+}
+
+impl Operand {
+    /// The place of a tile by its line (of `m` or `n`) and its depth.
+    pub(super) fn place(
+        &self,
+        side: Side,
+        batch: Vec<tilec_ir::dataflow::Index>,
+        line: tilec_ir::dataflow::Index,
+        depth: tilec_ir::dataflow::Index,
+    ) -> Place {
+        let lines_first = side == Side::A || self.transposed;
+        let (row, column) = if lines_first { (line, depth) } else { (depth, line) };
+        Place { batch, row: Some(row), column: Some(column) }
+    }
+}
+
+/// How an operand that is a plain read is multiplied.
+struct Plain {
+    format: Format,
+    fraction_bits: u32,
+}
+
+/// The operands, `a` first.
+pub(super) fn operands(
+    draft: &mut Draft<'_>,
+    contract: &Contract,
+    given: &Given<'_>,
+) -> Result<[Operand; 2], Diagnostic> {
+    let elements = [&contract.a, &contract.b].map(|x| stored(&draft.plan.kernel, x));
+    let [a, b] = [Side::A, Side::B].map(|side| (side, elements[1 - side as usize]));
+    let a = operand(draft, contract, &given.settings, a)?;
+    let b = operand(draft, contract, &given.settings, b)?;
+    one_family(draft, contract, [&a, &b])?;
+    Ok([a, b])
+}
+
+/// The type of the elements that a plain operand reads.
+fn stored(kernel: &Kernel, operand: &plan::Operand) -> Option<Scalar> {
+    let mut expr = operand.expr;
+    loop {
+        match kernel.exprs[expr].kind {
+            ExprKind::Read(tensor, _) => return Some(kernel.tensors[tensor].element),
+            // Widening keeps the value.
+            ExprKind::Convert(inner) if kernel.exprs[expr].ty == Scalar::F32 => expr = inner,
+            _ => return None,
+        }
+    }
+}
+
+fn operand(
+    draft: &mut Draft<'_>,
+    contract: &Contract,
+    settings: &Settings,
+    (side, other): (Side, Option<Scalar>),
+) -> Result<Operand, Diagnostic> {
+    let (operand, lines) = match side {
+        Side::A => (&contract.a, &contract.m),
+        Side::B => (&contract.b, &contract.n),
+    };
+    let batch = contract.batch.clone();
+    let axes = |turned: bool| {
+        let (rows, columns) = (lines.clone(), contract.k.clone());
+        let (rows, columns) = if turned { (columns, rows) } else { (rows, columns) };
+        Axes { batch: batch.clone(), rows, columns }
+    };
+    let plain = plain(draft, operand, settings)?;
+    let Some(Plain { format, fraction_bits }) = plain else {
+        let format = widened(&draft.plan.kernel, operand, other)?;
+        let axes = axes(side == Side::B);
+        let found = read(draft, operand.expr, &axes)?;
+        let inputs = inputs(draft, found, None)?;
+        let name = name(&inputs, side);
+        let expr = operand.expr;
+        let fraction_bits = significant_bits(operand.element);
+        let computed = true;
+        let transposed = false;
+        return Ok(Operand {
+            name,
+            expr,
+            axes,
+            inputs,
+            computed,
+            format,
+            fraction_bits,
+            transposed,
+        });
+    };
+    let mut transposed = false;
+    let mut found = read(draft, operand.expr, &axes(side == Side::B))?;
+    if side == Side::B && !lies(draft, &found, format) {
+        // What a step wrote lies as that step wrote it.
+        let other = read(draft, operand.expr, &axes(false))?;
+        transposed = lies(draft, &other, format) && format != Format::F32;
+        found = if transposed { other } else { found };
+    }
+    let inputs = inputs(draft, found, Some(format))?;
+    let name = name(&inputs, side);
+    let axes = axes(side == Side::B && !transposed);
+    let expr = operand.expr;
+    Ok(Operand { name, expr, axes, inputs, computed: false, format, fraction_bits, transposed })
+}
+
+/// The tiles that an operand is made of.
+fn read(draft: &Draft<'_>, expr: Id<Expr>, axes: &Axes) -> Result<Vec<Leaf>, Diagnostic> {
+    leaves(&draft.plan.kernel, &[Root { expr, axes, stored: None }], &[], &[])
+}
+
+fn lies(draft: &Draft<'_>, found: &[Leaf], format: Format) -> bool {
+    found.iter().all(|leaf| draft.lies(leaf.tensor, &leaf.order, format))
+}
+
+/// The buffers of tiles; `format` is that of the rings, if not what DST takes.
+fn inputs(
+    draft: &mut Draft<'_>,
+    found: Vec<Leaf>,
+    format: Option<Format>,
+) -> Result<Vec<Input>, Diagnostic> {
+    let ring = draft.f32_ring();
+    found
+        .into_iter()
+        .map(|leaf| {
+            let own = ring_of(&draft.plan.kernel, &leaf, ring)?;
+            let format = format.unwrap_or(own);
+            let buffer = draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
+            Ok(Input { name: tensor_name(draft, &leaf), leaf, buffer, format })
+        })
+        .collect()
+}
+
+/// The name of the tensor of some tiles.
+pub(super) fn tensor_name(draft: &Draft<'_>, leaf: &Leaf) -> String {
+    word(&draft.plan.kernel.tensors[leaf.tensor].name)
+}
+
+/// That of the tensor, if it is one.
+fn name(inputs: &[Input], side: Side) -> String {
+    match inputs {
+        [input] => input.name.clone(),
+        _ if side == Side::A => "a".to_owned(),
+        _ => "b".to_owned(),
+    }
+}
+
+/// How a plain read is multiplied as it is; `None` where the vector unit comes first.
+fn plain(
+    draft: &Draft<'_>,
+    operand: &plan::Operand,
+    settings: &Settings,
+) -> Result<Option<Plain>, Diagnostic> {
+    let kernel = &draft.plan.kernel;
+    let Some(element) = stored(kernel, operand) else { return Ok(None) };
+    let is_input = |expr| match kernel.exprs[expr].kind {
+        ExprKind::Read(tensor, _) => kernel.tensors[tensor].role == Role::Input,
+        _ => false,
+    };
+    let plain = |format, fraction_bits| Ok(Some(Plain { format, fraction_bits }));
+    match element {
+        Scalar::Bf16 if settings.bfp8 && is_input(operand.expr) => plain(Format::Bfp8, 6),
+        Scalar::Bf16 => plain(Format::Bf16, 7),
+        Scalar::F16 => plain(Format::F16, 10),
+        Scalar::F32 if settings.tf32 || significant_bits(operand.element) <= 10 => {
+            plain(Format::F32, 10)
+        }
+        Scalar::F32 => Err(no_license(kernel, operand)),
+        Scalar::F8E4M3 if settings.fp8_native => native_e4m3(draft, operand),
+        Scalar::F8E5M2 if settings.fp8_native => plain(Format::NativeE5M2, 2),
+        Scalar::F8E4M3 | Scalar::F8E5M2 => Ok(None),
+        Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Bool | Scalar::Idx(_) => Ok(None),
+    }
+}
+
+fn native_e4m3(draft: &Draft<'_>, operand: &plan::Operand) -> Result<Option<Plain>, Diagnostic> {
+    if draft.tensix().native_e4m3 {
+        return Ok(Some(Plain { format: Format::NativeE4M3, fraction_bits: 3 }));
+    }
+    let span = draft.plan.kernel.exprs[operand.expr].span;
+    let message = format!("{} has no f8e4m3 of its own", draft.chip.title);
+    Err(Diagnostic::new(Kind::BadSetting, span, message)
+        .here("`fp8 = native` is set for this product")
+        .help("take `fp8 = native` out: decoding is exact; or multiply f8e5m2"))
+}
+
+/// The 16-bit format that holds what the vector unit makes.
+fn widened(
+    kernel: &Kernel,
+    operand: &plan::Operand,
+    other: Option<Scalar>,
+) -> Result<Format, Diagnostic> {
+    match (operand.element, other) {
+        // Half of e5m2's subnormals are subnormals of f16, which the matrix unit drops.
+        (Scalar::F16 | Scalar::F8E4M3, Some(Scalar::F16)) => Ok(Format::F16),
+        (Scalar::Bf16 | Scalar::F8E4M3 | Scalar::F8E5M2, _) => Ok(Format::Bf16),
+        (Scalar::F16, _) => Ok(Format::F16),
+        (Scalar::U8 | Scalar::I8 | Scalar::Bool, _) => Ok(Format::Bf16),
+        (Scalar::F32 | Scalar::I32 | Scalar::Idx(_), _) => Err(no_license(kernel, operand)),
+    }
+}
+
+/// The bits of the fraction of a type's values.
+fn significant_bits(element: Scalar) -> u32 {
+    match element {
+        Scalar::F8E5M2 => 2,
+        Scalar::F8E4M3 => 3,
+        Scalar::Bf16 | Scalar::I8 | Scalar::U8 | Scalar::Bool => 7,
+        Scalar::F16 => 10,
+        Scalar::F32 => 23,
+        Scalar::I32 | Scalar::Idx(_) => 31,
+    }
+}
+
+fn no_license(kernel: &Kernel, operand: &plan::Operand) -> Diagnostic {
+    let span = kernel.exprs[operand.expr].span;
+    let message = "the matrix unit of Tensix multiplies f32 factors as tf32, with 10 fraction bits";
+    Diagnostic::new(Kind::NotExpressible, span, message)
+        .here("this factor has 23")
+        .help("allow it with `tf32 = yes` in a tile block, or convert the factors to bf16 or f16")
+}
+
+/// Both operands need exponents of one size.
+fn one_family(
+    draft: &Draft<'_>,
+    contract: &Contract,
+    operands: [&Operand; 2],
+) -> Result<(), Diagnostic> {
+    let small = |operand: &Operand| {
+        matches!(operand.format, Format::F16 | Format::NativeE4M3 | Format::NativeE5M2)
+    };
+    let [a, b] = operands;
+    if small(a) == small(b) {
+        return Ok(());
+    }
+    let span = |expr: Id<Expr>| draft.plan.kernel.exprs[expr].span;
+    let message = "Tensix can't multiply factors with exponents of 5 and of 8 bits";
+    let bits = |operand: &Operand| format!("{} bits here", if small(operand) { 5 } else { 8 });
+    Err(Diagnostic::new(Kind::NotExpressible, span(contract.b.expr), message)
+        .here(bits(b))
+        .with(span(contract.a.expr), bits(a))
+        .help(format!("convert one of them, to bf16 or to f16; or {ELSEWHERE}")))
+}

@@ -1,0 +1,312 @@
+//! A contraction as a step: rings, semaphores and three roles.
+
+use std::collections::BTreeSet;
+
+use tilec_ir::Diagnostic;
+use tilec_ir::dataflow::{
+    Argument, Circular, CircularAt, Index, Move, Op, Role, Semaphore, SemaphoreAt, Step, Test,
+};
+
+use super::block::{Block, blocks, constants, each, names, when, without_unused};
+use super::cost::{passes, tile_bytes};
+use super::cut::{Cut, Spread};
+use super::load::{Load, reaches_over, read};
+use super::multiply::Compute;
+use super::operand::Side;
+use super::product::Product;
+use super::rings::{Ring, Use, input_tiles, is_streamed, rings};
+use crate::dataflow::Draft;
+use crate::dataflow::draft::unique;
+use crate::dataflow::vector::Place;
+
+/// What numbers rings and semaphores got.
+pub(super) struct Numbers {
+    rings: Vec<Use>,
+    /// By operand: the first of its two semaphores, where cores share it.
+    pub(super) semaphores: [Option<SemaphoreAt>; 2],
+}
+
+impl Numbers {
+    pub(super) fn ring(&self, used: Use) -> CircularAt {
+        let at = self.rings.iter().position(|&other| other == used);
+        at.expect("a role uses rings of its cut")
+    }
+}
+
+/// The step of a cut.
+pub(super) fn step(
+    draft: &mut Draft<'_>,
+    region: usize,
+    product: &Product,
+    cut: &Cut,
+) -> Result<Step, Diagnostic> {
+    let rings = rings(product, cut, draft.f32_ring());
+    let (semaphores, numbered) = semaphores(product, cut);
+    let numbers =
+        Numbers { rings: rings.iter().map(|ring| ring.used).collect(), semaphores: numbered };
+    let equation = draft.plan.regions[region].covers[0];
+    let name = draft.step_name(region);
+    let compute = Compute { kernel: &draft.plan.kernel, product, cut, numbers: &numbers, equation };
+    let mover = Mover { product, cut, numbers: &numbers };
+    let reader = without_unused(blocks(product, cut, |block| mover.reads(block)));
+    let writer = without_unused(blocks(product, cut, |block| mover.writes(block)));
+    let compute = without_unused(compute.body()?);
+    let mut constants = constants(product, cut);
+    let used: BTreeSet<_> =
+        [&reader, &compute, &writer].into_iter().flat_map(|body| names(body)).collect();
+    constants.retain(|constant| used.contains(&constant.name));
+    let role = |body: Vec<Op>| Role { arguments: arguments(product, cut, &body), body };
+    Ok(Step {
+        name,
+        region,
+        grid: cut.grid,
+        fidelity: product.fidelity,
+        f32_dst: true,
+        full_sync: cut.room.full_sync,
+        constants,
+        circular: circular(product, &rings, &used),
+        semaphores,
+        reader: role(reader),
+        compute: role(compute),
+        writer: role(writer),
+        chosen_by: cut.chosen_by.clone(),
+        math_cycles: math_cycles(draft, product, cut),
+        least_dram_bytes: least_dram_bytes(product),
+    })
+}
+
+/// How many blocks each core has, where they are dealt out.
+fn arguments(product: &Product, cut: &Cut, body: &[Op]) -> Vec<Argument> {
+    if cut.spread != Spread::Items || !names(body).contains("blocks") {
+        return Vec::new();
+    }
+    let (blocks, cores) = (cut.blocks(product), cut.grid[0] * cut.grid[1]);
+    let values = (0..cores).map(|core| (blocks + cores - 1 - core) / cores).collect();
+    vec![Argument { name: "blocks".to_owned(), values }]
+}
+
+fn semaphores(product: &Product, cut: &Cut) -> (Vec<Semaphore>, [Option<SemaphoreAt>; 2]) {
+    let mut all = Vec::new();
+    let numbered = [Side::A, Side::B].map(|side| {
+        if cut.cores_along(side) == 1 {
+            return None;
+        }
+        let name = &product.operands[side as usize].name;
+        let first = all.len();
+        for what in ["ready", "valid"] {
+            all.push(Semaphore { name: format!("{name}_{what}"), initial: 0 });
+        }
+        Some(first)
+    });
+    (all, numbered)
+}
+
+/// The rings with names that differ from each other and from all numbers.
+fn circular(product: &Product, rings: &[Ring], used: &BTreeSet<String>) -> Vec<Circular> {
+    let mut taken = used.clone();
+    let named = |ring: &Ring| {
+        let (name, holds) = name(product, ring.used);
+        let name = unique(&name, &taken);
+        taken.insert(name.clone());
+        Circular { name, format: ring.format, tiles: ring.tiles * ring.depth, holds }
+    };
+    rings.iter().map(named).collect()
+}
+
+/// What a ring is called, and what it holds.
+fn name(product: &Product, used: Use) -> (String, String) {
+    let operand = |side: Side| &product.operands[side as usize].name;
+    let scales = || product.scales.as_ref().expect("a ring of scales is of a product with some");
+    match used {
+        Use::Operand(side) => (operand(side).clone(), format!("blocks of {}", operand(side))),
+        Use::Raw(side, at) => {
+            let name = format!("{}_raw", operand(side));
+            let name = if at == 0 { name } else { format!("{name}_{at}") };
+            (name, format!("tiles that {} is made from", operand(side)))
+        }
+        Use::Made(side) => {
+            (format!("{}_made", operand(side)), format!("blocks of {} to be sent", operand(side)))
+        }
+        Use::Scale(at) => {
+            let name = scales().inputs[at].name.clone();
+            let holds = format!("tiles of {name}");
+            (name, holds)
+        }
+        Use::Sums => ("sums".to_owned(), "partial sums".to_owned()),
+        Use::Input(at) => {
+            let name = product.finish.inputs[at].name.clone();
+            let holds = format!("tiles of {name}");
+            (name, holds)
+        }
+        Use::Output(at) => {
+            let name = product.finish.stored[at].name.clone();
+            let holds = format!("tiles of {name}");
+            (name, holds)
+        }
+    }
+}
+
+/// What the two data movement roles work on.
+struct Mover<'a> {
+    product: &'a Product,
+    cut: &'a Cut,
+    numbers: &'a Numbers,
+}
+
+impl Mover<'_> {
+    fn load(&self, side: Side) -> Load<'_> {
+        let Self { product, cut, numbers } = *self;
+        Load { product, cut, numbers, side }
+    }
+
+    /// The reader: blocks of `a`, then what the epilogue reads.
+    fn reads(&self, block: &Block) -> Vec<Op> {
+        let mut ops = self.load(Side::A).blocks(block);
+        if self.cut.takes_sums {
+            return ops;
+        }
+        let inputs = || self.product.finish.inputs.iter().enumerate();
+        for (at, input) in inputs().filter(|(_, input)| !is_streamed(input)) {
+            let tiles = input_tiles(self.cut, input);
+            let size = [0, 1].map(|side| if input.leaf.moves[side] { tiles } else { 1 });
+            ops.extend(self.input(block, at, size, [&0.into(), &0.into()]));
+        }
+        if inputs().any(|(_, input)| is_streamed(input)) {
+            ops.extend(self.groups(|group| {
+                let streamed = inputs().filter(|(_, input)| is_streamed(input));
+                streamed
+                    .flat_map(|(at, _)| {
+                        let [row, column] = &group;
+                        self.input(block, at, self.cut.group, [row, column])
+                    })
+                    .collect()
+            }));
+        }
+        ops
+    }
+
+    /// Loops over what is finished at once: the first row and column of it.
+    fn groups(&self, body: impl FnOnce([Index; 2]) -> Vec<Op>) -> Vec<Op> {
+        let ([rows, columns, _], [high, wide]) = (self.cut.block, self.cut.group);
+        each("row", rows / high, |row| {
+            each("column", columns / wide, |column| body([row * high, column * wide]))
+        })
+    }
+
+    /// Reads some tiles of an input, from a row and a column of the block on.
+    fn input(
+        &self,
+        block: &Block,
+        number: usize,
+        [rows, columns]: [u32; 2],
+        [row, column]: [&Index; 2],
+    ) -> Vec<Op> {
+        let input = &self.product.finish.inputs[number];
+        let ring = self.numbers.ring(Use::Input(number));
+        let mut ops = vec![Op::Reserve(ring, rows * columns)];
+        ops.extend(each("line", rows, |line| {
+            each("tile", columns, |tile| {
+                let at = line.clone() * columns + tile.clone();
+                let place = self.place(block, row.clone() + line, column.clone() + tile);
+                let inside = self.inside(&place, input.leaf.moves);
+                read(input, &place, ring, at, inside)
+            })
+        }));
+        ops.extend([Op::Move(Move::ReadBarrier), Op::Push(ring, rows * columns)]);
+        ops
+    }
+
+    fn place(&self, block: &Block, row: Index, column: Index) -> Place {
+        Place {
+            batch: block.batch.clone(),
+            row: Some(block.row.clone() + row),
+            column: Some(block.column.clone() + column),
+        }
+    }
+
+    /// Whether a tile is not beyond the edges that matter.
+    fn inside(&self, place: &Place, matters: [bool; 2]) -> Vec<Test> {
+        let sides = [(0, &place.row, "m_tiles"), (1, &place.column, "n_tiles")];
+        let open = sides
+            .into_iter()
+            .filter(|&(side, ..)| matters[side] && reaches_over(self.product, self.cut, side));
+        open.filter_map(|(_, at, tiles)| Some(Test::Less(at.clone()?, Index::named(tiles))))
+            .collect()
+    }
+
+    /// The writer: blocks of `b`, then the results.
+    fn writes(&self, block: &Block) -> Vec<Op> {
+        let mut ops = self.load(Side::B).blocks(block);
+        if self.cut.takes_sums {
+            let [rows, columns, _] = self.cut.block;
+            ops.extend(self.store(block, (0, Use::Sums), [rows, columns], [&0.into(), &0.into()]));
+            return ops;
+        }
+        ops.extend(self.groups(|[row, column]| {
+            let outputs = 0..self.product.finish.stored.len();
+            outputs
+                .flat_map(|at| {
+                    self.store(block, (at, Use::Output(at)), self.cut.group, [&row, &column])
+                })
+                .collect()
+        }));
+        ops
+    }
+
+    /// Writes some tiles of a result from a ring.
+    fn store(
+        &self,
+        block: &Block,
+        (number, used): (usize, Use),
+        [rows, columns]: [u32; 2],
+        [row, column]: [&Index; 2],
+    ) -> Vec<Op> {
+        let from = self.numbers.ring(used);
+        let buffer = self.product.finish.stored[number].buffer;
+        let mut ops = vec![Op::Wait(from, rows * columns)];
+        ops.extend(each("line", rows, |line| {
+            each("tile", columns, |tile| {
+                let at = line.clone() * columns + tile.clone();
+                let place = self.place(block, row.clone() + line, column.clone() + tile);
+                let page = self.page(block, &place);
+                let write = Op::Move(Move::Write { buffer, page, from, at });
+                when(self.inside(&place, [true, true]), vec![write], vec![])
+            })
+        }));
+        ops.extend([Op::Move(Move::WriteBarrier), Op::Pop(from, rows * columns)]);
+        ops
+    }
+
+    /// The page of a result: matrices in the order of the batch.
+    fn page(&self, block: &Block, place: &Place) -> Index {
+        let ranges = &self.product.batch_ranges;
+        let matrix = block
+            .batch
+            .iter()
+            .zip(ranges)
+            .fold(Index::from(0), |all, (own, &range)| all * range + own.clone());
+        let [row, column] = [&place.row, &place.column].map(|at| at.clone().expect("it was set"));
+        (matrix * "m_tiles" + row) * "n_tiles" + column
+    }
+}
+
+/// Cycles of the matrix unit on the busiest core, and what every core would take if the
+/// products that are needed were shared evenly.
+fn math_cycles(draft: &Draft<'_>, product: &Product, cut: &Cut) -> [f64; 2] {
+    let [m, n, k] = product.tiles().map(f64::from);
+    let each = f64::from(draft.tensix().tile_product_cycles * passes(product.fidelity));
+    let [rows, columns, _] = cut.block.map(f64::from);
+    let most = f64::from(cut.most_blocks(product)) * rows * columns * k;
+    let cores = f64::from(cut.grid[0] * cut.grid[1]);
+    let mean = f64::from(product.batches) * m * n * k / cores;
+    [most * each, mean * each]
+}
+
+/// Every operand read once, every result written once.
+fn least_dram_bytes(product: &Product) -> u64 {
+    let [m, n, k] = product.tiles().map(u64::from);
+    let batches = u64::from(product.batches);
+    let [a, b] = [Side::A, Side::B].map(|side| tile_bytes(&product.operands[side as usize]));
+    let stored: u32 = product.finish.stored.iter().map(|one| one.format.tile_bytes()).sum();
+    batches * (m * k * u64::from(a) + k * n * u64::from(b) + m * n * u64::from(stored))
+}
