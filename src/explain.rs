@@ -1,10 +1,13 @@
 //! What the compiler makes of a kernel, in words: its signature, where its
 //! sizes come from, the facts that it rests on, and its canonical equations
-//! with the form that recognizers will see. What they found is [`regions`].
+//! with the form that recognizers will see. What they found is [`regions`]; what programs
+//! for Tensix cores do is [`tensix()`].
 
 mod regions;
+mod tensix;
 
 pub use regions::{found, regions};
+pub use tensix::tensix;
 
 use std::fmt::Write;
 
