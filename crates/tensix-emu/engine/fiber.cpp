@@ -22,20 +22,22 @@ void* make_stack() {
 }
 
 const char* transfer_name(int list) {
-    const char* names[] = {"reads", "writes", "increments of semaphores"};
+    const char* names[] = {"reads", "writes", "writes to this core itself",
+                           "increments of semaphores"};
     return names[list];
 }
 
 const char* barrier_name(int list) {
     const char* names[] = {"noc_async_read_barrier", "noc_async_write_barrier",
-                           "noc_async_atomic_barrier"};
+                           "noc_async_write_barrier", "noc_async_atomic_barrier"};
     return names[list];
 }
 
 // A kernel must not end before its transfers have.
 void check_transfers(const Fiber& fiber) {
-    const std::vector<Transfer>* lists[] = {&fiber.arriving, &fiber.leaving, &fiber.counting};
-    for (int list = 0; list < 3; ++list) {
+    const std::vector<Transfer>* lists[] = {&fiber.arriving, &fiber.leaving, &fiber.returning,
+                                            &fiber.counting};
+    for (int list = 0; list < 4; ++list) {
         if (lists[list]->empty()) continue;
         fault(list == 0 ? Fault::ReadInFlight : Fault::WriteInFlight,
               text("the kernel ends with %s in flight; call %s() after them", transfer_name(list),

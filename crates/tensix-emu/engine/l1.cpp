@@ -24,12 +24,15 @@ void open_l1(Core& core, uint32_t bytes) {
     core.chunks = std::make_unique<std::atomic<uint8_t>[]>(bytes / kChunk + 1);
 }
 
+uint32_t base_of(const Core& core) {
+    return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(core.l1));
+}
+
 void close_l1(Core& core) { munmap(core.l1, kSlotBytes); }
 
 uint32_t offset_of(const Fiber& fiber, uint32_t address, uint32_t bytes, const char* call,
                    const Where& at) {
-    const uint32_t base = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(fiber.core->l1));
-    const uint32_t offset = address - base;
+    const uint32_t offset = address - base_of(*fiber.core);
     if (offset >= kSlotBytes || bytes > kSlotBytes - offset) {
         fault(Fault::Address,
               text("%s: 0x%x is no address in the L1 of this core", call, address), at);
@@ -89,10 +92,30 @@ void check_written(const Fiber& fiber, uint32_t offset, uint32_t bytes, const ch
         }
         const bool arrives = state == kArriving;
         fault(arrives ? Fault::ReadInFlight : Fault::Unwritten,
-              text(arrives ? "%s: %s is still being read; call noc_async_read_barrier() before"
+              text(arrives ? "%s: %s is still arriving; call noc_async_read_barrier() before, or "
+                             "noc_async_write_barrier() for what is sent to this core itself"
                            : "%s: nothing was written to %s since it was reserved",
                    call, where.c_str()),
               at);
+    }
+}
+
+void check_settled(const Fiber& fiber, uint32_t offset, uint32_t bytes, const char* call,
+                   const Where& at) {
+    const Transfer* found = nullptr;
+    for (const Fiber& other : fiber.core->fibers) {
+        if (overlaps(other.arriving, offset, bytes, &found)) {
+            fault(Fault::ReadInFlight,
+                  text("%s: %s still reads into these bytes; call noc_async_read_barrier() before",
+                       call, place(found->at).c_str()),
+                  at);
+        }
+        if (overlaps(other.leaving, offset, bytes, &found)) {
+            fault(Fault::WriteInFlight,
+                  text("%s: %s still sends these bytes; call noc_async_writes_flushed() before",
+                       call, place(found->at).c_str()),
+                  at);
+        }
     }
 }
 
@@ -147,32 +170,12 @@ void fill_unwritten(Core& core, const Place& place) {
 
 }  // namespace
 
-void check_not_leaving(const Fiber& fiber, uint32_t offset, uint32_t bytes, const char* call,
-                       const Where& at) {
-    const Transfer* found = nullptr;
-    for (const Fiber& other : fiber.core->fibers) {
-        if (!overlaps(other.leaving, offset, bytes, &found)) continue;
-        fault(Fault::WriteInFlight,
-              text("%s: these bytes are still being sent by %s; call noc_async_writes_flushed() "
-                   "there before",
-                   call, place(found->at).c_str()),
-              at);
-    }
-}
-
 void l1_store(uint32_t address, uint32_t value, const Where& at) {
     Fiber& fiber = running(at);
     if (address % 4 != 0) fault(Fault::Address, text("L1 store: 0x%x is no address of a word", address), at);
     const uint32_t offset = offset_of(fiber, address, 4, "L1 store", at);
     const Place place = place_of(fiber, offset, 4, Access::Write, "L1 store", at);
-    const Transfer* found = nullptr;
-    if (overlaps(fiber.arriving, offset, 4, &found)) {
-        fault(Fault::ReadInFlight,
-              text("L1 store: the read of %s into this page is in flight",
-                   emu::place(found->at).c_str()),
-              at);
-    }
-    check_not_leaving(fiber, offset, 4, "L1 store", at);
+    check_settled(fiber, offset, 4, "L1 store", at);
     fill_unwritten(*fiber.core, place);
     touch(place, 4);
     fiber.core->word(offset).store(value, std::memory_order_relaxed);

@@ -51,6 +51,7 @@ void set_fiber(Core& core, Role role, const ProgramPlan& plan) {
     fiber.entry = kernel.entry;
     const auto begin = kernel.arguments.begin() + static_cast<ptrdiff_t>(core.index * words);
     fiber.arguments.assign(begin, begin + static_cast<ptrdiff_t>(words));
+    start_clock(fiber);
     make_fiber(fiber);
 }
 
@@ -60,6 +61,7 @@ std::unique_ptr<Core> make_core(uint32_t index, const ProgramPlan& plan) {
     core->column = index % plan.info.columns;
     core->row = index / plan.info.columns;
     open_l1(*core, end_of_rings(plan.info));
+    core->known.resize(plan.semaphores.size());
     for (uint32_t id = 0; id < plan.semaphores.size(); ++id) {
         core->word(kSemaphores + id * kSemaphoreBytes).store(plan.semaphores[id]);
     }
@@ -88,6 +90,7 @@ void run_program(uint32_t index) {
     ProgramPlan& plan = machine.programs[index];
     machine.at_program = index;
     for (KernelPlan& kernel : plan.kernels) load_kernel(kernel);
+    machine.cores.reserve(plan.info.columns * plan.info.rows);
     for (uint32_t core = 0; core < plan.info.columns * plan.info.rows; ++core) {
         machine.cores.push_back(make_core(core, plan));
     }
@@ -100,30 +103,6 @@ void run_program(uint32_t index) {
     }
     if (has_failure()) finish();
     machine.cores.clear();
-}
-
-// A page of an output that nobody wrote; told beside one that was.
-void check_outputs() {
-    const ProgramInfo& info = machine.plan().info;
-    for (const Buffer& buffer : machine.buffers) {
-        if (buffer.role != Buffer::Output) continue;
-        uint32_t line = 0, missing = buffer.pages, count = 0;
-        for (uint32_t page = 0; page < buffer.pages; ++page) {
-            const PageLog& log = buffer.log[page];
-            if (log.bytes == buffer.info.page_bytes) {
-                line = log.line;
-                continue;
-            }
-            missing = std::min(missing, page);
-            ++count;
-        }
-        if (count == 0) continue;
-        add_failure({Fault::PageMissing,
-                     text("%u of the %u pages of %s were never written, the first is page %u",
-                          count, buffer.pages, buffer.info.name.c_str(), missing),
-                     info.files[static_cast<size_t>(Role::Writer)], line, 0,
-                     static_cast<uint32_t>(Role::Writer)});
-    }
 }
 
 }  // namespace

@@ -43,20 +43,27 @@ void forget(Core& core, const Ring& ring, uint32_t from, uint32_t to) {
     }
 }
 
-// No transfer of this fiber may still run over pages that it hands on.
-void check_settled(const Fiber& fiber, const Ring& ring, uint32_t page, uint32_t count,
-                   bool pushes, const Where& at) {
+// Pages that are handed on must be there: written, and known to be.
+void check_filled(const Fiber& fiber, Ring& ring, uint32_t first, uint32_t count, const Where& at) {
+    const uint32_t bytes = ring.info->page_bytes;
+    check_written(fiber, ring.info->offset + first * bytes, count * bytes, "cb_push_back", at);
+    if (has_landed(fiber, ring)) return;
+    fault(Fault::Race,
+          text("cb_push_back(%s, %u): another core fills these pages; wait until it says so",
+               ring.info->name.c_str(), count),
+          at);
+}
+
+// Pages that are handed back must not be sent any more.
+void check_sent(const Fiber& fiber, const Ring& ring, uint32_t count, const Where& at) {
     const uint32_t bytes = ring.info->page_bytes;
     const Transfer* found = nullptr;
-    const auto& list = pushes ? fiber.arriving : fiber.leaving;
-    if (!overlaps(list, ring.info->offset + page * bytes, count * bytes, &found)) return;
-    fault(pushes ? Fault::ReadInFlight : Fault::WriteInFlight,
-          pushes ? text("pages of %s are pushed while the read of %s into them is in flight; "
-                        "call noc_async_read_barrier() before",
-                        ring.info->name.c_str(), place(found->at).c_str())
-                 : text("pages of %s are popped while the write of %s from them is in flight; "
-                        "call noc_async_write_barrier() before",
-                        ring.info->name.c_str(), place(found->at).c_str()),
+    const uint32_t begin = ring.info->offset + ring.first_waited() * bytes;
+    if (!overlaps(fiber.leaving, begin, count * bytes, &found)) return;
+    fault(Fault::WriteInFlight,
+          text("cb_pop_front(%s, %u): %s still sends these pages; call noc_async_write_barrier() "
+               "before",
+               ring.info->name.c_str(), count, place(found->at).c_str()),
           at);
 }
 
@@ -89,6 +96,7 @@ void ring_reserve(uint32_t index, uint32_t count, const Where& at) {
     if (count <= before) return;
     forget(*fiber.core, ring, first + before, first + count);
     ring.first_reserved.store(first, std::memory_order_relaxed);
+    note_reserve(fiber, ring);
     ring.reserved.store(count, std::memory_order_release);
 }
 
@@ -105,7 +113,7 @@ void ring_push(uint32_t index, uint32_t count, const Where& at) {
               at);
     }
     const uint32_t first = ring.first_reserved.load(std::memory_order_relaxed);
-    check_settled(fiber, ring, first, count, true, at);
+    check_filled(fiber, ring, first, count, at);
     ring.reserved.store(reserved - count, std::memory_order_relaxed);
     ring.first_reserved.store((first + count) % ring.info->pages, std::memory_order_relaxed);
     ring.pushed += count;
@@ -134,25 +142,22 @@ void ring_pop(uint32_t index, uint32_t count, const Where& at) {
                    ring.waited == 1 ? "1 page was" : text("%u pages were", ring.waited).c_str()),
               at);
     }
-    check_settled(fiber, ring, ring.first_waited(), count, false, at);
+    check_sent(fiber, ring, count, at);
     ring.waited -= count;
     ring.popped += count;
-    ring.popped_at = at;
 }
 
 uint32_t ring_write_address(uint32_t index, const Where& at) {
     Fiber& fiber = running(at);
     const Ring& ring = ring_of(fiber, index, "get_write_ptr", at);
     const uint32_t page = ring.first_reserved.load(std::memory_order_relaxed);
-    return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(fiber.core->l1)) +
-           ring.info->offset + page * ring.info->page_bytes;
+    return base_of(*fiber.core) + ring.info->offset + page * ring.info->page_bytes;
 }
 
 uint32_t ring_read_address(uint32_t index, const Where& at) {
     Fiber& fiber = running(at);
     const Ring& ring = ring_of(fiber, index, "get_read_ptr", at);
-    return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(fiber.core->l1)) +
-           ring.info->offset + ring.first_waited() * ring.info->page_bytes;
+    return base_of(*fiber.core) + ring.info->offset + ring.first_waited() * ring.info->page_bytes;
 }
 
 void check_rings(const Core& core) {

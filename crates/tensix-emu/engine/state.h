@@ -47,6 +47,12 @@ struct Transfer {
     Where at;
 };
 
+// A moment of a process, which is the reader or the writer of a core (order.cpp).
+struct Moment {
+    uint32_t process = ~0u;
+    uint32_t count = 0;
+};
+
 struct Fiber {
     Core* core = nullptr;
     Role role{};
@@ -58,8 +64,10 @@ struct Fiber {
     Wait wait;
     Where at;                         // the last call into the API
     std::vector<Transfer> arriving;   // reads, until the read barrier
-    std::vector<Transfer> leaving;    // writes and multicasts, until the write barrier
+    std::vector<Transfer> leaving;    // what is sent, until it has left
+    std::vector<Transfer> returning;  // what is sent to itself, until the write barrier
     std::vector<Transfer> counting;   // increments of semaphores, until the atomic barrier
+    std::vector<uint32_t> clock;      // signals that it knows of, by process
 };
 
 // A circular buffer of one core. Pages are counted from the start, without wrap.
@@ -72,7 +80,9 @@ struct Ring {
     std::atomic<uint32_t> reserved{0};
     int producer = -1;  // role, once known
     int consumer = -1;
-    Where reserved_at, pushed_at, waited_at, popped_at;
+    Where reserved_at, pushed_at, waited_at;
+    Moment reserved_moment;
+    std::vector<Moment> landed;  // multicasts into pages that are not pushed yet
     std::unique_ptr<std::atomic<uint64_t>[]> versions;  // of pages
 
     uint32_t first_waited() const { return static_cast<uint32_t>(popped % info->pages); }
@@ -85,6 +95,7 @@ struct Core {
     std::unique_ptr<std::atomic<uint8_t>[]> chunks;
     Ring rings[kRings];
     Fiber fibers[kRoles];
+    std::vector<std::vector<uint32_t>> known;  // by semaphore: what those who set it knew
     Compute* compute = nullptr;
     Counters counters;
     ucontext_t* scheduler = nullptr;
@@ -196,10 +207,57 @@ Place place_of(Fiber& fiber, uint32_t offset, uint32_t bytes, Access access, con
                const Where& at);
 void check_written(const Fiber& fiber, uint32_t offset, uint32_t bytes, const char* call,
                    const Where& at);
+// Nothing of this core reads or fills these bytes any more.
+void check_settled(const Fiber& fiber, uint32_t offset, uint32_t bytes, const char* call,
+                   const Where& at);
 void mark(Core& core, uint32_t offset, uint32_t bytes, Chunk chunk);
 void touch(const Place& place, uint32_t bytes);
 bool overlaps(const std::vector<Transfer>& transfers, uint32_t offset, uint32_t bytes,
               const Transfer** found);
+uint32_t base_of(const Core& core);
+
+// dram.cpp
+struct DramPlace {
+    Buffer* buffer;
+    uint32_t page;
+    uint32_t offset;  // in the page
+    std::byte* bytes() const;
+};
+DramPlace dram_place(uint64_t address, uint32_t bytes, const char* call, const Where& at);
+// Tiles of one format are nothing in another, whatever their size.
+void check_format(const Buffer& buffer, const RingInfo& ring, const char* call, const Where& at);
+void log_read(const DramPlace& place, const Fiber& fiber, const char* call, const Where& at);
+void log_write(const DramPlace& place, uint32_t bytes, const Fiber& fiber, const char* call,
+               const Where& at);
+// A fault for pages of outputs that nobody wrote.
+void check_outputs();
+
+// noc.cpp: what 64 bits of NoC address are
+//   core   1 | y 8 | x 8 | unused | L1 address 32
+//   cores  2 | y1 6 | x1 6 | y0 6 | x0 6 | unused | L1 address 32
+//   DRAM   3 | buffer 16 | byte 44
+enum AddressKind : uint64_t { kCore = 1, kCores = 2, kDram = 3 };
+AddressKind kind_of(uint64_t address);
+
+// multicast.cpp
+Core& one_core(uint64_t address, const char* call, const Where& at);
+// The cores of a rectangle, the sender only `with_self`; there must be `count`.
+std::vector<Core*> cores_in(const Fiber& fiber, uint64_t address, uint32_t count, bool with_self,
+                            uint32_t noc, const char* call, const Where& at);
+// Copies bytes into reserved pages of a core.
+void deliver(Fiber& fiber, const Place& source, uint32_t from, Core& core, uint32_t to,
+             uint32_t bytes, const char* call, const Where& at);
+
+// order.cpp
+void start_clock(Fiber& fiber);
+void note_reserve(const Fiber& fiber, Ring& ring);
+// Whether the sender knows that the ring's pages are reserved; then it fills them.
+bool note_landing(const Fiber& sender, Ring& ring);
+// Whether the fiber knows that what fills the ring's pages is there.
+bool has_landed(const Fiber& fiber, Ring& ring);
+void note_signal(Fiber& from, Core& to, uint32_t semaphore, bool adds);
+void note_sent(Fiber& from);
+void note_seen(Fiber& fiber, uint32_t semaphore);
 
 // report.cpp
 // A fault as it is reported.

@@ -41,16 +41,20 @@ pub(crate) const HEADERS: &[Source] = sources!("include":
 /// The engine; `engine.cpp` includes the others.
 pub(crate) const ENGINE: &[Source] = sources!("engine":
     "deadlock.cpp",
+    "dram.cpp",
     "engine.cpp",
     "fiber.cpp",
     "guard.cpp",
     "l1.cpp",
     "main.cpp",
+    "multicast.cpp",
     "noc.cpp",
+    "order.cpp",
     "plan.cpp",
     "report.cpp",
     "ring.cpp",
     "scheduler.cpp",
+    "semaphore.cpp",
     "state.h",
 );
 

@@ -81,3 +81,20 @@ fn a_copy_moves_every_byte_and_counts_them() {
     }
     assert_eq!(page_of(1, Format::UInt8).len(), 1024);
 }
+
+#[test]
+fn multicast_blocks_reach_every_core() {
+    for (arch, threads) in [("wormhole", 1), ("blackhole", 1), ("wormhole", 3), ("blackhole", 2)] {
+        let mut case = support::share();
+        case.programs.arch = arch.to_owned();
+        case.options.threads = threads;
+        let outcome = case.run().unwrap();
+        assert_eq!(outcome.outputs["y"], case.inputs["x"].repeat(3));
+        let tile = u64::from(Format::Bfloat16.tile_bytes());
+        let blocks: Vec<u64> =
+            outcome.counters[0].iter().map(|core| core.multicast_bytes / (2 * tile)).collect();
+        assert_eq!(blocks, [2, 2, 1], "blocks 0 and 3, 1 and 4, 2");
+        let read: u64 = outcome.counters[0].iter().map(|core| core.dram_read_bytes).sum();
+        assert_eq!(read, 10 * tile, "each page is read once");
+    }
+}

@@ -32,7 +32,9 @@ void noc_write(uint32_t from, uint64_t to, uint32_t bytes, const char* call, con
 void noc_multicast(uint32_t from, uint64_t to, uint32_t bytes, uint32_t count, bool with_self,
                    uint32_t noc, const char* call, const Where& at);
 void noc_read_barrier(const Where& at);
-// Writes are done, or have left L1: the data was copied when they started.
+// What is sent has left L1, so that its pages can be written again.
+void noc_writes_flushed(const Where& at);
+// It has also arrived, so that what came back to this core can be pushed.
 void noc_write_barrier(const Where& at);
 void noc_atomic_barrier(const Where& at);
 

@@ -148,3 +148,31 @@ pub(crate) fn address(buffer: &str) -> Value {
 pub(crate) fn all(value: u32, cores: usize) -> Value {
     Value::PerCore(vec![value; cores])
 }
+
+/// Three cores of a row that share what each reads: `x` has 10 pages, and `y` gets them
+/// three times.
+pub(crate) fn share() -> Case {
+    let place = ("column", Value::PerCore(vec![0, 1, 2]));
+    let arguments = [
+        ("x_address", address("x")),
+        place.clone(),
+        ("row_y", Value::NocY(0)),
+        ("first_x", Value::NocX(0)),
+        ("last_x", Value::NocX(2)),
+        ("sender_x0", Value::NocX(0)),
+        ("sender_x1", Value::NocX(1)),
+        ("sender_x2", Value::NocX(2)),
+    ];
+    case(3, 1)
+        .input("x", Format::Bfloat16, 10)
+        .output("y", Format::Bfloat16, 30)
+        .ring(0, "shared", Format::Bfloat16, 4)
+        .semaphore("ready", 0)
+        .semaphore("valid", 0)
+        .reader(&["x"], &arguments, include_str!("../kernels/share_reader.cpp"))
+        .writer(
+            &["y"],
+            &[("y_address", address("y")), place],
+            include_str!("../kernels/share_writer.cpp"),
+        )
+}

@@ -119,7 +119,7 @@ inline void noc_async_write_barrier(uint8_t = noc_index, emu::Where at = emu::Wh
     emu::noc_write_barrier(at);
 }
 inline void noc_async_writes_flushed(uint8_t = noc_index, emu::Where at = emu::Where::current()) {
-    emu::noc_write_barrier(at);
+    emu::noc_writes_flushed(at);
 }
 inline void noc_async_atomic_barrier(uint8_t = noc_index, emu::Where at = emu::Where::current()) {
     emu::noc_atomic_barrier(at);
