@@ -11,6 +11,7 @@
 
 mod contract;
 mod draft;
+mod points;
 mod vector;
 
 use tilec_ir::dataflow::verify::{self, Limits};
@@ -59,9 +60,9 @@ pub fn compile_dataflow(
 fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, Vec<Diagnostic>> {
     match draft.plan.regions[at].kind.clone() {
         RegionKind::Contract(contract) => contract::steps(draft, at, &contract, given),
+        RegionKind::Pointwise => points::steps(draft, at),
         RegionKind::Rowwise(_)
         | RegionKind::Scan(_)
-        | RegionKind::Pointwise
         | RegionKind::Generic { .. } => {
             let span = draft.plan.kernel.equations[draft.plan.regions[at].covers[0]].span;
             let message = "Tensix can't run this equation";

@@ -49,10 +49,10 @@ pub(crate) struct Root<'a> {
 pub(crate) enum Source {
     /// Page `at` of those waited for.
     Page(CircularAt, Index),
+    /// The sum of the first three pages waited for: an f32 in three bf16.
+    Pieces(CircularAt),
     /// In DST; may be overwritten after its last use.
     Tile(Dst),
-    /// In DST, where it stays.
-    Kept(Dst),
 }
 
 /// A tensor whose elements are at hand, whatever index it is read with: an accumulator, or

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tilec_ir::dataflow::{CircularAt, Dst, Index, Math, Op, Spread, UnaryVector, Vector};
+use tilec_ir::dataflow::{
+    BinaryVector, CircularAt, Dst, Index, Math, Op, Spread, UnaryVector, Vector,
+};
 use tilec_ir::tensor::Scalar;
 use tilec_ir::{Diagnostic, Kind, print::print_expr};
 
@@ -79,6 +81,8 @@ struct Schedule<'a> {
     held: BTreeMap<NodeAt, (Dst, usize)>,
     /// The ring of the last copy.
     copies: Option<CircularAt>,
+    /// Where a piece of a value is for a moment.
+    piece: Dst,
     ops: Vec<Op>,
 }
 
@@ -93,6 +97,7 @@ impl<'a> Schedule<'a> {
             free: given.free.iter().copied().collect(),
             held: BTreeMap::new(),
             copies: None,
+            piece: 0,
             ops: Vec::new(),
         };
         schedule.hold_known();
@@ -157,11 +162,6 @@ impl<'a> Schedule<'a> {
     }
 
     fn at_hand(&self, node: NodeAt) -> Option<Dst> {
-        if let Some(Known { source: Source::Kept(dst), spread: None, .. }) =
-            self.known(&self.graph.nodes[node])
-        {
-            return Some(*dst);
-        }
         self.held.get(&node).map(|(dst, _)| *dst)
     }
 
@@ -180,6 +180,9 @@ impl<'a> Schedule<'a> {
             Some(&dst) => dst,
             None => self.free.pop_first()?,
         };
+        if self.in_pieces(node) {
+            self.piece = *self.free.first()?;
+        }
         self.free.extend(dying.iter().copied().filter(|&dst| dst != out));
         let of = |node: NodeAt| {
             let found = operands.iter().find(|operand| operand.node == node);
@@ -203,12 +206,14 @@ impl<'a> Schedule<'a> {
             }
     }
 
+    /// Whether a value is loaded in pieces, which takes a tile more for a moment.
+    fn in_pieces(&self, node: NodeAt) -> bool {
+        let known = self.known(&self.graph.nodes[node]);
+        matches!(known, Some(Known { source: Source::Pieces(_), .. }))
+    }
+
     /// Whether an operand has its last use here.
     fn dies(&mut self, operand: Instance) -> bool {
-        let kept = self.known(&self.graph.nodes[operand.node]);
-        if matches!(kept, Some(Known { source: Source::Kept(_), spread: None, .. })) {
-            return false;
-        }
         let Some((_, uses)) = self.held.get_mut(&operand.node) else { return true };
         *uses -= 1;
         let last = *uses == 0;
@@ -223,12 +228,7 @@ impl<'a> Schedule<'a> {
             Node::Leaf(at) => self.leaf(*at, out),
             Node::Known(_) => {
                 let known = self.known(&self.graph.nodes[node]).expect("it is a known tensor");
-                match &known.source {
-                    Source::Page(ring, at) => self.copy(*ring, at.clone(), out),
-                    Source::Tile(dst) | Source::Kept(dst) => {
-                        self.vector(Vector::Unary(UnaryVector::Move, *dst, out));
-                    }
-                }
+                self.load(&known.source, out);
                 self.spread(known.spread, out);
             }
             Node::Fill(value) => self.vector(Vector::Fill(*value, out)),
@@ -250,17 +250,26 @@ impl<'a> Schedule<'a> {
         let leaf = &self.graph.leaves[at];
         let given = self.given.leaves.iter().find(|(given, _)| given.same_tile(leaf));
         let (_, source) = given.expect("every leaf is given");
-        match source {
-            Source::Page(ring, at) => self.copy(*ring, at.clone(), out),
-            Source::Tile(dst) | Source::Kept(dst) => {
-                self.vector(Vector::Unary(UnaryVector::Move, *dst, out));
-            }
-        }
+        self.load(source, out);
         let element: Scalar = self.given.kernel.tensors[leaf.tensor].element;
         if let Some(op) = decoded(element) {
             self.vector(Vector::Unary(op, out, out));
         }
         self.spread(leaf.spread, out);
+    }
+
+    fn load(&mut self, source: &Source, out: Dst) {
+        match source {
+            Source::Page(ring, at) => self.copy(*ring, at.clone(), out),
+            Source::Tile(dst) => self.vector(Vector::Unary(UnaryVector::Move, *dst, out)),
+            Source::Pieces(ring) => {
+                self.copy(*ring, Index::from(0), out);
+                for at in 1..3 {
+                    self.copy(*ring, Index::from(at), self.piece);
+                    self.vector(Vector::Binary(BinaryVector::Add, out, self.piece, out));
+                }
+            }
+        }
     }
 
     /// An integer in all elements.
@@ -299,11 +308,12 @@ fn needs(graph: &Graph, given: &Given<'_>) -> Vec<usize> {
         let mut operands: Vec<_> = node.operands().iter().map(|&at| needs[at]).collect();
         operands.sort_unstable_by(|a, b| b.cmp(a));
         let waiting = operands.iter().enumerate().map(|(before, need)| before + need);
-        let kept = |known: &Known| {
-            matches!((node, &known.source), (Node::Known(tensor), Source::Tile(_) | Source::Kept(_))
-                if *tensor == known.tensor)
+        let source = given.known.iter().find(|known| *node == Node::Known(known.tensor));
+        let least = match source.map(|known| &known.source) {
+            Some(Source::Tile(_)) => 0,
+            Some(Source::Pieces(_)) => 2,
+            Some(Source::Page(..)) | None => 1,
         };
-        let least = usize::from(!given.known.iter().any(kept));
         needs.push(waiting.max().unwrap_or(0).max(least));
     }
     needs

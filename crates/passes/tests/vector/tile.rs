@@ -1,0 +1,79 @@
+//! Tiles, and tensors as tiles.
+
+use tilec_ir::dataflow::Buffer;
+use tilec_ir::{Array, Data, Element};
+
+/// The bits of 32 x 32 elements, row by row; narrow elements are zero-extended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tile(pub(crate) [u32; 1024]);
+
+impl Tile {
+    pub(crate) fn map(&self, f: impl Fn(u32) -> u32) -> Self {
+        Self(self.0.map(f))
+    }
+
+    pub(crate) fn zip(&self, other: &Self, f: impl Fn(u32, u32) -> u32) -> Self {
+        Self(std::array::from_fn(|at| f(self.0[at], other.0[at])))
+    }
+
+    pub(crate) fn floats(&self, other: &Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        self.zip(other, |a, b| f(f32::from_bits(a), f32::from_bits(b)).to_bits())
+    }
+}
+
+/// The pages of a buffer that holds a tensor.
+pub(crate) fn tilize(array: &Array, buffer: &Buffer) -> Vec<Tile> {
+    let mut pages = vec![Tile([0; 1024]); usize::try_from(buffer.pages()).unwrap()];
+    each(array, buffer, |page, element, at| pages[page].0[element] = bits(array, at));
+    pages
+}
+
+/// The tensor that lies in pages.
+pub(crate) fn untilize(
+    pages: &[Tile],
+    buffer: &Buffer,
+    element: Element,
+    shape: &[usize],
+) -> Array {
+    let array = Array::zeros(element, shape).unwrap();
+    let mut result = array.clone();
+    each(&array, buffer, |page, element, at| set(&mut result, at, pages[page].0[element]));
+    result
+}
+
+/// By element of a tensor: its page, its place there and its place in row-major order.
+fn each(array: &Array, buffer: &Buffer, mut f: impl FnMut(usize, usize, usize)) {
+    let [_, columns] = buffer.tiles().map(|tiles| usize::try_from(tiles).unwrap());
+    let rows = usize::try_from(buffer.tiles()[0]).unwrap();
+    for at in 0..array.len() {
+        let mut rest = at;
+        let mut index = vec![0; array.shape.len()];
+        for dim in (0..array.shape.len()).rev() {
+            index[dim] = rest % array.shape[dim];
+            rest /= array.shape[dim];
+        }
+        let flat =
+            |dims: &[usize]| dims.iter().fold(0, |flat, &dim| flat * array.shape[dim] + index[dim]);
+        let [b, r, c] = [&buffer.batch, &buffer.rows, &buffer.columns].map(|dims| flat(dims));
+        let page = (b * rows + r / 32) * columns + c / 32;
+        f(page, r % 32 * 32 + c % 32, at);
+    }
+}
+
+fn bits(array: &Array, at: usize) -> u32 {
+    match &array.data {
+        Data::F32(x) => x[at].to_bits(),
+        Data::I32(x) => x[at].cast_unsigned(),
+        Data::B16(x) => x[at].into(),
+        Data::B8(x) => x[at].into(),
+    }
+}
+
+fn set(array: &mut Array, at: usize, bits: u32) {
+    match &mut array.data {
+        Data::F32(x) => x[at] = f32::from_bits(bits),
+        Data::I32(x) => x[at] = bits.cast_signed(),
+        Data::B16(x) => x[at] = u16::try_from(bits).unwrap(),
+        Data::B8(x) => x[at] = u8::try_from(bits).unwrap(),
+    }
+}
