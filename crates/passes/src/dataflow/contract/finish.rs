@@ -222,9 +222,9 @@ fn scaled(
             ops.push(Op::Math(copy));
             (first, rest.to_vec())
         }
-        (Source::Tile(dst) | Source::Kept(dst), _) => (*dst, free.to_vec()),
-        // Nothing is free: who lowers says so.
-        (Source::Page(..), None) => return (sum.clone(), Vec::new()),
+        (Source::Tile(dst), _) => (*dst, free.to_vec()),
+        // Nothing is free: who lowers says so. Sums don't come piece by piece.
+        (Source::Page(..) | Source::Pieces(_), _) => return (sum.clone(), free.to_vec()),
     };
     let times = Vector::Constant(BinaryVector::Multiply, dst, coefficient, dst);
     ops.push(Op::Math(Math::Vector(times)));

@@ -135,8 +135,8 @@ pub(super) fn finished(
 
 fn sum_in_dst(tile: &Tile) -> Option<Dst> {
     match tile.sum {
-        Source::Tile(dst) | Source::Kept(dst) => Some(dst),
-        Source::Page(..) => None,
+        Source::Tile(dst) => Some(dst),
+        Source::Page(..) | Source::Pieces(_) => None,
     }
 }
 
