@@ -43,8 +43,10 @@ struct Add {
         TTI_SFPNOP;
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void add() { binary<Add, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void add_constant() { with_constant<Add, a, bits, out>(); }
 
@@ -56,8 +58,10 @@ struct Subtract {
         TTI_SFPNOP;
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void subtract() { binary<Subtract, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void subtract_constant() { with_constant<Subtract, a, bits, out>(); }
 
@@ -69,8 +73,10 @@ struct Multiply {
         TTI_SFPNOP;
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void multiply() { binary<Multiply, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void multiply_constant() { with_constant<Multiply, a, bits, out>(); }
 

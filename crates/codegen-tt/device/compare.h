@@ -20,8 +20,10 @@ struct Minimum {
         everywhere();
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void minimum() { binary<Minimum, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void minimum_constant() { with_constant<Minimum, a, bits, out>(); }
 
@@ -36,8 +38,10 @@ struct Maximum {
         everywhere();
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void maximum() { binary<Maximum, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void maximum_constant() { with_constant<Maximum, a, bits, out>(); }
 
@@ -66,8 +70,10 @@ struct Equal {
     static void prepare() { constant<R6, INFINITY_BITS>(); }
     static void apply() { same_or_other<ONE, ZERO>(); }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void equal() { binary<Equal, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void equal_constant() { with_constant<Equal, a, bits, out>(); }
 
@@ -76,8 +82,10 @@ struct NotEqual {
     static void prepare() { constant<R6, INFINITY_BITS>(); }
     static void apply() { same_or_other<ZERO, ONE>(); }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void not_equal() { binary<NotEqual, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void not_equal_constant() { with_constant<NotEqual, a, bits, out>(); }
 
@@ -111,8 +119,10 @@ struct Less {
         unless_nan();
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void less() { binary<Less, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void less_constant() { with_constant<Less, a, bits, out>(); }
 
@@ -126,8 +136,10 @@ struct AtMost {
         unless_nan();
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void at_most() { binary<AtMost, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void at_most_constant() { with_constant<AtMost, a, bits, out>(); }
 

@@ -107,8 +107,10 @@ struct Divide {
         TTI_SFPSETSGN(0, R5, R0, 0);
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void divide() { binary<Divide, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void divide_constant() { with_constant<Divide, a, bits, out>(); }
 

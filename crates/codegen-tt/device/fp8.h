@@ -101,8 +101,11 @@ inline void encode() {
 }
 
 template <uint32_t a, uint32_t out> inline void decode_e4m3() { decode<E4M3, a, out>(); }
+
 template <uint32_t a, uint32_t out> inline void decode_e5m2() { decode<E5M2, a, out>(); }
+
 template <uint32_t a, uint32_t out> inline void encode_e4m3() { encode<E4M3, a, out>(); }
+
 template <uint32_t a, uint32_t out> inline void encode_e5m2() { encode<E5M2, a, out>(); }
 
 } // namespace tilec

@@ -16,8 +16,10 @@ struct And {
         everywhere();
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void logical_and() { binary<And, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void logical_and_constant() { with_constant<And, a, bits, out>(); }
 
@@ -33,8 +35,10 @@ struct Or {
         everywhere();
     }
 };
+
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void logical_or() { binary<Or, a, b, out>(); }
+
 template <uint32_t a, uint32_t bits, uint32_t out>
 inline void logical_or_constant() { with_constant<Or, a, bits, out>(); }
 

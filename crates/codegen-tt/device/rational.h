@@ -89,6 +89,7 @@ inline void odd_rational() {
 
 template <uint32_t a, uint32_t out>
 inline void hyperbolic_tangent() { odd_rational<TanhRational, a, out>(); }
+
 template <uint32_t a, uint32_t out>
 inline void error_function() { odd_rational<ErfRational, a, out>(); }
 

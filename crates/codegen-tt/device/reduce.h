@@ -64,12 +64,19 @@ inline void reduce_rows() {
 }
 
 template <uint32_t tile> inline void reduce_columns_add() { reduce_columns<Add, tile>(); }
+
 template <uint32_t tile> inline void reduce_columns_multiply() { reduce_columns<Multiply, tile>(); }
+
 template <uint32_t tile> inline void reduce_columns_minimum() { reduce_columns<Minimum, tile>(); }
+
 template <uint32_t tile> inline void reduce_columns_maximum() { reduce_columns<Maximum, tile>(); }
+
 template <uint32_t tile> inline void reduce_rows_add() { reduce_rows<Add, tile>(); }
+
 template <uint32_t tile> inline void reduce_rows_multiply() { reduce_rows<Multiply, tile>(); }
+
 template <uint32_t tile> inline void reduce_rows_minimum() { reduce_rows<Minimum, tile>(); }
+
 template <uint32_t tile> inline void reduce_rows_maximum() { reduce_rows<Maximum, tile>(); }
 
 } // namespace tilec

@@ -113,7 +113,7 @@ inline void finish() {
 
 // Runs the body on the vector unit.
 template <typename Body>
-inline void vector_unit(Body body) {
+inline void vector_unit([[maybe_unused]] Body body) {
 #ifdef TRISC_MATH
     start();
     body();

@@ -1,0 +1,109 @@
+//! What is pasted is complete, and nothing more.
+
+use std::collections::BTreeSet;
+
+use tilec_ir::dataflow::{BinaryVector, Index, Spread, UnaryVector, Vector};
+
+use super::{HEADERS, L1, defined, headers, items, used};
+use crate::vector;
+
+const UNARY: [UnaryVector; 20] = [
+    UnaryVector::Move,
+    UnaryVector::Negate,
+    UnaryVector::Absolute,
+    UnaryVector::Exponential,
+    UnaryVector::Logarithm,
+    UnaryVector::SquareRoot,
+    UnaryVector::ReciprocalSquareRoot,
+    UnaryVector::Reciprocal,
+    UnaryVector::Tanh,
+    UnaryVector::ErrorFunction,
+    UnaryVector::Floor,
+    UnaryVector::Not,
+    UnaryVector::RoundBf16,
+    UnaryVector::RoundF16,
+    UnaryVector::DecodeE4M3,
+    UnaryVector::DecodeE5M2,
+    UnaryVector::EncodeE4M3,
+    UnaryVector::EncodeE5M2,
+    UnaryVector::FromInteger,
+    UnaryVector::ToInteger,
+];
+
+const BINARY: [BinaryVector; 12] = [
+    BinaryVector::Add,
+    BinaryVector::Subtract,
+    BinaryVector::Multiply,
+    BinaryVector::Divide,
+    BinaryVector::Minimum,
+    BinaryVector::Maximum,
+    BinaryVector::Equal,
+    BinaryVector::NotEqual,
+    BinaryVector::Less,
+    BinaryVector::AtMost,
+    BinaryVector::And,
+    BinaryVector::Or,
+];
+
+const REDUCERS: [BinaryVector; 4] =
+    [BinaryVector::Add, BinaryVector::Multiply, BinaryVector::Minimum, BinaryVector::Maximum];
+
+/// Every op of the vector unit, by the name of its function; and those of L1.
+fn functions() -> BTreeSet<String> {
+    let mut ops =
+        vec![Vector::MultiplyAdd([0, 1, 2], 3), Vector::Select([0, 1, 2], 3), Vector::Fill(1.0, 0)];
+    ops.extend(UNARY.map(|op| Vector::Unary(op, 0, 1)));
+    ops.extend(BINARY.map(|op| Vector::Binary(op, 0, 1, 2)));
+    ops.extend(BINARY.map(|op| Vector::Constant(op, 0, 1.0, 2)));
+    let spreads = [Spread::Row, Spread::Column, Spread::Element];
+    ops.extend(spreads.map(|spread| Vector::Broadcast(spread, 0)));
+    for columns in [false, true] {
+        ops.push(Vector::Position { columns, base: Index::Number(0), dst: 0 });
+        ops.push(Vector::Keep { columns, count: Index::Number(1), fill: 0.0, dst: 0 });
+        ops.extend(REDUCERS.map(|by| Vector::Reduce { columns, by, dst: 0 }));
+    }
+    let names = ops.iter().map(vector::function);
+    names.chain(["copy_column", "zero_tile"].map(str::to_owned)).collect()
+}
+
+fn pasted(functions: &[&str]) -> String {
+    headers(&functions.iter().map(|&function| function.to_owned()).collect()).join("\n")
+}
+
+#[test]
+fn every_op_has_one_function() {
+    let all = HEADERS.into_iter().chain([L1]);
+    let names: Vec<&str> = all.flat_map(|header| items(header)).flat_map(defined).collect();
+    for function in functions() {
+        let found = names.iter().filter(|name| **name == function).count();
+        assert_eq!(found, 1, "{function}");
+    }
+    let unique: BTreeSet<&&str> = names.iter().collect();
+    let macros = names.iter().filter(|name| name.starts_with("TILEC_") || **name == "STAY");
+    // Each of two branches of the preprocessor defines these two.
+    assert_eq!(names.len() - unique.len(), 2, "{:?}", macros.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_pasted_defines_what_it_uses() {
+    let all = HEADERS.into_iter().chain([L1]);
+    let known: BTreeSet<&str> = all.flat_map(|header| items(header)).flat_map(defined).collect();
+    for function in functions() {
+        let text = pasted(&[&function]);
+        let defined: BTreeSet<&str> = text.split("\n\n").flat_map(defined).collect();
+        let missing: Vec<&str> =
+            used(&text).filter(|word| known.contains(word) && !defined.contains(word)).collect();
+        assert_eq!(missing, [""; 0], "{function} in\n{text}");
+    }
+}
+
+#[test]
+fn nothing_is_pasted_without_a_use() {
+    assert_eq!(pasted(&[]), "");
+    let text = pasted(&["add"]);
+    for absent in ["multiply", "subtract", "with_constant", "where_nan", "L1", "#pragma once"] {
+        assert!(!text.contains(absent), "{absent} in\n{text}");
+    }
+    assert!(text.contains("inline void add()") && text.contains("inline void start()"));
+    assert!(!pasted(&["zero_tile"]).contains("copy_column"));
+}
