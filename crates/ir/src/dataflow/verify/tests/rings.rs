@@ -58,6 +58,23 @@ fn a_dropped_op_is_found() {
 }
 
 #[test]
+fn zeros_take_a_barrier_too() {
+    refused(
+        copy(),
+        |program| {
+            change(&mut program.steps[0].reader.body, 0, |op| match op {
+                Op::Move(Move::Read { .. }) => {
+                    Some(vec![Op::Move(Move::Zero { into: X, at: 0.into() })])
+                }
+                _ => None,
+            });
+            remove(&mut program.steps[0].reader.body, 0, |op| *op == Op::Move(Move::ReadBarrier));
+        },
+        "page 0 of x is pushed before a read barrier",
+    );
+}
+
+#[test]
 fn an_op_too_many_is_found() {
     let push = |op: Op| move |x: &mut Program| x.steps[0].compute.body.push(op);
     refused(copy(), push(Op::Wait(X, 1)), "waits for 1 page of x (0 are there)");

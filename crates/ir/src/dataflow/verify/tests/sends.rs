@@ -1,7 +1,7 @@
 //! Multicasts and semaphores with one thing wrong.
 
-use crate::dataflow::testing::{Shape, product};
-use crate::dataflow::{Area, Move, Op, Program, verify};
+use crate::dataflow::testing::{LIMITS, Shape, product, read, ring};
+use crate::dataflow::{Area, Format, Index, Move, Op, Program, Test, verify};
 use crate::testing::Random;
 
 use super::{change, refused, remove};
@@ -9,6 +9,8 @@ use super::{change, refused, remove};
 const FOUR: Shape = Shape { grid: [2, 2], block: [2, 4], k: [4, 1] };
 const READY: usize = 0;
 const VALID: usize = 1;
+/// A ring after the others.
+const OWN: usize = 4;
 
 /// Removes a move of the reader.
 fn without(is: impl Fn(&Move) -> bool) -> impl FnOnce(&mut Program) {
@@ -121,6 +123,91 @@ fn what_is_sent_comes_before_the_word_that_says_so() {
         })(program);
     };
     refused(product(FOUR), late, "a is pushed before core 0, 0 says that its pages have arrived");
+}
+
+#[test]
+fn who_gets_has_said_that_its_pages_are_free() {
+    let mut program = product(FOUR);
+    without(|op| *op == Move::Until(READY, 1))(&mut program);
+    without(|op| *op == Move::Set(READY, 0))(&mut program);
+    without(|op| matches!(op, Move::SignalOne { .. }))(&mut program);
+    // Core 1 has reserved its pages by chance: it is first.
+    let faults = verify::run_in_order(&program, None, |tasks| (0..tasks).rev().collect());
+    let found = faults.unwrap_err()[0].to_string();
+    assert!(found.contains("gets 2 pages of a, and has not said so"), "{found}");
+}
+
+#[test]
+fn pages_land_in_the_same_place_and_alone() {
+    let only = |column: u32, then: Vec<Op>| {
+        let test = Test::Equal(Index::CoreColumn, column.into());
+        Op::If { test, then, otherwise: Vec::new() }
+    };
+    refused(
+        product(FOUR),
+        |program| {
+            let mut load = vec![Op::Reserve(0, 2)];
+            load.extend([read(0, 0, 0, 0), read(0, 0, 0, 1)]);
+            load.extend([Op::Move(Move::ReadBarrier), Op::Push(0, 2)]);
+            program.steps[0].reader.body.insert(0, only(1, load));
+            let take = vec![Op::Wait(0, 2), Op::Pop(0, 2)];
+            program.steps[0].compute.body.insert(0, only(1, take));
+        },
+        "core 1, 0 is at another place of a than this core",
+    );
+    refused(
+        product(FOUR),
+        instead(|op| {
+            let more = [Move::Zero { into: 0, at: 0.into() }, Move::ReadBarrier, op.clone()];
+            (*op == Move::Set(VALID, 0)).then(|| more.to_vec())
+        }),
+        "core 1, 0 has already filled its pages of a",
+    );
+}
+
+/// Blocks of `a` come through a ring of their own.
+fn through_another() -> Program {
+    let mut program = product(FOUR);
+    program.steps[0].circular.push(ring("own", Format::Bf16, 2, "blocks of a to be sent"));
+    let body = &mut program.steps[0].reader.body;
+    change(body, 0, |op| match op {
+        Op::Move(Move::Read { page, at, .. }) => Some(vec![read(0, page.clone(), OWN, at.clone())]),
+        _ => None,
+    });
+    change(body, 0, |op| match op {
+        Op::Move(Move::Multicast { tiles, area, .. }) => {
+            let send =
+                Move::Multicast { from: OWN, into: 0, tiles: *tiles, area: *area, own: true };
+            Some(vec![Op::Move(send), Op::Move(Move::WriteBarrier)])
+        }
+        _ => None,
+    });
+    body.insert(0, Op::Reserve(OWN, 2));
+    program
+}
+
+#[test]
+fn what_comes_back_to_who_sends_is_waited_for() {
+    verify::verify(&through_another(), &LIMITS).unwrap();
+    refused(
+        through_another(),
+        without(|op| *op == Move::WriteBarrier),
+        "page 0 of a is pushed before a write barrier",
+    );
+    refused(
+        through_another(),
+        instead(|op| match op {
+            Move::Multicast { from, tiles, area, own, .. } => Some(vec![Move::Multicast {
+                from: *from,
+                into: *from,
+                tiles: *tiles,
+                area: *area,
+                own: *own,
+            }]),
+            _ => None,
+        }),
+        "pages are sent to where they are",
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::dataflow::testing::{LIMITS, Shape, copy, copy_tile, product, vector};
 use crate::dataflow::verify::{Limits, verify};
-use crate::dataflow::{CircularAt, Format, Index, Math, Op, Program, UnaryVector, Vector};
+use crate::dataflow::{CircularAt, Format, Index, Math, Op, Program, Test, UnaryVector, Vector};
 
 use super::{change, refused, remove};
 
@@ -131,6 +131,47 @@ fn products_take_tiles_waited_for() {
             }
         }),
         "page 4 of b is not among the 4 waited for",
+    );
+}
+
+#[test]
+fn rows_of_a_block_are_waited_for_too() {
+    let wide = [2, 2, 2];
+    refused(
+        product(SMALL),
+        |program| {
+            multiply(|math| {
+                if let Math::Multiply { block, .. } = math {
+                    *block = wide;
+                }
+            })(program);
+            change(&mut program.steps[0].compute.body, 0, |op| match op {
+                Op::Math(Math::MultiplyInit { a, b, transpose, .. }) => {
+                    let (a, b, transpose) = (*a, *b, *transpose);
+                    Some(vec![Op::Math(Math::MultiplyInit { a, b, transpose, block: wide })])
+                }
+                _ => None,
+            });
+        },
+        "page 2 of a is not among the 2 waited for",
+    );
+}
+
+#[test]
+fn a_section_of_dst_begins_empty() {
+    refused(
+        copy(),
+        |program| {
+            change(&mut program.steps[0].compute.body, 0, |op| match op {
+                Op::Math(Math::Copy { .. }) => Some(vec![Op::If {
+                    test: Test::Equal("tile".into(), 0.into()),
+                    then: vec![op.clone()],
+                    otherwise: Vec::new(),
+                }]),
+                _ => None,
+            });
+        },
+        "tile 0 of DST is read, and nothing is in it",
     );
 }
 

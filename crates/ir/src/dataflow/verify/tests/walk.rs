@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use crate::dataflow::testing::{LIMITS, Shape, copy, product};
+use crate::dataflow::testing::{LIMITS, Shape, copy, each, product};
 use crate::dataflow::verify::{Share, Traffic, traffic, verify};
+use crate::dataflow::{Index, Math, Op, Test};
+
+use super::change;
 
 /// A product of 4096 x 4096 x 4096 on 8 x 8 cores.
 const LARGE: Shape = Shape { grid: [8, 8], block: [16, 16], k: [128, 2] };
@@ -35,6 +38,35 @@ fn tiles_that_move_are_counted() {
         packs: share(4),
     };
     assert_eq!(traffic(&copy()), [expected]);
+}
+
+#[test]
+fn loops_that_run_longer_each_time_are_counted_so() {
+    let mut program = copy();
+    change(&mut program.steps[0].compute.body, 0, |op| match op {
+        Op::Math(Math::Vector(_)) => {
+            let count = Index::named("tile") + 1;
+            Some(vec![each("again", count, vec![op.clone()])])
+        }
+        _ => None,
+    });
+    verify(&program, &LIMITS).unwrap();
+    assert_eq!(traffic(&program)[0].vector_ops, Share { most: 10, mean: 10.0 });
+}
+
+#[test]
+fn loops_that_depend_on_a_number_around_them_are_run_for_each() {
+    let mut program = copy();
+    change(&mut program.steps[0].compute.body, 0, |op| match op {
+        Op::Math(Math::Vector(_)) => {
+            let test = Test::Less("again".into(), "tile".into());
+            let some = Op::If { test, then: vec![op.clone()], otherwise: Vec::new() };
+            Some(vec![op.clone(), each("again", 2, vec![some])])
+        }
+        _ => None,
+    });
+    verify(&program, &LIMITS).unwrap();
+    assert_eq!(traffic(&program)[0].vector_ops, Share { most: 9, mean: 9.0 });
 }
 
 #[test]
