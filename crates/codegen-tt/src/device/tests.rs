@@ -73,7 +73,7 @@ fn pasted(functions: &[&str]) -> String {
 #[test]
 fn every_op_has_one_function() {
     let all = HEADERS.into_iter().chain([L1]);
-    let names: Vec<&str> = all.flat_map(|header| items(header)).flat_map(defined).collect();
+    let names: Vec<&str> = all.flat_map(items).flat_map(defined).collect();
     for function in functions() {
         let found = names.iter().filter(|name| **name == function).count();
         assert_eq!(found, 1, "{function}");
@@ -87,7 +87,7 @@ fn every_op_has_one_function() {
 #[test]
 fn what_is_pasted_defines_what_it_uses() {
     let all = HEADERS.into_iter().chain([L1]);
-    let known: BTreeSet<&str> = all.flat_map(|header| items(header)).flat_map(defined).collect();
+    let known: BTreeSet<&str> = all.flat_map(items).flat_map(defined).collect();
     for function in functions() {
         let text = pasted(&[&function]);
         let defined: BTreeSet<&str> = text.split("\n\n").flat_map(defined).collect();
