@@ -13,4 +13,5 @@ pub mod preconditions;
 pub mod program;
 pub mod render;
 pub mod stage;
+pub mod tensix;
 pub mod tune;

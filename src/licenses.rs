@@ -1,9 +1,13 @@
-//! The precision licenses that tile blocks give, as what `--check` allows for them.
+//! What `--check` allows a target: the precision licenses that tile blocks give, and what the
+//! units of a chip can't do better.
 
 use tilec_ir::compare::License;
+use tilec_ir::plan::RegionKind;
 use tilec_ir::tensor::{ExprKind, Reduction, Setting, SettingValue, Tensor};
 use tilec_ir::walk::{reachable, reads};
 use tilec_ir::{Id, Kernel, Module};
+use tilec_passes::{normalize, recognize};
+use tilec_target::Tensix;
 
 /// The licensed sums of a kernel on a chip. Tile blocks name equations of the
 /// kernel of the same name in `module`; tensors are those of `kernel`, which may
@@ -32,8 +36,34 @@ fn license(setting: &Setting) -> Option<License> {
     match (setting.name.as_str(), word.as_str()) {
         ("tf32", "yes") => Some(License::Tf32),
         ("promote", "never") => Some(License::Unpromoted),
+        ("storage", "bfp8") => Some(License::Shared),
+        ("fp8", "native") => Some(License::Native),
         _ => None,
     }
+}
+
+/// What the units of Tensix cores do to the equations of a kernel: products are summed
+/// on the matrix unit, everything else is computed by the vector unit.
+#[must_use]
+pub fn tensix_units(kernel: &Kernel, chip: &Tensix) -> Vec<(Id<Tensor>, License)> {
+    let mut found = Vec::new();
+    for equation in &kernel.equations {
+        found.push((equation.tensor, License::Polynomials));
+        if !chip.words_to_dst {
+            found.push((equation.tensor, License::Cut));
+        }
+    }
+    let plan = recognize(&normalize(kernel));
+    for region in &plan.regions {
+        if let RegionKind::Contract(_) = region.kind {
+            let sum = plan.kernel.equations[region.covers[0]].tensor;
+            // A sum that was a part of an equation is named after it: `acc'1`.
+            let name = plan.kernel.tensors[sum].name.split('\'').next();
+            let written = kernel.tensors.iter().find(|(_, t)| Some(t.name.as_str()) == name);
+            found.extend(written.map(|(tensor, _)| (tensor, License::Aligned)));
+        }
+    }
+    found
 }
 
 /// The nearest equations with sums on the way from a tensor to the inputs.
@@ -83,5 +113,27 @@ tile two on a100 { d: tf32 = yes }
         assert_eq!(names("h200"), ["s"]);
         assert_eq!(names("a100"), ["d"]);
         assert_eq!(names("l40s"), [""; 0]);
+    }
+
+    #[test]
+    fn the_units_of_a_chip_reach_the_sums_that_they_compute() {
+        let text = "
+kernel two[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: f32[M, N], d: f32[M])
+{
+    c[m, n] = exp(sum[k](a[m, k] * b[n, k])) + 1.0
+    d[m] = sum[k](f32(a[m, k]))
+}
+";
+        let module = Program::check(text).module;
+        let kernel = &module.kernels[0];
+        let names = |chip: &str, wanted| {
+            let chip = tilec_target::chip(chip).expect("it has a table").tensix();
+            let found = tensix_units(kernel, chip).into_iter().filter(|(_, l)| *l == wanted);
+            found.map(|(t, _)| kernel.tensors[t].name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("wormhole_n150", License::Aligned), ["c"]);
+        assert_eq!(names("wormhole_n150", License::Cut), ["c", "d"]);
+        assert_eq!(names("blackhole_p150", License::Cut), [""; 0]);
+        assert_eq!(names("blackhole_p150", License::Polynomials), ["c", "d"]);
     }
 }

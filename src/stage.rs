@@ -4,16 +4,18 @@
 //! tensor --specialize--> specialized --normalize--> canonical --recognize--> plan
 //!                             |                                              |
 //!                             +--> llvm --> object file, C header            +--> tile --> cuda
+//!                                                                            +--> dataflow --> tt
 //! ```
 
 use clap::ValueEnum;
 use tilec_codegen_cuda::Emitted;
 use tilec_ir::plan::Plan;
 use tilec_ir::tile::Program;
-use tilec_ir::{Diagnostic, Kernel, print, verify};
+use tilec_ir::{Diagnostic, Kernel, dataflow, print, verify};
 use tilec_passes::{Canonical, normalize, recognize, specialize};
 
 use crate::cuda::Cuda;
+use crate::tensix::Tensix;
 
 /// A level of the pipeline that can be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,6 +32,8 @@ pub enum Stage {
     Tile,
     /// CUDA C++ for a chip of --target cuda.
     Cuda,
+    /// How the plan runs on the cores of a chip of --target tt.
+    Dataflow,
     /// The LLVM module of the CPU target, before optimization.
     Llvm,
     /// Every stage, one numbered file each.
@@ -70,6 +74,9 @@ impl<'a> Compilation<'a> {
             Stage::Plan => Ok(self.plan().to_string()),
             Stage::Tile | Stage::Cuda => {
                 Err("this stage belongs to --target cuda: it is made for a chip".to_owned())
+            }
+            Stage::Dataflow => {
+                Err("this stage belongs to --target tt: it is made for a chip".to_owned())
             }
             Stage::Llvm => llvm_text(&self.specialized),
             Stage::All => self.stages().map(|files| {
@@ -120,6 +127,11 @@ impl Compilation<'_> {
     /// CUDA C++ for a chip, with its header and how it is launched.
     pub fn cuda(&self, cuda: &Cuda<'_>) -> Result<Emitted, Vec<Diagnostic>> {
         Ok(cuda.emit(&self.program(cuda)?))
+    }
+
+    /// How the plan runs on the cores of a chip; what is in the way is returned.
+    pub fn dataflow(&self, tensix: &Tensix<'_>) -> Result<dataflow::Program, Vec<Diagnostic>> {
+        tensix.program(self.plan())
     }
 }
 

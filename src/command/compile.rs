@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tilec::cuda;
-use tilec::stage::{self, Stage};
+use tilec::cuda::{self, Cuda};
+use tilec::stage::{Compilation, Stage};
+use tilec::tensix::{self, Tensix};
+use tilec_ir::{dataflow, tile};
 
 use super::gpu::{self, Origin};
-use super::{Reporter, Selection, Stop, Target, print};
+use super::{Reporter, Selection, Stop, Target, print, tensix as on_tensix};
 
 /// What to compile, and where to.
 #[derive(Debug, Args)]
@@ -27,47 +29,94 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     let selection = &arguments.selection;
     let (text, program) = selection.load(reporter)?;
     let kernel = program.kernel(selection.kernel.as_deref()).map_err(Stop::Usage)?;
-    let compilation = stage::Compilation::new(kernel, &selection.set).map_err(|diagnostics| {
+    let set = match selection.target {
+        Target::Cpu | Target::Cuda => selection.set.clone(),
+        Target::Tt => tensix::bound(kernel, &selection.set),
+    };
+    let compilation = Compilation::new(kernel, &set).map_err(|diagnostics| {
         reporter.report(&selection.file, &text, &diagnostics);
         Stop::Launch
     })?;
-    let for_chip = matches!(arguments.emit, None | Some(Stage::Tile | Stage::Cuda | Stage::All));
-    let cuda = match selection.target {
-        Target::Cuda if for_chip => {
-            let (file, module) = (&selection.file, &program.module);
-            let origin = Origin { file, text: &text, module, reporter };
-            Some(gpu::cut(&compilation, gpu::chip(selection.chip.as_deref()), origin)?)
+    let origin = Origin { file: &selection.file, text: &text, module: &program.module, reporter };
+    let cut = match arguments.emit {
+        None | Some(Stage::Tile | Stage::Cuda | Stage::Dataflow | Stage::All) => {
+            Cut::new(selection, &compilation, origin, set)?
         }
-        Target::Cpu | Target::Cuda | Target::Tt => None,
+        Some(Stage::Tensor | Stage::Specialized | Stage::Canonical | Stage::Plan | Stage::Llvm) => {
+            Cut::Nothing
+        }
     };
-    let files = || match &cuda {
-        None => compilation.files().map_err(Stop::Target),
-        Some((cuda, program)) => Ok(cuda::files(&cuda.emit(program))),
-    };
-    match (arguments.emit, &cuda) {
-        (None, _) => write_all(&arguments.output, files()?),
-        (Some(Stage::All), _) => {
-            write_all(&arguments.output, compilation.stages().map_err(Stop::Target)?)?;
-            if let Some((_, program)) = &cuda {
-                let file = format!("{}.5.tile.txt", compilation.name());
-                write_all(
-                    &arguments.output,
-                    vec![(file, tilec_ir::tile::print::print(program).into_bytes())],
-                )?;
+    match arguments.emit {
+        None => write_all(&arguments.output, cut.files(&compilation)?),
+        Some(Stage::All) => {
+            let mut files = compilation.stages().map_err(Stop::Target)?;
+            files.extend(cut.stage(compilation.name()));
+            files.extend(cut.files(&compilation)?);
+            write_all(&arguments.output, files)
+        }
+        Some(stage) => {
+            let text = cut.text(stage);
+            print(&text.map_or_else(|| compilation.text(stage), Ok).map_err(Stop::Target)?);
+            Ok(())
+        }
+    }
+}
+
+/// A kernel cut for a chip, where the target has chips.
+enum Cut<'a> {
+    Nothing,
+    Cuda(Cuda<'a>, tile::Program),
+    Tensix(Tensix<'a>, dataflow::Program),
+}
+
+impl<'a> Cut<'a> {
+    fn new(
+        selection: &Selection,
+        compilation: &Compilation<'_>,
+        origin: Origin<'a>,
+        set: Vec<(String, i64)>,
+    ) -> Result<Self, Stop> {
+        let chip = selection.chip.as_deref();
+        match selection.target {
+            Target::Cpu => Ok(Self::Nothing),
+            Target::Cuda => {
+                let (cuda, program) = gpu::cut(compilation, gpu::chip(chip), origin)?;
+                Ok(Self::Cuda(cuda, program))
             }
-            write_all(&arguments.output, files()?)
+            Target::Tt => {
+                let chip = on_tensix::chip(chip);
+                let (tensix, program) = on_tensix::cut(compilation, chip, set, origin)?;
+                Ok(Self::Tensix(tensix, program))
+            }
         }
-        (Some(Stage::Tile), Some((_, program))) => {
-            print(&tilec_ir::tile::print::print(program));
-            Ok(())
+    }
+
+    /// The text of a stage that is made for the chip.
+    fn text(&self, stage: Stage) -> Option<String> {
+        match (stage, self) {
+            (Stage::Tile, Self::Cuda(_, program)) => Some(tile::print::print(program)),
+            (Stage::Cuda, Self::Cuda(cuda, program)) => Some(cuda.emit(program).source),
+            (Stage::Dataflow, Self::Tensix(_, program)) => Some(dataflow::print::print(program)),
+            _ => None,
         }
-        (Some(Stage::Cuda), Some((cuda, program))) => {
-            print(&cuda.emit(program).source);
-            Ok(())
-        }
-        (Some(stage), _) => {
-            print(&compilation.text(stage).map_err(Stop::Target)?);
-            Ok(())
+    }
+
+    /// Its stage between the plan and the compiled files, as a numbered file.
+    fn stage(&self, kernel: &str) -> Option<(String, Vec<u8>)> {
+        let (stage, name) = match self {
+            Self::Nothing => return None,
+            Self::Cuda(..) => (Stage::Tile, "tile"),
+            Self::Tensix(..) => (Stage::Dataflow, "dataflow"),
+        };
+        Some((format!("{kernel}.5.{name}.txt"), self.text(stage)?.into_bytes()))
+    }
+
+    /// What compiling makes.
+    fn files(&self, compilation: &Compilation<'_>) -> Result<Vec<(String, Vec<u8>)>, Stop> {
+        match self {
+            Self::Nothing => compilation.files().map_err(Stop::Target),
+            Self::Cuda(cuda, program) => Ok(cuda::files(&cuda.emit(program))),
+            Self::Tensix(tensix, program) => Ok(tensix::files(&tensix.emit(program))),
         }
     }
 }
@@ -79,6 +128,9 @@ fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<(), Stop> {
     std::fs::create_dir_all(folder).map_err(|e| failed(folder, &e))?;
     for (name, bytes) in files {
         let path = folder.join(name);
+        if let Some(inner) = path.parent() {
+            std::fs::create_dir_all(inner).map_err(|e| failed(inner, &e))?;
+        }
         std::fs::write(&path, bytes).map_err(|e| failed(&path, &e))?;
         print(&format!("wrote {}\n", path.display()));
     }

@@ -1,12 +1,14 @@
-//! What runs a kernel for `tilec run`: this machine's processor or a GPU.
+//! What runs a kernel for `tilec run`: this machine's processor, a GPU or Tensix cores.
 
 use std::time::{Duration, Instant};
 
 use tilec::cpu::Executable;
 use tilec_ir::{Array, Diagnostic, Kernel, Launch};
+use tilec_target::Chip;
 
 use super::Stop;
 use super::gpu::{Gpu, Loaded, OnGpu, Origin};
+use super::tensix::{Host, OnTensix};
 use crate::command::progress::with_progress;
 
 /// Bytes that no output keeps by chance, a different one for each run: what is
@@ -25,6 +27,7 @@ pub(crate) struct Engine<'a> {
 enum Place<'a> {
     Cpu { executable: Executable<'a>, compiling: Duration },
     Gpu(Box<(Loaded, OnGpu)>),
+    Tensix(Box<OnTensix>),
 }
 
 impl<'a> Engine<'a> {
@@ -50,6 +53,18 @@ impl<'a> Engine<'a> {
         Ok(Self { place: Place::Gpu(Box::new((loaded, on))), runs: 0, ran: Duration::ZERO })
     }
 
+    /// Compiles for Tensix cores with the sizes of the launch bound.
+    pub(crate) fn on_tensix(
+        host: Host,
+        chip: &'static Chip,
+        kernel: &'a Kernel,
+        origin: Origin<'_>,
+        launch: &Launch,
+    ) -> Result<Self, Stop> {
+        let place = OnTensix::new(host, chip, kernel, origin, launch)?;
+        Ok(Self { place: Place::Tensix(Box::new(place)), runs: 0, ran: Duration::ZERO })
+    }
+
     /// Runs once; gives the outputs in the order of the kernel's.
     pub(crate) fn run(
         &mut self,
@@ -67,6 +82,7 @@ impl<'a> Engine<'a> {
                 (arrays.map_err(|diagnostic| report(&[diagnostic]))?, start.elapsed())
             }
             Place::Gpu(at) => at.0.run(kernel, launch, &at.1, poison)?,
+            Place::Tensix(place) => place.run(kernel, launch, inputs)?,
         };
         self.runs += 1;
         self.ran = ran;
@@ -78,6 +94,7 @@ impl<'a> Engine<'a> {
         let ran = self.ran;
         match &self.place {
             Place::Gpu(at) => format!("{}, ran in {ran:.3?}\n", at.0.compiled()),
+            Place::Tensix(place) => format!("{}, ran in {ran:.3?}\n", place.compiled()),
             Place::Cpu { compiling, .. } if cfg!(feature = "llvm") => {
                 format!("compiled in {compiling:.1?}, ran in {ran:.3?}\n")
             }

@@ -1,10 +1,14 @@
-//! `tilec explain FILE [--target T] [--chip C]`
+//! `tilec explain FILE [--target T] [--chip C] [--set N=..]`
 
 use std::path::PathBuf;
 
 use clap::Args;
+use tilec::stage::Compilation;
+use tilec::tensix::bound;
+use tilec_ir::Kernel;
 
-use super::{Reporter, Stop, Target, check_chip, gpu, load, print};
+use super::gpu::{self, Origin};
+use super::{Reporter, Stop, Target, check_chip, load, print, sizes, tensix};
 
 /// What to explain.
 #[derive(Debug, Args)]
@@ -20,6 +24,10 @@ pub(crate) struct Arguments {
     /// Only tile blocks for this chip.
     #[arg(long)]
     chip: Option<String>,
+    /// Binds a size parameter (--target tt, whose programs are made for one size);
+    /// may be repeated.
+    #[arg(long, value_name = "NAME=INT", value_parser = sizes::one)]
+    set: Vec<(String, i64)>,
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
@@ -45,8 +53,27 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
             Ok(())
         }
         Some("tt") => {
-            Err(Stop::Target("regions and tilings for the target tt come later".to_owned()))
+            let origin =
+                Origin { file: &arguments.file, text: &text, module: &program.module, reporter };
+            let kernels = program.module.kernels.iter();
+            kernels
+                .filter(|kernel| only.is_none_or(|only| only == kernel.name))
+                .try_for_each(|kernel| steps(arguments, kernel, origin))
         }
         _ => Ok(()),
     }
+}
+
+/// What was found in a kernel, and what its programs for Tensix cores do.
+fn steps(arguments: &Arguments, kernel: &Kernel, origin: Origin<'_>) -> Result<(), Stop> {
+    let sizes = bound(kernel, &arguments.set);
+    let compilation = Compilation::new(kernel, &sizes).map_err(|diagnostics| {
+        origin.reporter.report(origin.file, origin.text, &diagnostics);
+        Stop::Launch
+    })?;
+    print(&tilec::explain::found(&compilation.plan(), origin.text));
+    let chip = tensix::chip(arguments.chip.as_deref());
+    let (_, program) = tensix::cut(&compilation, chip, sizes, origin)?;
+    print(&tilec::explain::tensix(&program, chip));
+    Ok(())
 }

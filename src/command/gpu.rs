@@ -71,19 +71,30 @@ impl<'a> Origin<'a> {
     /// What a kernel of the module is compiled for CUDA with: its tile blocks, and the
     /// text for comments.
     pub(crate) fn cuda(self, kernel: &str, chip: &'a Chip) -> Cuda<'a> {
-        let file = self.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let source = Source { file, text: self.text };
-        Cuda::of(self.module, kernel, chip, source).expect("the kernel was found in this module")
+        Cuda::of(self.module, kernel, chip, self.source())
+            .expect("the kernel was found in this module")
     }
 
-    /// Reports why a kernel is not compiled for CUDA: mistakes in tile blocks are
-    /// the program's, everything else is what the target cannot do.
+    /// Its file without folders, and its text, for comments.
+    pub(crate) fn source(self) -> Source<'a> {
+        let file = self.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        Source { file, text: self.text }
+    }
+
+    /// Reports why a kernel is not compiled for a chip: mistakes in tile blocks are the
+    /// program's, sizes those of the launch, everything else is what the target cannot do.
     pub(crate) fn refuse(self, diagnostics: &[Diagnostic]) -> Stop {
         self.reporter.report(self.file, self.text, diagnostics);
         let is_setting = |d: &Diagnostic| {
             matches!(d.kind, Kind::UnknownRegion | Kind::UnknownSetting | Kind::BadSetting)
         };
-        if diagnostics.iter().any(is_setting) { Stop::Program } else { Stop::Unsupported }
+        if diagnostics.iter().any(is_setting) {
+            Stop::Program
+        } else if diagnostics.iter().any(|d| d.kind == Kind::UnboundSize) {
+            Stop::Launch
+        } else {
+            Stop::Unsupported
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod progress;
 pub(crate) mod run;
 mod sizes;
 mod source;
+mod tensix;
 mod tensors;
 pub(crate) mod tune;
 
@@ -140,14 +141,7 @@ impl Selection {
     /// Reads and checks the file, reporting what is wrong, and checks target and chip.
     pub(crate) fn load(&self, reporter: &Reporter) -> Result<(String, Program), Stop> {
         check_chip(Some(self.target), self.chip.as_deref())?;
-        let (text, program) = load(&self.file, reporter)?;
-        if self.target == Target::Tt {
-            return Err(Stop::Target(
-                "the target tt comes later; this version compiles for --target cpu and cuda"
-                    .to_owned(),
-            ));
-        }
-        Ok((text, program))
+        load(&self.file, reporter)
     }
 }
 

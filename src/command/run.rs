@@ -1,14 +1,16 @@
 //! `tilec run`: a kernel on arrays from files or drawn from a seed.
 
 use clap::Args;
-use tilec::licenses::licenses;
+use tilec::licenses::{licenses, tensix_units};
 use tilec::{arrays, cpu, preconditions};
 use tilec_ir::compare::{self, License, Verdict};
 use tilec_ir::tensor::{Role, Tensor};
-use tilec_ir::{Array, Diagnostic, Element, Id, Kernel, Kind, Launch, launch};
+use tilec_ir::{Array, Diagnostic, Element, Id, Kernel, Kind, Launch, Module, launch};
+use tilec_target::Chip;
 
 use super::engine::Engine;
 use super::gpu::{Gpu, Origin};
+use super::tensix::{self, Host};
 use super::tensors::{self, Named};
 use super::{Reporter, Selection, Stop, Target, print};
 use crate::command::progress::with_progress;
@@ -28,7 +30,7 @@ pub(crate) struct Arguments {
     /// Draws the inputs that are not given.
     #[arg(long, default_value_t = 0, value_parser = seed, allow_hyphen_values = true)]
     seed: u64,
-    /// Compares the outputs with the interpreter's (those of a GPU with the
+    /// Compares the outputs with the interpreter's (those of other chips with the
     /// CPU's), and checks the preconditions on the data.
     #[arg(long)]
     check: bool,
@@ -39,9 +41,25 @@ pub(crate) struct Arguments {
     /// serves all sizes.
     #[arg(long)]
     specialize: bool,
-    /// Which GPU, counted from 0.
-    #[arg(long, value_name = "INDEX", default_value_t = 0)]
-    device: usize,
+    /// Which GPU, counted from 0; for --target tt `emulator` (the default) or
+    /// `ttnn`, the vendor's runtime on what its environment names.
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    device: Option<Device>,
+}
+
+/// What `--device` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Device {
+    Gpu(usize),
+    Tensix(Host),
+}
+
+/// What runs a kernel.
+#[derive(Debug)]
+enum Place {
+    Cpu,
+    Gpu(Gpu),
+    Tensix(Host, &'static Chip),
 }
 
 pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop> {
@@ -51,15 +69,16 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
     // Before anything is computed, so that no result is lost for want of a place.
     let wanted = tensors::destinations(kernel, &arguments.output)?;
     let origin = Origin { file: &selection.file, text: &text, module: &program.module, reporter };
-    let gpu = arguments.gpu()?;
+    let place = arguments.place()?;
     let (launch, inputs) = prepare(arguments, kernel, origin)?;
     // A comparison also needs what the target picked where keys nearly tie.
     let picks = if arguments.check { local_picks(kernel) } else { vec![] };
     let exposed = compare::expose(kernel, &picks);
     let bound = if arguments.specialize { selection.set.as_slice() } else { &[] };
-    let mut engine = match &gpu {
-        None => Engine::on_cpu(&exposed)?,
-        Some(gpu) => Engine::on_gpu(gpu, &exposed, bound, origin, &launch, &inputs)?,
+    let mut engine = match &place {
+        Place::Cpu => Engine::on_cpu(&exposed)?,
+        Place::Gpu(gpu) => Engine::on_gpu(gpu, &exposed, bound, origin, &launch, &inputs)?,
+        Place::Tensix(host, chip) => Engine::on_tensix(*host, chip, &exposed, origin, &launch)?,
     };
     let report = |diagnostics: &[Diagnostic]| report(origin, diagnostics);
     let mut outputs = engine.run(&exposed, &launch, &inputs, &report)?;
@@ -75,21 +94,58 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         return Ok(());
     }
     let picked: Vec<_> = picks.into_iter().zip(picked).collect();
-    let licenses = gpu.map(|gpu| licenses(&program.module, kernel, &gpu.chip.name));
+    let licenses = place.licenses(&program.module, kernel);
     let verdicts = verdicts(licenses, kernel, &launch, &inputs, &outputs, &picked);
     judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
 }
 
 impl Arguments {
-    /// The GPU that is asked for; opened before inputs are read or drawn.
-    fn gpu(&self) -> Result<Option<Gpu>, Stop> {
-        match self.selection.target {
-            Target::Cpu | Target::Tt if self.specialize => {
+    /// What is asked for; a GPU is opened before inputs are read or drawn.
+    fn place(&self) -> Result<Place, Stop> {
+        let chip = self.selection.chip.as_deref();
+        match (self.selection.target, self.device) {
+            (Target::Cpu | Target::Tt, _) if self.specialize => {
                 Err(Stop::Usage("--specialize is for --target cuda".to_owned()))
             }
-            Target::Cpu | Target::Tt => Ok(None),
-            Target::Cuda => Gpu::open(self.device, self.selection.chip.as_deref()).map(Some),
+            (Target::Cpu | Target::Cuda, Some(Device::Tensix(_))) => {
+                Err(Stop::Usage("--device emulator and ttnn are for --target tt".to_owned()))
+            }
+            (Target::Tt, Some(Device::Gpu(_))) => {
+                Err(Stop::Usage("--device is emulator or ttnn for --target tt".to_owned()))
+            }
+            (Target::Cpu, _) => Ok(Place::Cpu),
+            (Target::Cuda, None) => Gpu::open(0, chip).map(Place::Gpu),
+            (Target::Cuda, Some(Device::Gpu(index))) => Gpu::open(index, chip).map(Place::Gpu),
+            (Target::Tt, None) => Ok(Place::Tensix(Host::Emulator, tensix::chip(chip))),
+            (Target::Tt, Some(Device::Tensix(host))) => Ok(Place::Tensix(host, tensix::chip(chip))),
         }
+    }
+}
+
+impl Place {
+    /// What its results are allowed beside those of the CPU; `None` compares with the
+    /// interpreter.
+    fn licenses(&self, module: &Module, kernel: &Kernel) -> Option<Vec<(Id<Tensor>, License)>> {
+        match self {
+            Self::Cpu => None,
+            Self::Gpu(gpu) => Some(licenses(module, kernel, &gpu.chip.name)),
+            Self::Tensix(_, chip) => {
+                let mut all = licenses(module, kernel, &chip.name);
+                all.extend(tensix_units(kernel, chip.tensix()));
+                Some(all)
+            }
+        }
+    }
+}
+
+/// Parses a device.
+fn device(text: &str) -> Result<Device, String> {
+    match text {
+        "emulator" => Ok(Device::Tensix(Host::Emulator)),
+        "ttnn" => Ok(Device::Tensix(Host::Ttnn)),
+        _ => text.parse().map(Device::Gpu).map_err(|_| {
+            format!("`{text}` is neither the number of a GPU nor `emulator` nor `ttnn`")
+        }),
     }
 }
 
@@ -119,7 +175,7 @@ fn prepare(
     Ok((launch, inputs))
 }
 
-/// The outputs of a target beside the interpreter's; those of a GPU, which may use
+/// The outputs of a target beside the interpreter's; those of other chips, which may use
 /// licenses, beside the CPU's.
 fn verdicts(
     licenses: Option<Vec<(Id<Tensor>, License)>>,

@@ -186,4 +186,29 @@ fn licenses_allow_what_they_say_and_nothing_else() {
     assert_eq!(License::Tf32.error(1.0), 1.0 / 512.0);
     assert_eq!(License::Unpromoted.error(16.0), 1.0 / 8192.0);
     assert_eq!(License::Unpromoted.error(320.0), 10.0 / 8192.0);
+    assert_eq!(License::Aligned.error(320.0), 1.0 / 1024.0);
+    assert_eq!([License::Shared, License::Native].map(|l| l.error(1.0)), [1.0 / 64.0; 2]);
+    assert_eq!([License::Polynomials, License::Cut].map(|l| l.error(1.0)), [0.0; 2]);
+}
+
+#[test]
+fn units_of_a_target_are_allowed_their_errors_where_they_work() {
+    let b = Builder::new(
+        "kernel k[N](x: f32[N]) -> (y: f32[N], z: f32[N], w: bf16[N])
+        { y[i] = exp(x[i])  z[i] = x[i] * x[i] / 3.0  w[i] = bf16(x[i]) }",
+    );
+    let of = |license| {
+        let licenses: Vec<_> = b.0.tensors.ids().map(|id| (id, license)).collect();
+        let rows = tolerance::errors(&b.0, &b.launch(&[4]), &licenses);
+        b.0.tensors_of(Role::Output).map(|id| rows[id.index()].row).collect::<Vec<_>>()
+    };
+    let (plain, cut, polynomials) =
+        (of(License::Aligned), of(License::Cut), of(License::Polynomials));
+    let more = |rows: &[f64], at: usize| rows[at] - plain[at];
+    assert!((more(&cut, 0) - 8.0 / 1024.0).abs() < 1e-9, "exp steepens what it is given: {cut:?}");
+    assert!((more(&cut, 1) - 2.0 / 1024.0).abs() < 1e-9, "two reads: {cut:?}");
+    assert!(plain[2] == 0.0 && cut[2] > 1.0 / 1024.0, "rounding is no longer exact: {cut:?}");
+    assert_eq!(more(&polynomials, 0), 0.5f64.powi(20));
+    assert!((more(&polynomials, 1) - 0.5f64.powi(20)).abs() < 1e-12, "the quotient");
+    assert_eq!(polynomials[2], 0.0);
 }

@@ -64,7 +64,8 @@ impl Tolerance {
     }
 }
 
-/// A license to compute the sums of an equation less precisely.
+/// What lets an equation be computed less precisely: a license of a tile block, or the
+/// units of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum License {
     /// Factors are cut to tf32, 10 fraction bits: each product is too small by
@@ -73,6 +74,20 @@ pub enum License {
     /// Partial sums of products of FP8 stay in the tensor core, which keeps 14 bits
     /// at each of its steps of 32 products.
     Unpromoted,
+    /// Factors are stored in blocks of 16 that share an exponent: each is off by less than
+    /// 2^-7 of the largest of its block.
+    Shared,
+    /// FP8 factors are read in a chip's own format, which takes what is below 2^-6 wrongly.
+    Native,
+    /// Sums of products on a matrix unit that aligns eight products to the largest and rounds
+    /// them to 12 bits of it: each is off by 2^-12 of the largest at most, either way alike.
+    /// With a largest of up to twice the root mean square twice over, that is 2^-10 of a sum.
+    Aligned,
+    /// Quotients, roots and elementary functions by polynomials of f32: within 2^-20.
+    Polynomials,
+    /// Every f32 is read through a register that keeps 10 fraction bits of it, and cuts
+    /// off the others.
+    Cut,
 }
 
 impl License {
@@ -83,6 +98,23 @@ impl License {
         match self {
             Self::Tf32 => 0.5f64.powi(9),
             Self::Unpromoted => 0.5f64.powi(13) * (terms / 32.0).max(1.0),
+            Self::Shared | Self::Native => 0.5f64.powi(6),
+            Self::Aligned => 0.5f64.powi(10),
+            Self::Polynomials | Self::Cut => 0.0,
+        }
+    }
+
+    /// The error that it allows in an expression that is no sum, relative to itself.
+    fn error_of(self, kernel: &Kernel, kind: &ExprKind) -> f64 {
+        match (self, kind) {
+            (Self::Polynomials, ExprKind::Binary(Binary::Div, ..)) => 0.5f64.powi(20),
+            (Self::Polynomials, ExprKind::Unary(op, _)) if !is_exact(*op) => 0.5f64.powi(20),
+            (Self::Cut, ExprKind::Read(tensor, _))
+                if kernel.tensors[*tensor].element == Scalar::F32 =>
+            {
+                0.5f64.powi(10)
+            }
+            _ => 0.0,
         }
     }
 }
@@ -164,7 +196,9 @@ pub(super) fn error_of(
         let read = walk::reads(kernel, id).into_iter().map(|t| tensors[t.index()].row);
         let read = read.fold(0.0, f64::max);
         let own = own_error(kernel, sums, id, &|x| errors[&x]);
-        errors.insert(id, own.max(read));
+        let kind = &kernel.exprs[id].kind;
+        let licensed = sums.licenses.iter().map(|(_, license)| license.error_of(kernel, kind));
+        errors.insert(id, own.max(read) + licensed.sum::<f64>());
     }
     errors[&root]
 }
@@ -197,6 +231,13 @@ fn own_error(
             let licenses = sums.licenses.iter().filter(|_| is_sum);
             plain + licenses.map(|(_, license)| license.error(terms)).sum::<f64>()
         }
+    }
+}
+
+fn is_exact(op: Unary) -> bool {
+    match op {
+        Unary::Neg | Unary::Not | Unary::Abs | Unary::Floor | Unary::Uniform => true,
+        Unary::Sqrt | Unary::Rsqrt | Unary::Exp | Unary::Log | Unary::Tanh | Unary::Erf => false,
     }
 }
 
