@@ -12,6 +12,7 @@
 mod contract;
 mod draft;
 mod points;
+mod rows;
 mod vector;
 
 use tilec_ir::dataflow::verify::{self, Limits};
@@ -61,8 +62,8 @@ fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, 
     match draft.plan.regions[at].kind.clone() {
         RegionKind::Contract(contract) => contract::steps(draft, at, &contract, given),
         RegionKind::Pointwise => points::steps(draft, at),
-        RegionKind::Rowwise(_)
-        | RegionKind::Scan(_)
+        RegionKind::Rowwise(rowwise) => rows::steps(draft, at, &rowwise),
+        RegionKind::Scan(_)
         | RegionKind::Generic { .. } => {
             let span = draft.plan.kernel.equations[draft.plan.regions[at].covers[0]].span;
             let message = "Tensix can't run this equation";

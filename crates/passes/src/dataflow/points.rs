@@ -25,7 +25,7 @@ use super::draft::{Draft, unique};
 use super::vector::{Given, Leaf, Place, Source, ring_of};
 
 pub(super) use section::{Output, Sections, is_read_later, sections};
-pub(super) use work::{Counter, VECTOR_CYCLES, lets, share, vector_ops};
+pub(super) use work::{Counter, VECTOR_CYCLES, digits, lets, share, vector_ops};
 
 /// The counter of a core's tiles.
 const I: &str = "i";

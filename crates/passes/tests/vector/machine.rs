@@ -4,9 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use tilec_ir::dataflow::{
-    Format, Index, Math, Move, Op, Program, Role, Spread, Step, Test, Vector,
-};
+use tilec_ir::dataflow::{Format, Index, Math, Move, Op, Program, Role, Step, Test, Vector};
 use tilec_ir::{Array, Id, tensor::Tensor};
 
 use crate::tile::{Tile, tilize, untilize};
@@ -290,5 +288,3 @@ fn pack(bits: u32, format: Format) -> u32 {
         _ => panic!("{format:?} is not made"),
     }
 }
-
-const _: Option<Spread> = None;

@@ -26,7 +26,7 @@ pub(crate) fn share(items: u64, most: [u32; 2]) -> Share {
 impl Share {
     /// The first item of a core and how many it takes, as run-time arguments.
     pub(crate) fn arguments(&self) -> Vec<Argument> {
-        let cores = u64::from(self.grid[0]) * u64::from(self.grid[1]);
+        let cores = self.cores();
         let small = |item| u32::try_from(item).unwrap_or(u32::MAX);
         let first = |core: u64| u128::from(self.items) * u128::from(core) / u128::from(cores);
         let firsts = (0..cores).map(|core| small(first(core))).collect();
@@ -37,10 +37,18 @@ impl Share {
         ]
     }
 
+    fn cores(&self) -> u64 {
+        u64::from(self.grid[0]) * u64::from(self.grid[1])
+    }
+
+    /// Items of the busiest core.
+    pub(crate) fn most(&self) -> u64 {
+        self.items.div_ceil(self.cores())
+    }
+
     /// Items of the busiest core, and of the average one.
     pub(crate) fn most_and_mean(&self) -> [f64; 2] {
-        let cores = u64::from(self.grid[0]) * u64::from(self.grid[1]);
-        [self.items.div_ceil(cores) as f64, self.items as f64 / cores as f64]
+        [self.most() as f64, self.items as f64 / self.cores() as f64]
     }
 }
 
@@ -245,9 +253,11 @@ fn names_of(index: &Index, names: &mut BTreeSet<String>) {
 /// three instructions for each.
 pub(crate) const VECTOR_CYCLES: f64 = 96.0;
 
-/// How many ops of the vector unit stand in a body, each branch and loop once.
+/// How many ops of the vector unit a body runs for an item: loops of a known length as often
+/// as they run, others once, of branches the longer one.
 pub(crate) fn vector_ops(body: &[Op]) -> usize {
     let count = |op: &Op| match op {
+        Op::Loop { count: Index::Number(count), body, .. } => vector_ops(body) * *count as usize,
         Op::Loop { body, .. } => vector_ops(body),
         Op::If { then, otherwise, .. } => vector_ops(then).max(vector_ops(otherwise)),
         Op::Math(Math::Vector(_)) => 1,

@@ -279,10 +279,13 @@ impl Walk<'_, '_> {
         let leaf = Leaf::of(self.build.kernel, self.axes, tensor, index, span)?;
         let leaves = &mut self.build.graph.leaves;
         let same = leaves.iter().position(|other| other.same_tile(&leaf));
-        let at = same.unwrap_or_else(|| {
+        let at = if let Some(at) = same {
+            leaves[at].join(&leaf);
+            at
+        } else {
             leaves.push(leaf);
             leaves.len() - 1
-        });
+        };
         let at = self.build.push(Node::Leaf(at));
         let at = if element == Scalar::I8 { self.signed(at) } else { at };
         Ok(Value { at, interval })

@@ -56,9 +56,15 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
-    /// Whether it is the same tile as another.
+    /// Whether it is the same tile as another, wherever that exists.
     pub(crate) fn same_tile(&self, other: &Self) -> bool {
-        Self { span: other.span, ..self.clone() } == *other
+        let (inside, span) = (other.inside.clone(), other.span);
+        Self { inside, span, ..self.clone() } == *other
+    }
+
+    /// Remembers that it may not exist where another reader of the same tile stands.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.inside = self.inside.take().or_else(|| other.inside.clone());
     }
 
     /// The page that holds it.

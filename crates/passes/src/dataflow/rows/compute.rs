@@ -1,0 +1,278 @@
+//! The compute role: reductions in DST, tile after tile; values and maps from what came out.
+
+use tilec_ir::Diagnostic;
+use tilec_ir::dataflow::{
+    BinaryVector, CircularAt, Dst, Index, Math, Op, Test, UnaryVector, Vector,
+};
+
+use super::inputs::{Input, Scope, busy};
+use super::parts::combines;
+use super::{COLUMN, Rows};
+use crate::dataflow::draft::Draft;
+use crate::dataflow::points::{Output, Sections, sections};
+use crate::dataflow::vector::{Given, Inlined, Known, Leaf, Place, Root, Source, lower};
+
+/// What all sections of the role start from.
+struct Scene<'a> {
+    draft: &'a Draft<'a>,
+    place: Place,
+    leaves: Vec<(Leaf, Source)>,
+    known: Vec<Known>,
+    inlined: Vec<Inlined<'a>>,
+    /// How many tiles a section of DST has.
+    tiles: u32,
+}
+
+impl Scene<'_> {
+    fn given<'a>(&'a self, free: &'a [Dst]) -> Given<'a> {
+        Given {
+            kernel: &self.draft.plan.kernel,
+            place: &self.place,
+            leaves: &self.leaves,
+            known: &self.known,
+            inlined: &self.inlined,
+            free,
+        }
+    }
+}
+
+impl Rows {
+    /// The role, with so many tiles in a section of DST.
+    pub(super) fn compute(
+        &self,
+        draft: &Draft<'_>,
+        tiles: u32,
+        idle: bool,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        let scene = self.scene(draft, tiles);
+        let sweeps = self.sweeps();
+        let maps = sweeps.len() - 1;
+        let mut tile_ops = Vec::new();
+        for (at, parts) in sweeps.iter().enumerate() {
+            let ops =
+                if at == maps { self.map(&scene, parts)? } else { self.add_tile(&scene, parts)? };
+            tile_ops.push(self.with_streamed(at, ops));
+        }
+        let values = [self.values(&scene, false)?, self.values(&scene, true)?];
+        let mut frames = Vec::new();
+        for parts in &sweeps[..maps] {
+            frames.push(self.frame(&scene, parts)?);
+        }
+        let body = self.walk_framed(
+            &mut |sweep| tile_ops[sweep].clone(),
+            &mut |sweep, ops| match frames.get(sweep) {
+                Some((before, after)) => [before.clone(), ops, after.clone()].concat(),
+                None => ops,
+            },
+            &mut |segmented| values[usize::from(segmented)].clone(),
+            |inside| self.around_segment(inside),
+        );
+        Ok(self.around_items(body, idle))
+    }
+
+    fn scene<'a>(&'a self, draft: &'a Draft<'a>, tiles: u32) -> Scene<'a> {
+        let page = |input: &Input| {
+            (input.leaf.clone(), Source::Page(input.ring, self.page_in_ring(input)))
+        };
+        let result = |(part, ring): (&super::parts::Part, &Option<CircularAt>)| {
+            let ring = (*ring)?;
+            let source = if self.pieces() {
+                Source::Pieces(ring)
+            } else {
+                Source::Page(ring, Index::from(0))
+            };
+            Some(Known { tensor: part.tensor, source, spread: None })
+        };
+        Scene {
+            draft,
+            place: self.place(),
+            leaves: self.inputs.iter().map(page).collect(),
+            known: self.parts.parts.iter().zip(&self.results).filter_map(result).collect(),
+            inlined: self.parts.inlined(),
+            tiles,
+        }
+    }
+
+    /// Adds a tile to what is reduced; results so far are in the first tiles of DST.
+    fn add_tile(&self, scene: &Scene<'_>, parts: &[usize]) -> Result<Vec<Op>, Diagnostic> {
+        let kernel = &scene.draft.plan.kernel;
+        let roots: Vec<_> = parts
+            .iter()
+            .map(|&at| Root { stored: None, ..self.parts.parts[at].root(kernel) })
+            .collect();
+        let free: Vec<Dst> = (count(parts)..scene.tiles).collect();
+        let lowered = lower(&scene.given(&free), &roots)?;
+        let mut ops = lowered.ops;
+        // A value of two reductions is masked once, and a mask of one may not meet another.
+        for (sum, (&at, &dst)) in (0..).zip(parts.iter().zip(&lowered.results)) {
+            let (by, nothing) = combines(self.reduction(at));
+            ops.extend(self.mask(at, nothing, dst));
+            ops.push(vector(Vector::Binary(by, sum, dst, sum)));
+        }
+        Ok(ops)
+    }
+
+    fn reduction(&self, at: usize) -> tilec_ir::tensor::Reduction {
+        self.parts.parts[at].reduction().expect("a sweep but the last reduces")
+    }
+
+    /// Replaces what lies past the end of the row.
+    fn mask(&self, at: usize, fill: f32, dst: Dst) -> Option<Op> {
+        let rest = u32::try_from(self.parts.length % 32).expect("less than a tile");
+        if rest == 0 || self.parts.parts[at].segmented {
+            return None;
+        }
+        let op = vector(Vector::Keep { columns: true, count: Index::from(rest), fill, dst });
+        let last = u32::try_from(self.parts.length / 32).unwrap_or(u32::MAX);
+        if last == 0 {
+            return Some(op);
+        }
+        let test = Test::Equal(Index::named(COLUMN), Index::from(last));
+        Some(Op::If { test, then: vec![op], otherwise: Vec::new() })
+    }
+
+    /// What stands before and after the loop over tiles of reductions.
+    fn frame(&self, scene: &Scene<'_>, parts: &[usize]) -> Result<(Vec<Op>, Vec<Op>), Diagnostic> {
+        let mut before: Vec<_> =
+            parts.iter().map(|&at| Op::Equation(self.parts.parts[at].equation)).collect();
+        before.push(Op::Math(Math::Acquire));
+        let (mut after, mut results) = (Vec::new(), Vec::new());
+        let sums = count(parts);
+        let mut free: Vec<Dst> = (sums..scene.tiles).rev().collect();
+        for (dst, &at) in (0..).zip(parts) {
+            let (by, nothing) = combines(self.reduction(at));
+            before.push(vector(Vector::Fill(nothing, dst)));
+            after.push(vector(Vector::Reduce { columns: true, by, dst }));
+            let mut pieces = vec![dst];
+            if self.pieces() {
+                let taken = (free.pop(), free.pop(), free.last().copied());
+                let (Some(middle), Some(low), Some(test)) = taken else {
+                    return Err(self.no_room(scene, at));
+                };
+                after.extend(split(dst, middle, low, test));
+                pieces = vec![middle, dst, low];
+            }
+            results.push((self.results[at].expect("a reduction has a ring"), pieces));
+        }
+        after.push(Op::Math(Math::Commit));
+        let pages = self.result_pages();
+        after.extend(results.iter().map(|(ring, _)| Op::Reserve(*ring, pages)));
+        after.push(Op::Math(Math::AwaitMath));
+        for (ring, pieces) in &results {
+            after.push(Op::Math(Math::PackInit(*ring)));
+            let pack = |&dst: &Dst| Op::Math(Math::Pack { dst, into: *ring, at: None });
+            after.extend(pieces.iter().map(pack));
+        }
+        after.push(Op::Math(Math::Release));
+        after.extend(results.iter().map(|(ring, _)| Op::Push(*ring, pages)));
+        after.extend(results.iter().map(|(ring, _)| Op::Wait(*ring, pages)));
+        Ok((before, after))
+    }
+
+    fn no_room(&self, scene: &Scene<'_>, at: usize) -> Diagnostic {
+        let span = scene.draft.plan.kernel.equations[self.parts.parts[at].equation].span;
+        let message = "this reduction needs more tiles of DST than there are";
+        Diagnostic::new(tilec_ir::Kind::NotExpressible, span, message)
+            .help(crate::dataflow::vector::ELSEWHERE)
+    }
+
+    /// The values of rows, or of segments, that are stored.
+    fn values(&self, scene: &Scene<'_>, segmented: bool) -> Result<Vec<Op>, Diagnostic> {
+        let parts = self.parts.values(segmented);
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store(scene, &parts, Index::from(0))
+    }
+
+    /// The maps at a tile.
+    fn map(&self, scene: &Scene<'_>, parts: &[usize]) -> Result<Vec<Op>, Diagnostic> {
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store(scene, parts, Index::named(COLUMN))
+    }
+
+    fn store(
+        &self,
+        scene: &Scene<'_>,
+        parts: &[usize],
+        column: Index,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        let kernel = &scene.draft.plan.kernel;
+        let outputs: Vec<Output> =
+            parts.iter().map(|&at| self.outputs[at].clone().expect("it is stored")).collect();
+        let tile = [scene.place.row.clone().unwrap_or_else(|| Index::from(0)), column];
+        let root = |&at: &usize| {
+            let part = &self.parts.parts[at];
+            let expr = if part.reduction().is_some() { part.read } else { part.expr };
+            Root { expr, ..part.root(kernel) }
+        };
+        let roots: Vec<_> = parts.iter().map(root).collect();
+        let free: Vec<Dst> = (0..scene.tiles).collect();
+        sections(Sections { roots: &roots, outputs: &outputs, tile: &tile }, &scene.given(&free))
+    }
+
+    fn with_streamed(&self, sweep: usize, ops: Vec<Op>) -> Vec<Op> {
+        let streamed = self.streamed(sweep);
+        let mut body: Vec<_> = streamed.iter().map(|input| Op::Wait(input.ring, 1)).collect();
+        body.extend(ops);
+        body.extend(streamed.iter().map(|input| Op::Pop(input.ring, 1)));
+        body
+    }
+
+    /// Waits for the tiles of a segment, and hands back what belongs to it.
+    fn around_segment(&self, inside: Vec<Op>) -> Vec<Op> {
+        let inputs = self.inputs_of(Scope::Segment);
+        let mut ops: Vec<_> = inputs.iter().map(|input| Op::Wait(input.ring, 1)).collect();
+        ops.extend(inside);
+        ops.extend(self.pop_results(&self.parts.inner));
+        ops.extend(inputs.iter().map(|input| Op::Pop(input.ring, 1)));
+        ops
+    }
+
+    fn pop_results(&self, levels: &[Vec<usize>]) -> Vec<Op> {
+        let rings = levels.iter().flatten().filter_map(|&at| self.results[at]);
+        rings.map(|ring| Op::Pop(ring, self.result_pages())).collect()
+    }
+
+    fn around_items(&self, inside: Vec<Op>, idle: bool) -> Vec<Op> {
+        let of_item = [Scope::Strip, Scope::Held].map(|scope| self.inputs_of(scope)).concat();
+        let of_all = [Scope::Once, Scope::Line].map(|scope| self.inputs_of(scope)).concat();
+        let wait = |input: &&Input| Op::Wait(input.ring, self.block(input));
+        let pop = |input: &&Input| Op::Pop(input.ring, self.block(input));
+        let mut body: Vec<_> = of_item.iter().map(wait).collect();
+        body.extend(inside);
+        body.extend(self.pop_results(&self.parts.whole));
+        body.extend(of_item.iter().map(pop));
+        let mut role = busy(idle, of_all.iter().map(wait).collect());
+        role.extend(self.items(body));
+        role.extend(busy(idle, of_all.iter().map(pop).collect()));
+        role
+    }
+}
+
+fn vector(op: Vector) -> Op {
+    Op::Math(Math::Vector(op))
+}
+
+/// As a number of tiles of DST.
+fn count(parts: &[usize]) -> Dst {
+    u32::try_from(parts.len()).expect("a sweep has few parts")
+}
+
+/// An f32 as three bf16 whose sum it is: `high = round(x)`, `middle = round(x - high)` and what
+/// is left. `high` of an infinity is all of it. What was in `x` is the middle piece then.
+fn split(x: Dst, high: Dst, low: Dst, test: Dst) -> Vec<Op> {
+    use BinaryVector::{NotEqual, Subtract};
+    let ops = [
+        Vector::Unary(UnaryVector::RoundBf16, x, high),
+        Vector::Binary(Subtract, x, high, low),
+        Vector::Binary(NotEqual, x, high, test),
+        // 0 where nothing is left, which the test itself is then.
+        Vector::Select([test, low, test], low),
+        Vector::Unary(UnaryVector::RoundBf16, low, x),
+        Vector::Binary(Subtract, low, x, low),
+    ];
+    ops.into_iter().map(vector).collect()
+}
