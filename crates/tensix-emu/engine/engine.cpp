@@ -13,3 +13,4 @@
 #include "ring.cpp"
 #include "scheduler.cpp"
 #include "semaphore.cpp"
+#include "statics.cpp"

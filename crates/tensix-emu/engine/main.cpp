@@ -1,9 +1,9 @@
 // Runs the programs of a plan, one after the other: `engine FOLDER`.
 #include <dlfcn.h>
+#include <link.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 
 #include "state.h"
 
@@ -15,10 +15,6 @@ Machine machine;
 void guard_against_crashes();
 void guard_against_hangs();
 
-// Until a compute side is linked.
-[[gnu::weak]] Compute* compute_begin(const ProgramInfo&) { return nullptr; }
-[[gnu::weak]] void compute_end(Compute*, const Where&) {}
-
 void fail_to_start(const std::string& sentence) {
     std::fprintf(stderr, "%s\n", sentence.c_str());
     _exit(2);
@@ -26,12 +22,15 @@ void fail_to_start(const std::string& sentence) {
 
 namespace {
 
-void load_kernel(KernelPlan& kernel) {
+void load_kernel(KernelPlan& kernel, const std::string& file, uint32_t role) {
     void* library = dlopen(kernel.library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) fail_to_start(dlerror());
     void* entry = dlsym(library, "tilec_kernel_main");
     if (entry == nullptr) fail_to_start(dlerror());
     kernel.entry = reinterpret_cast<void (*)()>(entry);
+    link_map* map = nullptr;
+    dlinfo(library, RTLD_DI_LINKMAP, &map);
+    note_statics(reinterpret_cast<const void*>(map->l_addr), file, role);
 }
 
 uint32_t end_of_rings(const ProgramInfo& info) {
@@ -84,12 +83,15 @@ void check_end() {
         }
     }
     for (const auto& core : machine.cores) check_rings(*core);
+    check_statics();
 }
 
 void run_program(uint32_t index) {
     ProgramPlan& plan = machine.programs[index];
     machine.at_program = index;
-    for (KernelPlan& kernel : plan.kernels) load_kernel(kernel);
+    for (uint32_t role = 0; role < kRoles; ++role) {
+        load_kernel(plan.kernels[role], plan.info.files[role], role);
+    }
     machine.cores.reserve(plan.info.columns * plan.info.rows);
     for (uint32_t core = 0; core < plan.info.columns * plan.info.rows; ++core) {
         machine.cores.push_back(make_core(core, plan));

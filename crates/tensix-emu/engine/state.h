@@ -279,6 +279,12 @@ std::string place(const Where& at);
 // What every fiber waits for, and which one to name first.
 Failure explain_deadlock();
 
+// statics.cpp
+// Remembers the variables of a kernel's library, which was loaded at `base`.
+void note_statics(const void* base, const std::string& file, uint32_t role);
+// Faults for those that have changed.
+void check_statics();
+
 // guard.cpp
 // Gives this thread a stack for signals.
 void use_signal_stack();

@@ -8,12 +8,16 @@ pub(crate) const L1_BYTES: u64 = 1_499_136;
 /// The offset of the first ring; below are semaphores.
 const RINGS_START: u32 = 0x2000;
 
+/// Bytes that nobody may touch between rings, which the chip doesn't have: an access
+/// beyond the end of a ring is then in none.
+const GAP: u32 = 64;
+
 /// The offset of each ring in L1, in order.
 pub(crate) fn ring_offsets(rings: &[CircularBuffer]) -> Vec<u32> {
     let mut next = RINGS_START;
     let place = |ring: &CircularBuffer| {
         let offset = next;
-        next += ring.pages * ring.format.tile_bytes();
+        next += ring.pages * ring.format.tile_bytes() + GAP;
         offset
     };
     rings.iter().map(place).collect()

@@ -56,6 +56,7 @@ pub(crate) const ENGINE: &[Source] = sources!("engine":
     "scheduler.cpp",
     "semaphore.cpp",
     "state.h",
+    "statics.cpp",
 );
 
 /// The compute side; each `.cpp` is compiled on its own.

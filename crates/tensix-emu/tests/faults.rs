@@ -9,7 +9,7 @@ mod support;
 use std::time::Duration;
 
 use support::Case;
-use tilec_tensix_emu::{Failure, Kind};
+use tilec_tensix_emu::Kind;
 
 /// One wrong thing in a kernel of a program that is right.
 struct Fault {
@@ -30,10 +30,6 @@ fn line_of(text: &str, marker: &str) -> u32 {
     let found = lines.next().unwrap_or_else(|| panic!("no line has `{marker}`")).1;
     assert!(lines.next().is_none(), "several lines have `{marker}`");
     found
-}
-
-fn fails(case: &Case) -> Failure {
-    case.run().expect_err("it must fail")
 }
 
 #[track_caller]
@@ -416,6 +412,6 @@ fn a_kernel_that_runs_for_ever_is_stopped() {
         "        for (volatile int i = 0;; i = i + 1) {}\n        cb_pop_front",
     );
     case.options.limit = Duration::from_secs(1);
-    let failure = fails(&case);
+    let failure = case.failure();
     assert_eq!((failure.kind, failure.line), (Kind::Timeout, 20), "{failure}");
 }

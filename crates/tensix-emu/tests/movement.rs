@@ -4,6 +4,7 @@ mod support;
 
 use support::{address, case, page_of};
 use tilec_manifest::tensix::{Format, Value};
+use tilec_tensix_emu::Kind;
 
 const READER: &str = r#"#include "api/dataflow/dataflow_api.h"
 
@@ -96,5 +97,129 @@ fn multicast_blocks_reach_every_core() {
         assert_eq!(blocks, [2, 2, 1], "blocks 0 and 3, 1 and 4, 2");
         let read: u64 = outcome.counters[0].iter().map(|core| core.dram_read_bytes).sum();
         assert_eq!(read, 10 * tile, "each page is read once");
+    }
+}
+
+/// The reader's kernel on NoC 1, where a rectangle starts at its lower right core.
+fn share_on_noc_1() -> support::Case {
+    let mut case = support::share();
+    let program = &mut case.programs.programs[0];
+    std::mem::swap(&mut program.reader, &mut program.writer);
+    program.writer.arguments.swap(3, 4);
+    case
+}
+
+#[test]
+fn rectangles_of_noc_1_are_the_other_way_round() {
+    let mut case = share_on_noc_1();
+    assert_eq!(case.run().unwrap().outputs["y"], case.inputs["x"].repeat(3));
+    case.programs.programs[0].writer.arguments.swap(3, 4);
+    let failure = case.failure();
+    assert_eq!(failure.kind, Kind::Multicast);
+    assert!(
+        failure.sentence.contains("on NoC 1 a rectangle starts at its lower right"),
+        "{failure}"
+    );
+}
+
+/// Each block goes through a ring of the sender's own, and from there to all with itself.
+fn share_with_itself(barrier: &str) -> support::Case {
+    let mut case = support::share().ring(1, "own", Format::Bfloat16, 2);
+    let text = case.texts.get_mut("reader.cpp").unwrap();
+    for (from, to) in [
+        (
+            "    for (uint32_t kb",
+            "    cb_reserve_back(1, block);\n    const uint32_t own = get_write_ptr(1);\n    for (uint32_t kb",
+        ),
+        ("x, pages + page", "x, own + page"),
+        (
+            "noc_async_write_multicast(pages, there, block * tile_bytes, others)",
+            "noc_async_write_multicast_loopback_src(own, there, block * tile_bytes, columns)",
+        ),
+        ("noc_async_writes_flushed", barrier),
+    ] {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        *text = text.replace(from, to);
+    }
+    case
+}
+
+#[test]
+fn a_multicast_to_itself_arrives_with_the_write_barrier() {
+    let case = share_with_itself("noc_async_write_barrier");
+    assert_eq!(case.run().unwrap().outputs["y"], case.inputs["x"].repeat(3));
+    let failure = share_with_itself("noc_async_writes_flushed").failure();
+    assert_eq!((failure.kind, failure.file.as_str()), (Kind::ReadInFlight, "reader.cpp"));
+    assert!(
+        failure.sentence.contains("cb_push_back: page 0 of the ring shared is still arriving"),
+        "{failure}"
+    );
+}
+
+const WORDS: &str = r#"#include "api/dataflow/dataflow_api.h"
+
+// Reverses the words of a page in L1.
+void kernel_main() {
+    const auto x = TensorAccessor(TensorAccessorArgs<0>(), get_arg_val<uint32_t>(0));
+    cb_reserve_back(0, 1);
+    cb_reserve_back(1, 1);
+    const uint32_t from = get_write_ptr(0), to = get_write_ptr(1);
+    noc_async_read(get_noc_addr(0, x, 2048), from, 2048);
+    noc_async_read(x.get_noc_addr(0), from + 2048, 2048);
+    noc_async_read_barrier();
+    for (uint32_t at = 0; at < 4096; at += 4) {
+        TILEC_L1_STORE(to + 4092 - at, TILEC_L1_LOAD(from + at));
+    }
+    cb_push_back(1, 1);
+}
+"#;
+
+const ONE_PAGE: &str = r#"#include "api/dataflow/dataflow_api.h"
+
+void kernel_main() {
+    const auto y = TensorAccessor(TensorAccessorArgs<0>(), get_arg_val<uint32_t>(0));
+    cb_wait_front(1, 1);
+    noc_async_write_page(0, y, get_read_ptr(1), 1024);
+    noc_async_write(get_read_ptr(1) + 1024, get_noc_addr(0, y, 1024), 3072);
+    noc_async_writes_flushed();
+    cb_pop_front(1, 1);
+}
+"#;
+
+fn words() -> support::Case {
+    case(1, 1)
+        .input("x", Format::UInt32, 1)
+        .output("y", Format::UInt32, 1)
+        .ring(0, "from", Format::UInt32, 1)
+        .ring(1, "to", Format::UInt32, 1)
+        .reader(&["x"], &[("x", address("x"))], WORDS)
+        .writer(&["y"], &[("y", address("y"))], ONE_PAGE)
+}
+
+#[test]
+fn words_and_parts_of_pages_move() {
+    let case = words();
+    let halves = [&case.inputs["x"][2048..], &case.inputs["x"][..2048]].concat();
+    let reversed: Vec<u8> = halves.chunks(4).rev().flatten().copied().collect();
+    assert_eq!(case.run().unwrap().outputs["y"], reversed);
+}
+
+#[test]
+fn words_are_checked() {
+    for (from, to, kind, says) in [
+        ("from + at)", "from + at + 4)", Kind::Address, "is in no circular buffer"),
+        ("from + at)", "to + at)", Kind::Unwritten, "nothing was written to page 0 of the ring to"),
+        ("from + at)", "from + at + 2)", Kind::Address, "is no address of a word"),
+        ("from + at)", "at)", Kind::Address, "is no address in the L1 of this core"),
+        ("    noc_async_read_barrier();\n", "", Kind::ReadInFlight, "is still arriving"),
+    ] {
+        let mut case = words();
+        let text = case.texts.get_mut("reader.cpp").unwrap();
+        assert_eq!(text.matches(from).count(), 1);
+        *text = text.replace(from, to);
+        let line = text.lines().position(|line| line.contains("TILEC_L1_LOAD")).unwrap() + 1;
+        let failure = case.failure();
+        assert_eq!((failure.kind, failure.line as usize), (kind, line), "{to}: {failure}");
+        assert!(failure.sentence.contains(says), "{failure}");
     }
 }

@@ -1,5 +1,7 @@
 //! Small programs for tests: kernels as text, with the program.json that they need.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::collections::BTreeMap;
 
 use tilec_manifest::tensix::{
@@ -125,6 +127,15 @@ impl Case {
 
     pub(crate) fn run(&self) -> Result<Outcome, Failure> {
         tilec_tensix_emu::run(&self.programs, &self.texts, &self.inputs, &self.options)
+    }
+
+    /// What is wrong; it must be something.
+    #[track_caller]
+    pub(crate) fn failure(&self) -> Failure {
+        match self.run() {
+            Err(failure) => failure,
+            Ok(_) => panic!("it ran without a fault"),
+        }
     }
 }
 
