@@ -37,6 +37,8 @@ impl Kernel<'_> {
         for op in first.operands.into_iter().chain([&pack]) {
             self.formats.set(self.step, op);
         }
+        // It sets formats, but gives the math unit nothing to do.
+        self.formats.task = None;
     }
 
     pub(crate) fn math(&mut self, op: &Math) {
@@ -45,22 +47,12 @@ impl Kernel<'_> {
             Math::Commit => self.line("tile_regs_commit();"),
             Math::AwaitMath => self.line("tile_regs_wait();"),
             Math::Release => self.line("tile_regs_release();"),
-            Math::MultiplyInit { a, b, transpose, block } => {
-                self.configure(op);
-                let shape = self.block(*a, *b, *transpose, *block);
-                let [a, b] = [*a, *b].map(|ring| self.ring(ring).to_owned());
-                self.line(format!("matmul_block_init({a}, {b}, {shape});"));
-            }
+            Math::MultiplyInit { .. } | Math::CopyInit(_) | Math::PackInit(_) => self.init(op),
             Math::Multiply { a, b, a_at, b_at, dst, transpose, block } => {
                 let shape = self.block(*a, *b, *transpose, *block);
                 let [a_at, b_at] = [a_at, b_at].map(|at| self.index(at));
                 let [a, b] = [*a, *b].map(|ring| self.ring(ring).to_owned());
                 self.line(format!("matmul_block({a}, {b}, {a_at}, {b_at}, {dst}, {shape});"));
-            }
-            Math::CopyInit(ring) => {
-                self.configure(op);
-                let line = format!("copy_init({});", self.ring(*ring));
-                self.line(line);
             }
             Math::Copy { from, at, dst } => {
                 let at = self.index(at);
@@ -71,7 +63,6 @@ impl Kernel<'_> {
                 let line = vector::call(op, &mut self.names);
                 self.line(line);
             }
-            Math::PackInit(_) => self.configure(op),
             Math::PackAdds(adds) => {
                 self.line(format!("pack_reconfig_l1_acc({});", u8::from(*adds)))
             }
@@ -87,25 +78,40 @@ impl Kernel<'_> {
         }
     }
 
-    /// Sets the formats that an init names, where they may not be set already.
-    fn configure(&mut self, op: &Math) {
-        let mut formats = self.formats;
-        formats.set(self.step, op);
-        let changed = formats != self.formats;
-        self.formats = formats;
-        if !changed {
-            return;
-        }
-        let line = match op {
-            Math::MultiplyInit { a, b, .. } => {
-                let (a, b) = (self.ring(*a), self.ring(*b));
-                format!("reconfig_data_format<SrcOrder::Reverse>({a}, {b});")
+    /// What an init sets, where it may not be set already.
+    fn init(&mut self, op: &Math) {
+        let before = self.formats;
+        self.formats.set(self.step, op);
+        let now = self.formats;
+        let sources = [now.source_a != before.source_a, now.source_b != before.source_b];
+        match op {
+            Math::MultiplyInit { a, b, transpose, block } => {
+                let shape = self.block(*a, *b, *transpose, *block);
+                let (a, b) = (self.ring(*a).to_owned(), self.ring(*b).to_owned());
+                if sources != [false, false] {
+                    self.line(format!("reconfig_data_format<SrcOrder::Reverse>({a}, {b});"));
+                }
+                if now.task != before.task {
+                    self.line(format!("matmul_block_init({a}, {b}, {shape});"));
+                }
             }
-            Math::CopyInit(ring) => format!("reconfig_data_format_srca({});", self.ring(*ring)),
-            Math::PackInit(ring) => format!("pack_reconfig_data_format({});", self.ring(*ring)),
-            _ => return,
-        };
-        self.line(line);
+            Math::CopyInit(ring) => {
+                let ring = self.ring(*ring).to_owned();
+                match sources {
+                    [_, true] => self.line(format!("reconfig_data_format({ring}, {ring});")),
+                    [true, _] => self.line(format!("reconfig_data_format_srca({ring});")),
+                    [false, false] => {}
+                }
+                if now.task != before.task {
+                    self.line(format!("copy_init({ring});"));
+                }
+            }
+            Math::PackInit(ring) if now.packed != before.packed => {
+                let line = format!("pack_reconfig_data_format({});", self.ring(*ring));
+                self.line(line);
+            }
+            _ => {}
+        }
     }
 
     /// `transpose, columns, rows, depth`: named where the kernel has one shape of products.

@@ -1,15 +1,27 @@
-//! What the unpacker and the packer are set to, place by place.
+//! What the unpacker, the math unit and the packer are set to, place by place.
 //!
 //! The chip keeps the formats of its two source registers and of the packer's result
 //! until they are changed. An init whose ring has another format than the one set last
 //! must change it; where loops and branches meet, what is not the same on all ways is
-//! unknown, and is set again.
+//! unknown, and is set again. Copies use source register A alone, but integers there want
+//! integers in B too.
 
-use tilec_ir::dataflow::{Format, Math, Op, Step};
+use tilec_ir::dataflow::{CircularAt, Format, Math, Op, Step};
 
-/// The formats that are set; `None` where it depends on the way.
+/// What the math unit was last told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// To copy from this ring.
+    Copy(CircularAt),
+    /// To multiply tiles of these rings, transposed or not, in blocks.
+    Multiply(CircularAt, CircularAt, bool, [u32; 3]),
+}
+
+/// What is set; `None` where it depends on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Formats {
+    /// What the math unit does.
+    pub(crate) task: Option<Task>,
     /// Of source register A: copies, and right operands of products.
     pub(crate) source_a: Option<Format>,
     /// Of source register B: left operands of products.
@@ -21,8 +33,11 @@ pub(crate) struct Formats {
 impl Formats {
     /// What holds whichever of two ways was taken.
     pub(crate) fn either(self, other: Self) -> Self {
-        let same = |a: Option<Format>, b| if a == b { a } else { None };
+        fn same<T: PartialEq>(a: Option<T>, b: Option<T>) -> Option<T> {
+            if a == b { a } else { None }
+        }
         Self {
+            task: same(self.task, other.task),
             source_a: same(self.source_a, other.source_a),
             source_b: same(self.source_b, other.source_b),
             packed: same(self.packed, other.packed),
@@ -31,7 +46,7 @@ impl Formats {
 
     /// What holds at the start of every turn of a loop that is entered with these.
     pub(crate) fn at_head_of(self, step: &Step, body: &[Op]) -> Self {
-        // Each turn of this can only forget, at most three formats.
+        // Each turn of this can only forget.
         let mut head = self;
         loop {
             let next = head.either(head.after(step, body));
@@ -70,13 +85,22 @@ impl Formats {
 
     /// Sets what an init sets.
     pub(crate) fn set(&mut self, step: &Step, op: &Math) {
-        let format = |ring: usize| Some(step.circular[ring].format);
+        let format = |ring: usize| step.circular[ring].format;
         match op {
-            Math::MultiplyInit { a, b, .. } => {
-                (self.source_a, self.source_b) = (format(*b), format(*a));
+            Math::MultiplyInit { a, b, transpose, block } => {
+                self.task = Some(Task::Multiply(*a, *b, *transpose, *block));
+                self.source_a = Some(format(*b));
+                self.source_b = Some(format(*a));
             }
-            Math::CopyInit(ring) => self.source_a = format(*ring),
-            Math::PackInit(ring) => self.packed = format(*ring),
+            Math::CopyInit(ring) => {
+                let copied = format(*ring);
+                self.task = Some(Task::Copy(*ring));
+                self.source_a = Some(copied);
+                if is_integer(copied) || self.source_b.is_none_or(is_integer) {
+                    self.source_b = Some(copied);
+                }
+            }
+            Math::PackInit(ring) => self.packed = Some(format(*ring)),
             Math::Acquire
             | Math::Commit
             | Math::AwaitMath
@@ -87,5 +111,18 @@ impl Formats {
             | Math::PackAdds(_)
             | Math::Pack { .. } => {}
         }
+    }
+}
+
+fn is_integer(format: Format) -> bool {
+    match format {
+        Format::Byte | Format::U16 => true,
+        Format::F32
+        | Format::Bf16
+        | Format::F16
+        | Format::Bfp8
+        | Format::NativeE4M3
+        | Format::NativeE5M2
+        | Format::Word => false,
     }
 }
