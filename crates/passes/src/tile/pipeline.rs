@@ -16,8 +16,9 @@ use tilec_ir::tile::{
     Accumulate, Channel, Exchange, Instruction, Op, Pipeline, Raster, Role, RoleKind, Side, Source,
 };
 
-use crate::tune::cut::{GROUP, INSTRUCTION_ROWS, OTHER_REGISTERS, PipelineCut, instruction_depth};
+use crate::tune::cut::{INSTRUCTION_ROWS, PipelineCut, instruction_depth};
 use crate::tune::product::{Layout, Product, bytes};
+use crate::tune::registers;
 use crate::tune::symbols::Symbols;
 
 const OPERANDS: usize = 0;
@@ -25,17 +26,6 @@ const SCALES: usize = 1;
 
 /// Blocks of `k` whose scales come at once in the swapped skeleton.
 pub(crate) const SCALES_AT_ONCE: u32 = 8;
-/// Registers of a multiprocessor that a block can have.
-const REGISTERS: u32 = 65_536;
-/// What one thread can have, and the step in which a role asks.
-const MOST_REGISTERS: u32 = 240;
-const LOADER_REGISTERS: u32 = 24;
-/// Of one that also finds out which tile an item is, in bands.
-const TILE_REGISTERS: u32 = 32;
-/// What the epilogue takes beside sums that stay in registers.
-const EPILOGUE_REGISTERS: u32 = 64;
-/// Of a loading role whose warps hold several blocks' scales ahead.
-const SCALE_REGISTERS: u32 = 56;
 
 /// The shape of a pipeline: all but what depends on sizes.
 pub(crate) struct Skeleton {
@@ -104,8 +94,12 @@ pub(crate) fn skeleton(product: &Product, cut: &PipelineCut) -> Skeleton {
     let slots: u32 = channels.iter().map(|channel| channel.depth * channel.slot_bytes).sum();
     let barriers = channels.iter().map(|channel| channel.depth).sum();
     let shared_bytes = slots + staging_bytes + Pipeline::barrier_bytes(barriers);
-    let roles =
-        if cut.swapped { swapped_roles(cut, &channels) } else { wide_roles(cut, &channels) };
+    let registers = registers::asked(product, cut);
+    let roles = if cut.swapped {
+        swapped_roles(cut, &channels, registers)
+    } else {
+        wide_roles(cut, &channels, registers)
+    };
     Skeleton { channels, roles, staging_bytes, shared_bytes }
 }
 
@@ -156,7 +150,10 @@ fn staging_bytes(cut: &PipelineCut) -> u32 {
     }
 }
 
-fn wide_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
+/// Registers that loading and multiplying roles ask for.
+type Registers = (Option<u32>, Option<u32>);
+
+fn wide_roles(cut: &PipelineCut, channels: &[Channel], (load, compute): Registers) -> Vec<Role> {
     let sends = (0..channels.len()).map(Op::Send).collect();
     let receives = (0..channels.len()).map(Op::Receive);
     let releases = (0..channels.len()).map(Op::Release);
@@ -165,7 +162,6 @@ fn wide_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
     block.extend((cut.partials > 0).then_some(Op::Accumulate));
     block.extend(releases);
     let body = vec![Op::Fill, Op::EachBlock(OPERANDS, block), Op::Put];
-    let (load, compute) = registers(cut);
     vec![
         Role {
             kind: RoleKind::Compute,
@@ -184,9 +180,8 @@ fn wide_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
     ]
 }
 
-fn swapped_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
+fn swapped_roles(cut: &PipelineCut, channels: &[Channel], (load, compute): Registers) -> Vec<Role> {
     let scaled = channels.len() > SCALES;
-    let (load, compute) = registers(cut);
     let loader = |warps, channel| Role {
         kind: RoleKind::Load,
         warps,
@@ -217,36 +212,4 @@ fn swapped_roles(cut: &PipelineCut, channels: &[Channel]) -> Vec<Role> {
         body,
     });
     roles
-}
-
-/// Registers that the loading and the multiplying roles ask for: `None` where what the
-/// launch gives everyone is enough.
-fn registers(cut: &PipelineCut) -> (Option<u32>, Option<u32>) {
-    let wanted = cut.accumulators() + OTHER_REGISTERS;
-    // Where sums are not moved before the epilogue, addresses of all outputs stand beside them.
-    let epilogue = if cut.swapped { 0 } else { EPILOGUE_REGISTERS };
-    if wanted + epilogue <= launch_registers(cut) {
-        return (None, None);
-    }
-    let holds_scales = !cut.swapped && matches!(cut.accumulate, Accumulate::Scale(_));
-    let loader = match (cut.swapped, holds_scales) {
-        (true, _) => LOADER_REGISTERS,
-        (false, false) => TILE_REGISTERS,
-        (false, true) => SCALE_REGISTERS,
-    };
-    // Roles exchange what the launch gave the block; asking for more would wait forever.
-    let left = launch_registers(cut) * cut.threads() - GROUP * loader;
-    let each = (left / (GROUP * cut.instances)).min(MOST_REGISTERS) / 8 * 8;
-    (Some(loader), Some(each))
-}
-
-/// Registers of each thread at launch, a multiple of 8.
-fn launch_registers(cut: &PipelineCut) -> u32 {
-    (REGISTERS / (cut.threads() * cut.per_processor)).min(255) / 8 * 8
-}
-
-/// Whether the accumulators of a cut fit in registers.
-pub(crate) fn registers_fit(cut: &PipelineCut) -> bool {
-    let given = registers(cut).1.unwrap_or_else(|| launch_registers(cut));
-    cut.accumulators() + OTHER_REGISTERS <= given
 }

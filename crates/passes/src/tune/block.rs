@@ -7,11 +7,12 @@ use tilec_ir::tile::{Accumulate, Side, Stepped, Unit};
 use tilec_ir::{Diagnostic, Kind, Span};
 use tilec_target::Chip;
 
-use crate::tile::pipeline::{SCALES_AT_ONCE, registers_fit, skeleton};
+use crate::tile::pipeline::{SCALES_AT_ONCE, skeleton};
 use crate::tune::contract::is_small;
 use crate::tune::cut::{Choice, Cut, INSTRUCTION_ROWS, OTHER_REGISTERS, PipelineCut};
 use crate::tune::few::Few;
 use crate::tune::product::Product;
+use crate::tune::registers::sums_fit;
 use crate::tune::settings::{Given, Settings, Wanted};
 use crate::tune::symbols::Symbols;
 use crate::tune::{few, stepped, wide};
@@ -127,7 +128,7 @@ fn pipeline_cut(
         ));
     }
     cluster_fits(&cut, chip)?;
-    registers(&cut)?;
+    registers(product, &cut)?;
     shared_memory(product, cut, chip, settings.stages)
 }
 
@@ -229,8 +230,8 @@ fn shareable(cut: &PipelineCut, sharers: u32) -> bool {
     rows.is_multiple_of(8 * sharers)
 }
 
-fn registers(cut: &PipelineCut) -> Result<(), Fault> {
-    if registers_fit(cut) {
+fn registers(product: &Product, cut: &PipelineCut) -> Result<(), Fault> {
+    if sums_fit(product, cut) {
         return Ok(());
     }
     let [m, n, _] = cut.tile;

@@ -87,9 +87,14 @@ impl PipelineCut {
     /// Registers of a thread that accumulators take.
     #[must_use]
     pub fn accumulators(&self) -> u32 {
+        self.sums() + self.partials * self.columns / 2
+    }
+
+    /// Those of them that hold sums, not partial ones.
+    #[must_use]
+    pub fn sums(&self) -> u32 {
         let groups = self.row_side() / INSTRUCTION_ROWS;
-        let of_one = groups.div_ceil(self.instances);
-        of_one * self.column_side() / 2 + self.partials * self.columns / 2
+        groups.div_ceil(self.instances) * self.column_side() / 2
     }
 
     /// Threads of a block: the warp groups that multiply, and one that loads.

@@ -13,9 +13,9 @@ use tilec_ir::tile::{Accumulate, Condition, Side};
 use tilec_target::Chip;
 use tilec_target::measured::{Sums, measured};
 
-use crate::tile::pipeline::registers_fit;
 use crate::tune::cut::{Choice, Cut, INSTRUCTION_ROWS, PipelineCut, accumulate};
 use crate::tune::product::{Product, bytes};
+use crate::tune::registers::all_fits;
 use crate::tune::symbols::Symbols;
 use crate::tune::wide::{sums, with_stages};
 
@@ -52,7 +52,7 @@ fn cut(product: &Product, few: Few, chip: &Chip) -> Option<PipelineCut> {
         && !(crowded && few.rows > 64)
         && few.split * few.share <= chip.cuda().max_cluster_portable
         && super::wide::columns_exist(product, few.rows)
-        && registers_fit(&cut);
+        && all_fits(product, &cut);
     possible.then(|| with_stages(product, cut, chip)).flatten()
 }
 

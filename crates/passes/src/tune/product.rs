@@ -6,10 +6,13 @@
 //! 16-bit values read such tiles.
 
 use tilec_ir::plan::{Axis, Contract, Operand, Varies};
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Unary};
 use tilec_ir::tile::{Condition, Unit};
-use tilec_ir::{IntId, Scalar};
+use tilec_ir::walk::reachable;
+use tilec_ir::{Id, IntId, Kernel, Scalar};
 use tilec_target::{Chip, Machine};
 
+use crate::tune::cut::narrow;
 use crate::tune::symbols::Symbols;
 
 /// A contraction's lengths and operands.
@@ -31,6 +34,20 @@ pub(crate) struct Product {
     pub(crate) column_block: Option<i64>,
     /// Whether FP8 sums are added up in f32 every 128 of `k`.
     pub(crate) promotes: bool,
+    /// Whether it is one of several.
+    pub(crate) batched: bool,
+    /// What becomes of the sums.
+    pub(crate) epilogue: Epilogue,
+}
+
+/// What an epilogue has to hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epilogue {
+    /// Tensors that are stored, the sum itself included.
+    pub(crate) outputs: u32,
+    /// Whether it has operations that are calls when their operands are out of the
+    /// ordinary: exact quotients and roots.
+    pub(crate) calls: bool,
 }
 
 /// An operand.
@@ -97,7 +114,21 @@ pub(crate) fn product(
             Varies::Each => Some(1),
         },
         promotes: elements.iter().all(|&e| is_fp8(e)) && !licenses.promote_never,
+        batched: !contract.batch.is_empty(),
+        epilogue: epilogue(sizes.kernel, contract),
     })
+}
+
+fn epilogue(kernel: &Kernel, contract: &Contract) -> Epilogue {
+    let values = contract.epilogue.iter().map(|&at| kernel.equations[at].value);
+    let mut all = values.chain(contract.coefficient).flat_map(|value| reachable(kernel, value));
+    let calls = |expr: Id<Expr>| match kernel.exprs[expr].kind {
+        ExprKind::Binary(Binary::Div, ..) => kernel.exprs[expr].ty == Scalar::F32,
+        ExprKind::Unary(Unary::Sqrt, _) => true,
+        _ => false,
+    };
+    let stored = contract.epilogue.len() + usize::from(contract.stored);
+    Epilogue { outputs: narrow(stored as i64), calls: all.any(calls) }
 }
 
 fn matrix(

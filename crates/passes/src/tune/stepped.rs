@@ -12,7 +12,7 @@ use tilec_ir::tile::{Condition, Stepped, Unit};
 use tilec_target::{Chip, Family};
 
 use crate::tune::cut::{Choice, Cut, narrow};
-use crate::tune::product::{Layout, Product, bytes, gcd};
+use crate::tune::product::{Layout, Product, bytes, gcd, is_fp8};
 use crate::tune::settings::Settings;
 use crate::tune::symbols::Symbols;
 
@@ -81,11 +81,14 @@ pub(crate) fn part(unit: Unit, tile: [u32; 3]) -> [u32; 2] {
 /// The numbers that are used unless something says otherwise.
 pub(crate) fn default(product: &Product, small: bool, chip: &Chip) -> Stepped {
     let unit = unit(product);
+    // FP8 that is widened on its way, partial sums and places in a batch leave no room.
+    let crowded = product.batched && is_widened(product, unit) && promote(product, unit).is_some();
     let mut tile = match (unit, small) {
         (Unit::Scalar, _) | (_, true) => [64, 64, depth(unit)],
         // Hopper widens FP8 for `mma.sync`; with partial sums beside the sums, parts of
         // 64 rows would not fit the registers.
         (Unit::Fp8, false) if chip.family() == Family::Hopper => [64, 128, depth(unit)],
+        (_, false) if crowded => [64, 128, depth(unit)],
         (_, false) => [128, 128, depth(unit)],
     };
     let promote = promote(product, unit);
@@ -99,6 +102,11 @@ pub(crate) fn default(product: &Product, small: bool, chip: &Chip) -> Stepped {
         cut.stages -= 1;
     }
     cut
+}
+
+/// Whether a unit of wider elements multiplies FP8.
+fn is_widened(product: &Product, unit: Unit) -> bool {
+    unit != Unit::Fp8 && product.operands.iter().any(|matrix| is_fp8(matrix.element))
 }
 
 /// What multiplies: that of the operands, unless one of its instructions takes more of

@@ -16,9 +16,10 @@ use tilec_ir::{IntId, Scalar};
 use tilec_target::Chip;
 use tilec_target::measured::{Shared, Sums, measured};
 
-use crate::tile::pipeline::{registers_fit, skeleton};
+use crate::tile::pipeline::skeleton;
 use crate::tune::cut::{Choice, Cut, INSTRUCTION_ROWS, PipelineCut, accumulate};
 use crate::tune::product::{Layout, Product, bytes};
+use crate::tune::registers::all_fits;
 use crate::tune::symbols::Symbols;
 
 /// Columns of tiles of 128 rows for the model, the preferred ones first.
@@ -111,18 +112,29 @@ pub(crate) fn sums(product: &Product) -> Sums {
 /// The cut of such tiles; `None` where it does not fit the chip.
 fn cut(product: &Product, tile: [u32; 2], share: Option<Side>, chip: &Chip) -> Option<PipelineCut> {
     let cut = shape(product, tile, share);
-    let possible = columns_exist(product, cut.columns) && registers_fit(&cut);
+    let possible = columns_exist(product, cut.columns) && all_fits(product, &cut);
     possible.then(|| with_stages(product, cut, chip)).flatten()
 }
 
-/// The cut before it is known what fits.
-pub(crate) fn shape(
+/// The cut before it is known what fits. Partial sums are of as many columns as leave all
+/// in registers.
+pub(crate) fn shape(product: &Product, tile: [u32; 2], share: Option<Side>) -> PipelineCut {
+    let in_parts = |parts| parted(product, tile, share, parts);
+    let fits = |cut: &PipelineCut| columns_exist(product, cut.columns) && all_fits(product, cut);
+    let least = if tile[1] > ONE_PARTIAL { 2 } else { 1 };
+    let all = [least, 2 * least].map(in_parts);
+    all.iter().find(|cut| fits(cut)).unwrap_or(&all[0]).clone()
+}
+
+/// The cut whose partial sums, if it has any, are of one of so many parts of the columns.
+fn parted(
     product: &Product,
     [rows, columns]: [u32; 2],
     share: Option<Side>,
+    parts: u32,
 ) -> PipelineCut {
     let accumulate = accumulate(product);
-    let halves = accumulate != Accumulate::InPlace && columns > ONE_PARTIAL;
+    let partials = u32::from(accumulate != Accumulate::InPlace);
     let groups = rows / INSTRUCTION_ROWS;
     PipelineCut {
         tile: [rows, columns, product.k_block()],
@@ -132,9 +144,9 @@ pub(crate) fn shape(
         cluster: if share.is_some() { 2 } else { 1 },
         share,
         instances: instances(groups),
-        columns: if halves { columns / 2 } else { columns },
+        columns: if partials > 0 { columns / parts } else { columns },
         accumulate,
-        partials: u32::from(accumulate != Accumulate::InPlace),
+        partials,
         band: 8,
         per_processor: 1,
     }
