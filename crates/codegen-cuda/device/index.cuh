@@ -12,6 +12,14 @@ __device__ __forceinline__ long long floor_div(long long p, long long d) {
     return quotient - (p % d < 0 ? 1 : 0);
 }
 
+// The same of numbers that fit into 32 bits.
+__device__ __forceinline__ int floor_div_int(long long p, long long d) {
+    const int by = d < 1 ? 1 : static_cast<int>(d);
+    const int of = static_cast<int>(p);
+    const int quotient = of / by;
+    return quotient - (of % by < 0 ? 1 : 0);
+}
+
 // floor(p / d) for p >= 0 and d >= 1. Dividing 64 bits takes several times as
 // long as dividing 32, which are nearly always enough.
 __device__ __forceinline__ long long divide_index(long long p, long long d) {

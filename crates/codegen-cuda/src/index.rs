@@ -92,17 +92,31 @@ impl Function<'_, '_> {
     fn quotient(&mut self, p: IntId, d: IntId) -> Text {
         let constant = self.kernel.ints.as_constant(d).filter(|&d| d > 0);
         let plain = constant.is_some() && self.is_not_negative(p);
+        // Dividing 64 bits is a call, around which registers are put aside.
+        let narrow = self.is_int(p) && self.is_int(d);
         let (p, d) = (self.int(p), self.int(d));
         let value = if plain {
             Text::binary(Level::Product, &p, "/", &d)
         } else {
             self.need(Header::Index);
-            Text::call("tilec::floor_div", &[&p, &d])
+            let function = if narrow { "tilec::floor_div_int" } else { "tilec::floor_div" };
+            Text::call(function, &[&p, &d])
         };
         if value.len() <= MAX_QUOTIENT {
             return value;
         }
         Text::atom(self.declare("long long", "quotient", value.to_string()))
+    }
+
+    /// Whether an integer is within 32 bits because it is a size, or an element as it
+    /// lies in memory.
+    fn is_int(&self, int: IntId) -> bool {
+        let ints = &self.kernel.ints;
+        let is_int = |&id: &AtomId| matches!(ints.atom(id), Atom::Size(_) | Atom::Read(..));
+        match ints.get(int).terms() {
+            [Term { coefficient: 1, factors }] if factors.len() == 1 => factors.iter().all(is_int),
+            _ => ints.as_constant(int).is_some_and(|value| i32::try_from(value).is_ok()),
+        }
     }
 
     /// Whether an integer is at least 0 because all it is made of is.
