@@ -2,6 +2,7 @@
 //! the interpreter.
 
 mod machine;
+mod refused;
 mod tile;
 mod vectors;
 
@@ -47,6 +48,7 @@ fn draw(
     element: Scalar,
     state: &mut u64,
     sizes: &launch::Launch,
+    words: bool,
 ) -> Array {
     let mut array = Array::zeros(Element::of(element), shape).expect("it is small");
     for at in 0..array.len() {
@@ -127,15 +129,17 @@ const GRIDS: [[u32; 2]; 3] = [[1, 1], [3, 2], [4, 4]];
 /// Runs a text's kernels at sizes, on both chips and several grids.
 #[track_caller]
 fn agree(text: &str, sizes: &[&[(&str, i64)]]) {
+    for name in ["blackhole_p150", "wormhole_n150"] {
+        agree_on(name, text, sizes);
+    }
+}
+
+#[track_caller]
+fn agree_on(chip: &str, text: &str, sizes: &[&[(&str, i64)]]) {
     for kernel in &parse(text).kernels {
-        for name in ["blackhole_p150", "wormhole_n150"] {
-            for (grid, set) in
-                GRIDS.iter().flat_map(|grid| sizes.iter().map(move |set| (grid, set)))
-            {
-                let found = check(kernel, &smaller(name, *grid), set);
-                if let Err(found) = found {
-                    panic!("{}: {found:#?}", kernel.name);
-                }
+        for (grid, set) in GRIDS.iter().flat_map(|grid| sizes.iter().map(move |set| (grid, set))) {
+            if let Err(found) = check(kernel, &smaller(chip, *grid), set) {
+                panic!("{}: {found:#?}", kernel.name);
             }
         }
     }
@@ -209,4 +213,186 @@ fn quantization() {
         &[("M", 31), ("N", 256), ("G", 5)],
     ];
     agree_file("tests/cases/rowwise/quantize.tile", sizes);
+}
+
+/// Both chips and several grids, at sizes of any names.
+#[track_caller]
+fn agree_at(text: &str, sizes: &[(&str, i64)]) {
+    agree(text, &[sizes]);
+}
+
+#[test]
+fn places_and_integers() {
+    agree(
+        "kernel k[M, N](x: bf16[M, N]) -> (y: f32[M, N], z: i8[M, N], b: bool[M, N], i: idx<N>[M, N])
+         where 1 <= N
+         {
+             y[m, n] = if n <= m then x[m, n] else f32(m * 3 + n / 5 - n % 7)
+             z[m, n] = i8(min(n - m, 100)) 
+             b[m, n] = x[m, n] < 0.5 and not (n == 3) or m > n
+             i[m, n] = idx<N>(n * 2 - 1)
+         }",
+        SIZES,
+    );
+}
+
+#[test]
+fn bytes_and_bits() {
+    agree(
+        "kernel k[M, N](a: i8[M, N], b: u8[N], c: bool[M]) -> (y: f32[M, N], i: i8[M, N], u: u8[M, N])
+         {
+             y[m, n] = if c[m] then f32(a[m, n] * b[n]) else f32(a[m, n] / 3) + f32(a[m, n] % 4)
+             i[m, n] = i8(a[m, n] - b[n])
+             u[m, n] = u8(a[m, n] + b[n])
+         }",
+        SIZES,
+    );
+}
+
+#[test]
+fn narrow_floats() {
+    agree(
+        "kernel k[M, N](a: f8e4m3[M, N], b: f8e5m2[N], c: f16[M, N])
+             -> (p: f8e4m3[M, N], q: f8e5m2[M, N], r: f16[M, N], s: bf16[M, N])
+         {
+             p[m, n] = f8e4m3(a[m, n] * b[n])
+             q[m, n] = f8e5m2(c[m, n] * 100.0)
+             r[m, n] = f16(f8e4m3(c[m, n]) - a[m, n])
+             s[m, n] = f8e5m2(a[m, n])
+         }",
+        SIZES,
+    );
+}
+
+#[test]
+fn floats_to_integers() {
+    agree_at(
+        "kernel k[M, N](x: bf16[M, N]) -> (y: i8[M, N], z: u8[M, N], w: f32[M, N])
+         {
+             y[m, n] = i8(x[m, n] * 60.0)
+             z[m, n] = u8(x[m, n] * 100.0)
+             w[m, n] = f32(i8(x[m, n] / 0.0 - x[m, n] / 0.0))
+         }",
+        &[("M", 33), ("N", 40)],
+    );
+}
+
+#[test]
+fn every_function() {
+    agree_at(
+        "kernel k[M, N](x: bf16[M, N]) -> (a: f32[M, N], b: f32[M, N], c: f32[M, N])
+         {
+             a[m, n] = exp(x[m, n]) + log(abs(x[m, n]) + 1.0) - sqrt(abs(x[m, n])) + tanh(x[m, n])
+             b[m, n] = erf(x[m, n]) * floor(x[m, n]) / max(rsqrt(abs(x[m, n]) + 0.5), 0.1)
+             c[m, n] = min(-x[m, n], 2.0 - x[m, n] * x[m, n])
+         }",
+        &[("M", 33), ("N", 65)],
+    );
+}
+
+#[test]
+fn layouts() {
+    let sizes = [("B", 3), ("M", 33), ("N", 40), ("G", 2)];
+    for text in [
+        "kernel k[M, N](x: bf16[M, N]) -> (y: bf16[N, M]) { y[n, m] = bf16(x[m, n]) }",
+        "kernel k[B, M, N](x: bf16[B, M, N], w: f32[B, N], v: f32[M], s: bf16[B])
+             -> (y: f32[B, M, N]) { y[b, m, n] = x[b, m, n] * w[b, n] + v[m] - s[b] }",
+        "kernel k[B, M, N](x: bf16[M, B, N]) -> (y: f32[B, N, M]) { y[b, n, m] = x[m, b, n] }",
+        "kernel k[M, G](x: bf16[M, G * 64]) -> (y: bf16[M, G, 64])
+             { y[m, g, i] = bf16(x[m, g * 64 + i]) }",
+        "kernel k[M, G](x: bf16[M, G, 48]) -> (y: bf16[M, G * 48])
+             { y[m, j] = bf16(x[m, j / 48, j % 48]) }",
+        "kernel k[M, N](x: bf16[M, N], s: f32[M, ceil(N / 64)], t: f32[ceil(M / 32), ceil(N / 32)])
+             -> (y: f32[M, N]) { y[m, n] = x[m, n] * s[m, n / 64] + t[m / 32, n / 32] }",
+        "kernel k[M, N](x: bf16[M + 96, N + 64]) -> (y: bf16[M, N])
+             { y[m < M, n < N] = bf16(x[m + 32, n + 64] + x[m, n]) }",
+        "kernel k[N](x: bf16[N], a: f32, b: f32) -> (y: bf16[N], z: f32)
+             { y[n] = bf16(x[n] * a)  z = a + b }",
+        "kernel k[M, N](x: bf16[M], y: bf16[N]) -> (z: f32[M, N]) { z[m, n] = x[m] * y[n] }",
+        "kernel k[M, N](x: bf16[M, N]) -> (y: f32[M, N]) where M == N { y[m, n] = x[n, m] + x[m, n] }",
+    ] {
+        let kernel = &parse(text).kernels[0];
+        let has = |name: &str| kernel.sizes.iter().any(|(_, size)| size.name == name);
+        let mut set: Vec<_> = sizes.iter().copied().filter(|(name, _)| has(name)).collect();
+        if text.contains("M == N") {
+            set = vec![("M", 70), ("N", 70)];
+        }
+        agree_at(text, &set);
+    }
+}
+
+#[test]
+fn values_of_rows_that_others_read() {
+    // Elsewhere, what one step writes as f32 another reads as tf32.
+    agree_on(
+        "blackhole_p150",
+        "kernel k[M, N, K](x: bf16[M, N], z: bf16[M, K]) -> (y: f32[M, K], top: f32[M], mean: f32[M])
+         where 1 <= N
+         {
+             top[m]  = max[n](x[m, n])
+             mean[m] = sum[n](x[m, n]) / f32(N)
+             y[m, k] = z[m, k] * top[m] + mean[m]
+         }",
+        &[&[("M", 33), ("N", 40), ("K", 70)], &[("M", 1), ("N", 1), ("K", 1)]],
+    );
+}
+
+#[test]
+fn a_norm_before_quantization() {
+    agree(
+        "kernel k[M, G](x: bf16[M, G * 64], w: bf16[G * 64], eps: f32) -> (q: f8e4m3[M, G * 64], s: f32[M, G])
+         {
+             square[m]      = sum[j](x[m, j] * x[m, j])
+             y[m, j]        = x[m, j] * rsqrt(square[m] / f32(G * 64) + eps) * w[j]
+             peak[m, g < G] = max[i < 64](abs(y[m, g * 64 + i]))
+             s[m, g]        = max(peak[m, g], 1e-6) / 448.0
+             q[m, j]        = f8e4m3(y[m, j] / s[m, j / 64])
+         }",
+        &[&[("M", 33), ("G", 3)], &[("M", 1), ("G", 1)]],
+    );
+}
+
+#[test]
+fn several_reductions_of_each_kind() {
+    agree(
+        "kernel k[M, N](x: bf16[M, N], r: f32[N]) -> (y: f32[M, N], a: f32[M], b: f32[M], c: f32[M], d: f32[M])
+         {
+             a[m]    = sum[n](abs(x[m, n] + r[n]))
+             b[m]    = max[n](x[m, n])
+             c[m]    = min[n](x[m, n] + 1.0)
+             d[m]    = prod[n](1.0 + x[m, n] * 0.01)
+             y[m, n] = x[m, n] * a[m] + b[m] - c[m] * d[m]
+         }",
+        SIZES,
+    );
+}
+
+/// Expressions that need many tiles at once, with values that several users share.
+#[test]
+fn large_expressions() {
+    let product = |at: usize| format!("(x[m, n] + {at}.5) * (b[n] - {at}.25)");
+    let sum: Vec<_> = (0..12).map(product).collect();
+    agree_at(
+        &format!(
+            "kernel k[M, N](x: bf16[M, N], b: f32[N]) -> (y: f32[M, N], z: f32[M, N], w: f32[M, N])
+             {{
+                 y[m, n] = {}
+                 z[m, n] = ({}) / (abs({}) + 1.0)
+                 w[m, n] = tanh(y[m, n] * 0.001) - max(z[m, n], x[m, n])
+             }}",
+            sum.join(" + "),
+            sum.join(" / "),
+            sum.join(" - "),
+        ),
+        &[("M", 33), ("N", 33)],
+    );
+}
+
+#[test]
+fn nothing_to_do() {
+    agree(
+        "kernel k[M, N](x: bf16[M, N]) -> (y: bf16[M, N], t: f32[M])
+         { t[m] = sum[n](x[m, n])  y[m, n] = bf16(x[m, n] - t[m]) }",
+        &[&[("M", 0), ("N", 5)], &[("M", 5), ("N", 0)], &[("M", 0), ("N", 0)]],
+    );
 }

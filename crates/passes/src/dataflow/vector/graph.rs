@@ -193,8 +193,12 @@ impl<'a> Build<'a> {
 
     /// The value of an expression.
     fn value(&mut self, root: Id<Expr>, axes: &Axes) -> Result<Value, Diagnostic> {
+        let needed = needed(self.kernel, root);
+        for &expr in &needed {
+            possible(&self.kernel.exprs[expr])?;
+        }
         let mut walk = Walk { build: self, axes, values: BTreeMap::new() };
-        for expr in needed(walk.build.kernel, root) {
+        for expr in needed {
             let value = walk.value(expr)?;
             walk.values.insert(expr, value);
         }
@@ -233,7 +237,7 @@ impl Walk<'_, '_> {
             ExprKind::Float(value) => Ok(self.float(Node::Fill(*value))),
             ExprKind::Int(id) => self.integer(*id, span),
             ExprKind::Read(tensor, index) => self.read(*tensor, index, span),
-            ExprKind::Unary(op, x) => self.unary(*op, *x, span),
+            ExprKind::Unary(op, x) => Ok(self.unary(*op, *x)),
             ExprKind::Binary(op, a, b) => self.binary(*op, [*a, *b], ty == Scalar::Bool, span),
             ExprKind::Select(test, a, b) => {
                 let [test, a, b] = [test, a, b].map(|x| self.values[x]);
@@ -243,12 +247,10 @@ impl Walk<'_, '_> {
                 Ok(Value { at, interval })
             }
             ExprKind::Convert(x) => self.convert(self.values[x], ty, span),
-            ExprKind::RoundStochastic(..) | ExprKind::Random(_) => {
-                Err(cannot("random bits: they are products of 32-bit integers", span))
-            }
-            ExprKind::Reduce(..) | ExprKind::Rank { .. } => {
-                Err(cannot("a reduction or an order within an expression", span))
-            }
+            ExprKind::RoundStochastic(..)
+            | ExprKind::Random(_)
+            | ExprKind::Reduce(..)
+            | ExprKind::Rank { .. } => unreachable!("this was refused before"),
         }
     }
 
@@ -298,7 +300,7 @@ impl Walk<'_, '_> {
         self.build.push(Node::Select([test, byte, below]))
     }
 
-    fn unary(&mut self, op: Unary, x: Id<Expr>, span: Span) -> Result<Value, Diagnostic> {
+    fn unary(&mut self, op: Unary, x: Id<Expr>) -> Value {
         let x = self.values[&x];
         let interval = x.interval.map(|(low, high)| match op {
             Unary::Not => (0, 1),
@@ -316,11 +318,9 @@ impl Walk<'_, '_> {
             Unary::Tanh => UnaryVector::Tanh,
             Unary::Erf => UnaryVector::ErrorFunction,
             Unary::Floor => UnaryVector::Floor,
-            Unary::Uniform => {
-                return Err(cannot("random bits: they are products of 32-bit integers", span));
-            }
+            Unary::Uniform => unreachable!("this was refused before"),
         };
-        Ok(Value { at: self.build.unary(op, x.at), interval })
+        Value { at: self.build.unary(op, x.at), interval }
     }
 
     fn binary(
@@ -380,6 +380,27 @@ impl Walk<'_, '_> {
             Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Idx(_) => self.to_integer(x, interval),
         };
         Ok(Value { at, interval })
+    }
+}
+
+/// That the vector unit has a way to compute this kind of value.
+fn possible(expr: &Expr) -> Result<(), Diagnostic> {
+    match expr.kind {
+        ExprKind::RoundStochastic(..)
+        | ExprKind::Random(_)
+        | ExprKind::Unary(Unary::Uniform, _) => {
+            Err(cannot("random bits: they are products of 32-bit integers", expr.span))
+        }
+        ExprKind::Reduce(..) | ExprKind::Rank { .. } => {
+            Err(cannot("a reduction or an order within an expression", expr.span))
+        }
+        ExprKind::Float(_)
+        | ExprKind::Int(_)
+        | ExprKind::Read(..)
+        | ExprKind::Unary(..)
+        | ExprKind::Binary(..)
+        | ExprKind::Select(..)
+        | ExprKind::Convert(_) => Ok(()),
     }
 }
 

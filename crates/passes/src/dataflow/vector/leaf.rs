@@ -12,7 +12,7 @@
 
 use tilec_ir::dataflow::{Index, Spread, Test};
 use tilec_ir::tensor::{Kernel, Tensor};
-use tilec_ir::{Diagnostic, Id, IntId, Kind, Span, show};
+use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Span, show};
 
 use super::Axes;
 use super::integer::{Along, Lines, TILE, Terms};
@@ -118,10 +118,13 @@ impl Read<'_> {
                 continue;
             }
             match self.lines.uses(id) {
+                _ if self.is_gathered(id) => {
+                    return Err(self.no_tile("its index is read from a tensor"));
+                }
                 [true, false] => sides[0].push(dim),
                 [false, true] => sides[1].push(dim),
                 [true, true] => return Err(self.no_tile("its index runs along both sides")),
-                [false, false] => return Err(self.no_tile("its index is read from a tensor")),
+                [false, false] => return Err(self.no_tile("its index is no number of tiles")),
             }
         }
         let [rows, columns] = sides;
@@ -188,6 +191,15 @@ impl Read<'_> {
         let most = self.lines.tiles(columns) + high.unsigned_abs() / TILE.unsigned_abs();
         let inside = (most > tiles).then(|| Test::Less(tile.clone(), number(tiles)));
         Ok(Side { dims, tiles, tile, inside })
+    }
+
+    /// Whether an index depends on what a tensor holds.
+    fn is_gathered(&self, id: IntId) -> bool {
+        let mut found = false;
+        self.kernel.ints.visit_atoms(id, &mut |_, atom| {
+            found |= matches!(atom, Atom::Read(..) | Atom::Value(_));
+        });
+        found
     }
 
     /// That a dimension which tells the matrix stays in range.
