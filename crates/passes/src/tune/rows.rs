@@ -12,7 +12,7 @@ use tilec_ir::plan::{Part, Region, Rowwise};
 use tilec_ir::tensor::{ExprKind, Tensor, Var};
 use tilec_ir::tile::{Points, Ranks, Rows, Scan};
 use tilec_ir::walk::reachable;
-use tilec_ir::{Id, IntId, Kernel};
+use tilec_ir::{Atom, Id, IntId, Kernel};
 
 use crate::tune::cut::{Choice, Cut, narrow};
 use crate::tune::product::{bytes, gcd};
@@ -47,6 +47,7 @@ pub(crate) fn rowwise(
         let vector = 16 / widths().min().unwrap_or(4);
         segments(sizes, rowwise.length, narrow(segment), vector, settings, by)
     } else {
+        let held = lies_in_rows(sizes.kernel, region, rowwise).then_some(held);
         of_rows(sizes, rowwise.length, vector, held, settings, by)
     };
     block_sizes(&choices)?;
@@ -57,11 +58,14 @@ fn of_rows(
     sizes: &mut Symbols<'_>,
     length: IntId,
     vector: u32,
-    held: u32,
+    held: Option<u32>,
     settings: &Settings,
     by: &str,
 ) -> Vec<Choice> {
-    let mut choices = held_choices(sizes, length, vector, held, settings, by);
+    let mut choices = match held {
+        Some(held) => held_choices(sizes, length, vector, held, settings, by),
+        None => Vec::new(),
+    };
     if !choices.last().is_some_and(|choice| choice.when.is_empty()) {
         let threads = settings.warps.map_or(BLOCK, |warps| 32 * warps);
         let each = settings.warps.and(settings.rows).unwrap_or(1);
@@ -175,6 +179,24 @@ fn rows(
 ) -> Choice {
     let cut = Cut::Rows(Rows { threads_per_row, rows_per_block, vector, held });
     Choice { when, cut, chosen_by: format!("{by}: {why}") }
+}
+
+/// Whether anything that is read lies along the rows; what is only gathered is in no
+/// thread's part, so that holding rows would unroll passes and save nothing.
+fn lies_in_rows(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> bool {
+    let along = |index: IntId, column: Id<Var>| {
+        let factors = kernel.ints.get(index).terms().iter().flat_map(|term| &term.factors);
+        factors.into_iter().any(|&atom| *kernel.ints.atom(atom) == Atom::Var(column))
+    };
+    region.covers.iter().zip(&rowwise.parts).any(|(&at, part)| {
+        let (Part::Reduction { column, .. } | Part::Map { column, .. }) = part else {
+            return false;
+        };
+        reachable(kernel, kernel.equations[at].value).into_iter().any(|expr| {
+            let ExprKind::Read(_, index) = &kernel.exprs[expr].kind else { return false };
+            index.iter().any(|&index| along(index, *column))
+        })
+    })
 }
 
 /// The tensors that have an element for each element of the rows, read or written; one
