@@ -3,14 +3,19 @@
 
 mod ttnn;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use tilec::arrays;
 use tilec::stage::Compilation;
 use tilec::tensix::Tensix;
 use tilec_codegen_tt::Emitted;
 use tilec_ir::dataflow::Program;
-use tilec_ir::{Array, Kernel, Launch};
+use tilec_ir::tensor::Role;
+use tilec_ir::{Array, Element, Kernel, Launch};
+use tilec_manifest::tensix::{self, Buffer};
 use tilec_target::Chip;
+use tilec_tensix_emu::{Failure, Options, tilize, untilize};
 
 use super::Stop;
 use super::gpu::Origin;
@@ -107,7 +112,34 @@ impl OnTensix {
         launch: &Launch,
         inputs: &[Array],
     ) -> Result<Vec<Array>, Stop> {
-        let _ = (self, kernel, launch, inputs);
-        Err(Stop::Target("this build has no emulator".to_owned()))
+        let programs = &self.emitted.programs;
+        let texts: BTreeMap<_, _> = self.emitted.kernels.iter().cloned().collect();
+        let position = |buffer: &Buffer| {
+            let tensor = |id| kernel.tensors[id].name == buffer.tensor;
+            kernel.tensors_of(Role::Input).position(tensor).expect("a buffer's tensor is known")
+        };
+        let given = programs.buffers.iter().filter(|b| b.role == tensix::Role::Input);
+        let pages = given.map(|buffer| {
+            let bytes = arrays::to_bytes(&inputs[position(buffer)].data);
+            (buffer.name.clone(), tilize(buffer, &bytes))
+        });
+        let options = Options::default();
+        let outcome = tilec_tensix_emu::run(programs, &texts, &pages.collect(), &options);
+        let outcome = outcome.map_err(|failure| failed(&failure))?;
+        let output = |id| {
+            let tensor = &kernel.tensors[id];
+            let buffer = programs.buffers.iter().find(|b| b.tensor == tensor.name);
+            let buffer = buffer.expect("every output has a buffer");
+            let bytes = untilize(buffer, &outcome.outputs[&buffer.name]);
+            let element = Element::of(tensor.element);
+            let data = arrays::from_bytes(element, &bytes);
+            Array { element, shape: launch.shapes[id.index()].clone(), data }
+        };
+        Ok(kernel.tensors_of(Role::Output).map(output).collect())
     }
+}
+
+/// A verified program doesn't fail, so that this is the host's fault or the compiler's.
+fn failed(failure: &Failure) -> Stop {
+    Stop::Target(failure.to_string())
 }

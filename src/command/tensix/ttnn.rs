@@ -72,15 +72,16 @@ fn pair(name: &str, file: &Path) -> std::ffi::OsString {
     pair
 }
 
-/// One sentence of what a script said before it failed: its own, or the last line of
-/// an exception.
+/// One sentence of what a script said before it failed: its own, or the first line that
+/// tells of an error.
 fn complaint(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = [&*output.stderr, &*output.stdout].map(String::from_utf8_lossy).concat();
     let own = said.lines().rev().find_map(|line| line.strip_prefix("error: "));
-    let last = || said.lines().rev().find(|line| !line.trim().is_empty()).map(str::trim);
-    match (own, last()) {
+    let tells =
+        |line: &&str| ["TT_FATAL", "TT_THROW", "ERROR", "Error"].iter().any(|w| line.contains(w));
+    match (own, said.lines().find(tells)) {
         (Some(own), _) => own.to_owned(),
-        (None, Some(last)) => format!("ttnn did not run the programs: {last}"),
-        (None, None) => format!("run.py failed ({}) and said nothing", output.status),
+        (None, Some(line)) => format!("ttnn did not run the programs: {}", line.trim()),
+        (None, None) => format!("run.py failed ({}) and said nothing of it", output.status),
     }
 }
