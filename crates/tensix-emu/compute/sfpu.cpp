@@ -422,10 +422,15 @@ void sfpsetexp(Field immediate, Field c, Field d, Field mode, Where at) {
 void sfpsetman(Field immediate, Field c, Field d, Field mode, Where at) {
     Instruction in{"SFPSETMAN", at};
     check_target(in, d);
-    in.mode(mode, {0});
-    in.none(immediate);
-    const uint32_t *from = source(in, c), *old = source(in, d);
-    each_lane(d, [&](uint32_t i) { return from[i] & 0xff800000 | old[i] & 0x7fffff; });
+    in.mode(mode, {0, 1});
+    if (mode == 0) in.none(immediate);
+    if (immediate > 0xfff) in.wrong(text("immediate %u has more than 12 bits", immediate));
+    const uint32_t* from = source(in, c);
+    const uint32_t* old = mode == 1 ? from : source(in, d);
+    each_lane(d, [&](uint32_t i) {
+        uint32_t fraction = mode == 1 ? immediate << 11 : old[i] & 0x7fffff;
+        return from[i] & 0xff800000 | fraction;
+    });
 }
 
 void sfpsetsgn(Field immediate, Field c, Field d, Field mode, Where at) {
