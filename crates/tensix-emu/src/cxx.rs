@@ -21,7 +21,7 @@ pub(crate) fn find() -> Result<Compiler, Failure> {
     let chosen = std::env::var_os("CXX").filter(|name| !name.is_empty());
     let names =
         chosen.map_or_else(|| ["c++", "g++", "clang++"].map(OsString::from).into(), |c| vec![c]);
-    if let Some(found) = names.iter().find_map(|name| with_version(name)) {
+    if let Some(found) = names.iter().find_map(with_version) {
         return Ok(found);
     }
     let tried: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();

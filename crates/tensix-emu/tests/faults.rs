@@ -41,7 +41,7 @@ fn check(base: fn() -> Case, faults: &[Fault]) {
 /// How the report differs from what is expected.
 fn mistaken(mut case: Case, fault: &Fault) -> Option<String> {
     let (file, from, to) = fault.change;
-    let text = case.texts.get_mut(file).unwrap();
+    let text = case.texts.get_mut(file).expect("the kernel exists");
     assert_eq!(text.matches(from).count(), 1, "{}: `{from}` in {file}", fault.name);
     *text = text.replace(from, to);
     case.options.limit = Duration::from_secs(20);

@@ -125,7 +125,7 @@ fn rectangles_of_noc_1_are_the_other_way_round() {
 /// Each block goes through a ring of the sender's own, and from there to all with itself.
 fn share_with_itself(barrier: &str) -> support::Case {
     let mut case = support::share().ring(1, "own", Format::Bfloat16, 2);
-    let text = case.texts.get_mut("reader.cpp").unwrap();
+    let text = case.texts.get_mut("reader.cpp").expect("there is a reader");
     for (from, to) in [
         (
             "    for (uint32_t kb",

@@ -29,7 +29,7 @@ fn bytes(count: u64, width: u64) -> Vec<u8> {
 fn word(pages: &[u8], page: usize, row: usize, column: usize) -> u32 {
     let face = row / 16 * 2 + column / 16;
     let at = page * 4096 + (face * 256 + row % 16 * 16 + column % 16) * 4;
-    u32::from_le_bytes(pages[at..at + 4].try_into().unwrap())
+    u32::from_le_bytes(pages[at..at + 4].try_into().expect("it is 4 bytes"))
 }
 
 #[test]
