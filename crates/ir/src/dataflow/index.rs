@@ -121,8 +121,17 @@ fn binary(operator: Operator, a: Index, b: Index) -> Index {
         (Add, a, Number(0)) | (Add, Number(0), a) | (Sub, a, Number(0)) => a,
         (Mul, a, Number(1)) | (Mul, Number(1), a) | (Div, a, Number(1)) => a,
         (Mul, _, Number(0)) | (Mul, Number(0), _) => Number(0),
+        (Div, a, Number(b)) if let Some(quotient) = quotient(&a, b) => quotient,
         (operator, a, b) => Index::Binary(operator, Box::new([a, b])),
     }
+}
+
+/// `x * 12 / 4` is `x * 3`.
+fn quotient(a: &Index, by: u32) -> Option<Index> {
+    let Index::Binary(Operator::Mul, factors) = a else { return None };
+    let [x, Index::Number(times)] = &**factors else { return None };
+    let quotient = times.checked_div(by).filter(|_| times % by == 0)?;
+    Some(binary(Operator::Mul, x.clone(), Index::Number(quotient)))
 }
 
 macro_rules! operator {

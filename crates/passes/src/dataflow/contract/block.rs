@@ -130,6 +130,29 @@ pub(super) fn each_of(
     vec![Op::Loop { name: name.to_owned(), count: Index::named(constant), body }]
 }
 
+/// A loop over the blocks of `k` in which what `first` gives is done a block ahead of
+/// what follows.
+pub(super) fn each_ahead(
+    blocks: u32,
+    first: impl Fn(&Index) -> Vec<Op>,
+    body: impl FnOnce(Index) -> Vec<Op>,
+) -> Vec<Op> {
+    let ahead = Index::named("ahead");
+    let early = first(&if blocks == 1 { 0.into() } else { ahead.clone() });
+    if early.is_empty() {
+        return each_of("k_block", "k_blocks", blocks, body);
+    }
+    if blocks == 1 {
+        return [early, body(0.into())].concat();
+    }
+    let k_block = Op::Let("k_block".to_owned(), ahead.clone() - 1);
+    let late = [vec![k_block], body(Index::named("k_block"))].concat();
+    let count = Index::named("k_blocks") + 1;
+    let early = when(vec![Test::Less(ahead.clone(), Index::named("k_blocks"))], early, vec![]);
+    let late = when(vec![Test::Less(0.into(), ahead)], late, vec![]);
+    vec![Op::Loop { name: "ahead".to_owned(), count, body: [early, late].concat() }]
+}
+
 /// Ops under tests that all must hold; none is always.
 pub(super) fn when(tests: Vec<Test>, then: Vec<Op>, otherwise: Vec<Op>) -> Vec<Op> {
     let both = |a, b| Test::Both(Box::new([a, b]));
@@ -169,6 +192,30 @@ fn retain(body: Vec<Op>, used: &BTreeSet<String>) -> Vec<Op> {
         Op::Loop { name, count, body } => Some(Op::Loop { name, count, body: retain(body, used) }),
         Op::If { test, then, otherwise } => {
             let (then, otherwise) = (retain(then, used), retain(otherwise, used));
+            Some(Op::If { test, then, otherwise })
+        }
+        other => Some(other),
+    };
+    body.into_iter().filter_map(keep).collect()
+}
+
+/// Takes out inits that say what holds already.
+pub(super) fn without_repeated_inits(body: Vec<Op>) -> Vec<Op> {
+    let (mut copies, mut packs) = (None, None);
+    let keep = |op| match op {
+        Op::Math(Math::CopyInit(ring)) => (copies.replace(ring) != Some(ring)).then_some(op),
+        Op::Math(Math::PackInit(ring)) => (packs.replace(ring) != Some(ring)).then_some(op),
+        Op::Math(Math::MultiplyInit { .. }) => {
+            copies = None;
+            Some(op)
+        }
+        Op::Loop { name, count, body } => {
+            (copies, packs) = (None, None);
+            Some(Op::Loop { name, count, body: without_repeated_inits(body) })
+        }
+        Op::If { test, then, otherwise } => {
+            (copies, packs) = (None, None);
+            let [then, otherwise] = [then, otherwise].map(without_repeated_inits);
             Some(Op::If { test, then, otherwise })
         }
         other => Some(other),

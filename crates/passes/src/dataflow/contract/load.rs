@@ -10,7 +10,7 @@
 
 use tilec_ir::dataflow::{Area, CircularAt, Index, Move, Op, SemaphoreAt, Test};
 
-use super::block::{Block, each, each_of, when};
+use super::block::{Block, each, each_ahead, each_of, when};
 use super::cut::Cut;
 use super::operand::{Input, Operand, Side};
 use super::product::Product;
@@ -35,23 +35,13 @@ struct Signals {
 impl Load<'_> {
     /// All blocks of `k` for a block of the output.
     pub(super) fn blocks(&self, block: &Block) -> Vec<Op> {
-        let operand = self.operand();
-        let count = self.cut.k_blocks(self.product);
-        let first = || self.sender(0.into(), self.raw(block, &0.into()));
-        let ahead = if operand.computed { first() } else { vec![] };
-        let rest = each_of("k_block", "k_blocks", count, |k_block| {
-            let mut ops = Vec::new();
-            if operand.computed && count > 1 {
-                let next = k_block.clone() + 1;
-                let raw = self.sender(next.clone(), self.raw(block, &next));
-                let test = Test::Less(next, Index::named("k_blocks"));
-                ops.extend(when(vec![test], raw, vec![]));
-            }
-            ops.extend(self.own_scales(block, &k_block));
-            ops.extend(self.deliver(block, &k_block));
-            ops
-        });
-        [ahead, rest].concat()
+        let raw = |k_block: &Index| {
+            let computed = self.operand().computed;
+            if computed { self.sender(k_block, self.raw(block, k_block)) } else { Vec::new() }
+        };
+        each_ahead(self.cut.k_blocks(self.product), raw, |k_block| {
+            [self.own_scales(block, &k_block), self.deliver(block, &k_block)].concat()
+        })
     }
 
     fn operand(&self) -> &Operand {
@@ -67,17 +57,18 @@ impl Load<'_> {
     }
 
     /// Ops of the core that reads a block for its line.
-    fn sender(&self, k_block: Index, ops: Vec<Op>) -> Vec<Op> {
+    fn sender(&self, k_block: &Index, ops: Vec<Op>) -> Vec<Op> {
         when(self.sends(k_block), ops, vec![])
     }
 
     /// Whether this core does.
-    pub(super) fn sends(&self, k_block: Index) -> Vec<Test> {
+    pub(super) fn sends(&self, k_block: &Index) -> Vec<Test> {
         let cores = self.cores();
-        if cores == 1 {
-            return vec![];
+        match k_block {
+            _ if cores == 1 => vec![],
+            Index::Number(block) => vec![Test::Equal(self.own(), (block % cores).into())],
+            _ => vec![Test::Equal(k_block.clone() % self.line(), self.own())],
         }
-        vec![Test::Equal(k_block % self.line(), self.own())]
     }
 
     /// The number of cores of a line, and the place of this one there.
@@ -122,7 +113,7 @@ impl Load<'_> {
             Some(signals) => {
                 let send = self.send(&signals, reads, &rings);
                 let receive = self.receive(&signals, k_block);
-                when(self.sends(k_block.clone()), send, receive)
+                when(self.sends(k_block), send, receive)
             }
         };
         reserve.chain(between).chain(push).collect()
@@ -174,7 +165,11 @@ impl Load<'_> {
     }
 
     fn receive(&self, Signals { ready, valid }: &Signals, k_block: &Index) -> Vec<Op> {
-        let (area, to) = (self.area(), k_block.clone() % self.line());
+        let to = match k_block {
+            Index::Number(block) => (block % self.cores()).into(),
+            _ => k_block.clone() % self.line(),
+        };
+        let area = self.area();
         vec![
             Op::Move(Move::Set(*valid, 0)),
             Op::Move(Move::SignalOne { semaphore: *ready, area, to }),

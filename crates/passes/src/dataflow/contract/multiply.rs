@@ -12,7 +12,7 @@ use tilec_ir::dataflow::{BinaryVector, CircularAt, Dst, Format, Index, Math, Op,
 use tilec_ir::tensor::Kernel;
 use tilec_ir::{Diagnostic, Scalar};
 
-use super::block::{Block, blocks, each, each_of, when};
+use super::block::{Block, blocks, each, each_ahead, each_of, when};
 use super::cut::{Cut, Sums};
 use super::finish::Tile;
 use super::load::{Load, scale_place};
@@ -99,9 +99,11 @@ impl Compute<'_> {
         let [rows, columns, _] = self.cut.block;
         let (sums, tiles) = (self.ring(Use::Sums), rows * columns);
         let mut fault = None;
-        let mut ops = self.make(&0.into())?;
-        ops.push(Op::Reserve(sums, tiles));
-        ops.extend(each_of("k_block", "k_blocks", self.k_blocks(), |k_block| {
+        // What fails for one block fails for all.
+        self.make(&0.into())?;
+        let mut ops = vec![Op::Reserve(sums, tiles)];
+        let make = |k_block: &Index| self.make(k_block).unwrap_or_default();
+        ops.extend(each_ahead(self.k_blocks(), make, |k_block| {
             self.k_block(block, &k_block).unwrap_or_else(|error| {
                 fault = Some(error);
                 Vec::new()
@@ -132,8 +134,7 @@ impl Compute<'_> {
     /// Adds the products of a block of `k` to the sums in L1.
     fn k_block(&self, block: &Block, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
         let sums = self.ring(Use::Sums);
-        let mut ops = self.make_next(k_block)?;
-        ops.extend(self.operands(Op::Wait));
+        let mut ops = self.operands(Op::Wait);
         ops.push(Op::Math(Math::PackInit(sums)));
         ops.extend(match k_block {
             Index::Number(_) => vec![Op::Math(Math::PackAdds(false))],
@@ -344,19 +345,6 @@ impl Compute<'_> {
         operands.into_iter().chain(scales).collect()
     }
 
-    /// Makes the blocks after this one.
-    fn make_next(&self, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
-        if self.k_blocks() == 1 {
-            return Ok(Vec::new());
-        }
-        let next = k_block.clone() + 1;
-        let ops = self.make(&next)?;
-        if ops.is_empty() {
-            return Ok(ops);
-        }
-        Ok(when(vec![Test::Less(next, Index::named("k_blocks"))], ops, vec![]))
-    }
-
     /// Makes the computed operands of a block of `k`, where this core does that.
     fn make(&self, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
         let mut ops = Vec::new();
@@ -365,7 +353,7 @@ impl Compute<'_> {
             if operand.computed {
                 let Self { product, cut, numbers, .. } = *self;
                 let load = Load { product, cut, numbers, side };
-                ops.extend(when(load.sends(k_block.clone()), self.made(side, operand)?, vec![]));
+                ops.extend(when(load.sends(k_block), self.made(side, operand)?, vec![]));
             }
         }
         Ok(ops)

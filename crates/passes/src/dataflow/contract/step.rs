@@ -7,7 +7,9 @@ use tilec_ir::dataflow::{
     Argument, Circular, CircularAt, Index, Move, Op, Role, Semaphore, SemaphoreAt, Step, Test,
 };
 
-use super::block::{Block, blocks, constants, each, names, when, without_unused};
+use super::block::{
+    Block, blocks, constants, each, names, when, without_repeated_inits, without_unused,
+};
 use super::cost::{passes, tile_bytes};
 use super::cut::{Cut, Spread};
 use super::load::{Load, reaches_over, read};
@@ -50,7 +52,7 @@ pub(super) fn step(
     let mover = Mover { product, cut, numbers: &numbers };
     let reader = without_unused(blocks(product, cut, |block| mover.reads(block)));
     let writer = without_unused(blocks(product, cut, |block| mover.writes(block)));
-    let compute = without_unused(compute.body()?);
+    let compute = without_repeated_inits(without_unused(compute.body()?));
     let mut constants = constants(product, cut);
     let used: BTreeSet<_> =
         [&reader, &compute, &writer].into_iter().flat_map(|body| names(body)).collect();

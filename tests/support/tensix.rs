@@ -1,0 +1,110 @@
+//! Kernels on the emulator of Tensix cores, compared with the interpreter.
+
+use std::collections::BTreeMap;
+
+use tilec::arrays::{draw, from_bytes, to_bytes};
+use tilec::licenses::{licenses, tensix_units};
+use tilec::stage::Compilation;
+use tilec::tensix::Tensix;
+use tilec_codegen_tt::Source;
+use tilec_ir::compare::{Verdict, check_with};
+use tilec_ir::dataflow::Program;
+use tilec_ir::interpret::interpret_all;
+use tilec_ir::tensor::Role;
+use tilec_ir::{Array, Element, Kernel, Launch, Module, launch};
+use tilec_tensix_emu::{Counters, Options, tilize, untilize};
+
+/// What a run gave.
+pub(crate) struct Run {
+    pub(crate) program: Program,
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) counters: Vec<Vec<Counters>>,
+}
+
+/// Compiles a kernel of a module for a chip and sizes, runs it in the emulator on inputs
+/// drawn from a seed, and compares the outputs with the interpreter's.
+///
+/// # Panics
+/// If it doesn't compile, or the emulator finds a fault.
+pub(crate) fn run(
+    (text, module): (&str, &Module),
+    name: &str,
+    chip: &str,
+    set: &[(&str, i64)],
+    seed: u64,
+) -> Run {
+    let what = format!("{name} on {chip} with {set:?}");
+    let chip = tilec_target::chip(chip).expect("it has a table");
+    let kernel = module.kernels.iter().find(|kernel| kernel.name == name).expect("it is there");
+    let sizes: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    let compilation =
+        Compilation::new(kernel, &sizes).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let source = Source { file: "test.tile", text };
+    let tensix = Tensix::of(module, name, chip, source, sizes.clone()).expect("it is there");
+    let program =
+        compilation.dataflow(&tensix).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let emitted = tensix.emit(&program);
+    let bound = launch::bind(kernel, &vec![None; kernel.tensors_of(Role::Input).count()], &sizes)
+        .unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let inputs: Vec<_> = kernel
+        .tensors_of(Role::Input)
+        .map(|tensor| draw::draw(kernel, &bound, tensor, seed).expect("it fits into memory"))
+        .collect();
+    let (outputs, counters) = emulate(kernel, &bound, &emitted, &inputs, &what);
+    let mut allowed = licenses(module, kernel, &chip.name);
+    allowed.extend(tensix_units(kernel, chip.tensix()));
+    let engine = |kernel: &_, launch: &_, inputs: &_, given: &_| {
+        interpret_all(kernel, launch, inputs, given, &|_| {})
+    };
+    let verdicts = check_with(&engine, kernel, &bound, &inputs, &outputs, &[], &allowed)
+        .unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    Run { program, verdicts, counters }
+}
+
+/// As [`run`], and every output must be what it may be.
+pub(crate) fn check(source: (&str, &Module), name: &str, chip: &str, set: &[(&str, i64)]) -> Run {
+    let run = run(source, name, chip, set, 1);
+    for verdict in &run.verdicts {
+        assert!(verdict.passes(), "{name} on {chip} with {set:?}: {verdict:#?}");
+    }
+    run
+}
+
+fn emulate(
+    kernel: &Kernel,
+    launch: &Launch,
+    emitted: &tilec_codegen_tt::Emitted,
+    inputs: &[Array],
+    what: &str,
+) -> (Vec<Array>, Vec<Vec<Counters>>) {
+    let programs = &emitted.programs;
+    let texts: BTreeMap<_, _> = emitted.kernels.iter().cloned().collect();
+    let named: BTreeMap<_, _> = kernel
+        .tensors_of(Role::Input)
+        .zip(inputs)
+        .map(|(tensor, array)| (kernel.tensors[tensor].name.as_str(), array))
+        .collect();
+    let input = |buffer: &&tilec_manifest::tensix::Buffer| {
+        buffer.role == tilec_manifest::tensix::Role::Input
+    };
+    let pages = programs.buffers.iter().filter(input).map(|buffer| {
+        (buffer.name.clone(), tilize(buffer, &to_bytes(&named[buffer.tensor.as_str()].data)))
+    });
+    let outcome = tilec_tensix_emu::run(programs, &texts, &pages.collect(), &Options::default())
+        .unwrap_or_else(|failure| panic!("{what}: {failure:#?}"));
+    let outputs = kernel.tensors_of(Role::Output).map(|tensor| {
+        let shape = launch.shapes[tensor.index()].clone();
+        let tensor = &kernel.tensors[tensor];
+        let buffer = programs.buffers.iter().find(|buffer| buffer.tensor == tensor.name);
+        let element = Element::of(tensor.element);
+        match buffer {
+            Some(buffer) => {
+                let bytes = untilize(buffer, &outcome.outputs[&buffer.name]);
+                Array { element, shape, data: from_bytes(element, &bytes) }
+            }
+            // Nothing is in it, so nothing computes it.
+            None => Array::zeros(element, &shape).expect("it is empty"),
+        }
+    });
+    (outputs.collect(), outcome.counters)
+}
