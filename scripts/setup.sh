@@ -23,6 +23,7 @@ main() {
     install_missing
     make_venv
     make_cuda
+    scripts/setup-tensix.sh
 }
 
 say() { printf 'setup: %s\n' "$*" >&2; }
