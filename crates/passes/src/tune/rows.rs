@@ -47,25 +47,31 @@ pub(crate) fn rowwise(
         let vector = 16 / widths().min().unwrap_or(4);
         segments(sizes, rowwise.length, narrow(segment), vector, settings, by)
     } else {
-        let held = lies_in_rows(sizes.kernel, region, rowwise).then_some(held);
-        of_rows(sizes, rowwise.length, vector, held, settings, by)
+        let most = if lies_in_rows(sizes.kernel, region, rowwise) { THREADS } else { 32 };
+        of_rows(sizes, rowwise.length, vector, Held { elements: held, most }, settings, by)
     };
     block_sizes(&choices)?;
     Ok(choices)
+}
+
+/// How rows are held.
+#[derive(Clone, Copy)]
+struct Held {
+    /// Elements of one row tensor that a thread keeps.
+    elements: u32,
+    /// The most threads of a row.
+    most: u32,
 }
 
 fn of_rows(
     sizes: &mut Symbols<'_>,
     length: IntId,
     vector: u32,
-    held: Option<u32>,
+    held: Held,
     settings: &Settings,
     by: &str,
 ) -> Vec<Choice> {
-    let mut choices = match held {
-        Some(held) => held_choices(sizes, length, vector, held, settings, by),
-        None => Vec::new(),
-    };
+    let mut choices = held_choices(sizes, length, vector, held, settings, by);
     if !choices.last().is_some_and(|choice| choice.when.is_empty()) {
         let threads = settings.warps.map_or(BLOCK, |warps| 32 * warps);
         let each = settings.warps.and(settings.rows).unwrap_or(1);
@@ -95,7 +101,7 @@ fn held_choices(
     sizes: &mut Symbols<'_>,
     length: IntId,
     vector: u32,
-    held: u32,
+    held: Held,
     settings: &Settings,
     by: &str,
 ) -> Vec<Choice> {
@@ -107,17 +113,19 @@ fn held_choices(
         (None, None) => vec![32, 256, THREADS],
     };
     let fits = |threads: &u32| {
-        settings.warps.is_some() || settings.rows.is_none_or(|rows| threads * rows <= THREADS)
+        let of_block = settings.rows.is_none_or(|rows| threads * rows <= THREADS);
+        settings.warps.is_some() || of_block && *threads <= held.most
     };
     let ladder: Vec<u32> = ladder.into_iter().filter(fits).collect();
     let aligned = sizes.divides(vector, length);
     let mut choices = Vec::new();
     for threads in ladder {
-        let most = threads * held;
+        let most = threads * held.elements;
         let fits = sizes.at_most(length, most);
         let Some(when) = aligned.and_then(|aligned| sizes.open([aligned, fits])) else { continue };
-        let elements =
-            known.map_or(held, |length| narrow(length).div_ceil(threads).next_multiple_of(vector));
+        let elements = known.map_or(held.elements, |length| {
+            narrow(length).div_ceil(threads).next_multiple_of(vector)
+        });
         let rows_per_block = settings.rows.unwrap_or((BLOCK / threads).max(1));
         let last = when.is_empty();
         let why = format!("rows of up to {most} are read once");
@@ -181,8 +189,8 @@ fn rows(
     Choice { when, cut, chosen_by: format!("{by}: {why}") }
 }
 
-/// Whether anything that is read lies along the rows; what is only gathered is in no
-/// thread's part, so that holding rows would unroll passes and save nothing.
+/// Whether anything that is read lies along the rows. Where all is gathered, nothing is
+/// held: passes are unrolled for nothing, and ptxas puts addresses aside where they are long.
 fn lies_in_rows(kernel: &Kernel, region: &Region, rowwise: &Rowwise) -> bool {
     let along = |index: IntId, column: Id<Var>| {
         let factors = kernel.ints.get(index).terms().iter().flat_map(|term| &term.factors);
