@@ -160,6 +160,19 @@ inline void load_matrices_transposed(u32 (&to)[4], u32 row_address) {
     host::meet();
 }
 
+inline void store_matrices(u32 row_address, u32 a, u32 b, u32 c, u32 d) {
+    auto& all = host::lanes();
+    all[lane()][0] = row_address;
+    host::meet();
+    const u32 given[4] = {a, b, c, d};
+    for (int j = 0; j < 4; ++j) {
+        const u32 to = all[8 * j + lane() / 4][0] + 4 * (lane() % 4);
+        std::memcpy(host::own().shared + to, &given[j], 4);
+    }
+    host::meet();
+}
+inline u32 swizzle_128(u32 row, u32 column) { return row * 128 + (column ^ (row % 8 * 16)); }
+
 using MmaBf16 = host::Mma<float, host::Bf16, host::Bf16>;
 using MmaF16 = host::Mma<float, host::F16, host::F16>;
 using MmaTf32 = host::Mma<float, host::Tf32, host::Tf32>;

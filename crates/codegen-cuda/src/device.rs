@@ -78,6 +78,8 @@ headers! {
     Staging = "staging.cuh",
     /// Elements read ahead of their use.
     Ahead = "ahead.cuh",
+    /// Results on their way out as boxes.
+    Boxes = "boxes.cuh",
 }
 
 /// The texts of some headers, each after those that it includes.

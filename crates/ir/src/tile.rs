@@ -22,8 +22,8 @@ use crate::plan::Plan;
 use crate::tensor::Tensor;
 
 pub use pipeline::{
-    Accumulate, Channel, ChannelId, Exchange, Instruction, Op, Pipeline, Raster, Role, RoleKind,
-    Side, Source,
+    Accumulate, Channel, ChannelId, Exchange, Instruction, Op, Pipeline, Put, Raster, Role,
+    RoleKind, Side, Source,
 };
 
 /// A plan with the tiles of its regions.

@@ -10,6 +10,7 @@
 //! Settings that do not fit the region or the chip are mistakes of the user.
 
 mod block;
+mod boxed;
 mod contract;
 pub(crate) mod cut;
 mod few;

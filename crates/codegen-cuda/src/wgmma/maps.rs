@@ -21,17 +21,19 @@ use crate::{formula, types};
 /// What addresses and rows are multiples of, in bytes.
 const ALIGNMENT: u32 = 16;
 
-/// The operands' tensor maps by name.
+/// Tensor maps by name.
 #[derive(Clone, Debug)]
 pub(super) struct Maps {
     pub(super) a: String,
     pub(super) b: String,
+    /// Of results that leave as boxes.
+    pub(super) output: Option<String>,
 }
 
-/// Adds the maps to the function's parameters.
+/// Adds the maps of the operands to the function's parameters.
 pub(super) fn maps(f: &mut Function<'_, '_>, contract: &Contract, shape: &Shape) -> Maps {
     let [a, b] = [Side::A, Side::B].map(|side| operand(f, contract, side, shape));
-    Maps { a, b }
+    Maps { a, b, output: None }
 }
 
 /// Elements of one box: along the innermost dimension, and along the other.

@@ -13,6 +13,7 @@ use tilec_ir::tile::Side;
 
 use super::Wide;
 use super::load::plus;
+use super::maps::Maps;
 use super::shape::{INSTRUCTION_ROWS, Shape};
 use crate::instruction::Wgmma;
 
@@ -20,7 +21,7 @@ use crate::instruction::Wgmma;
 const ROW_UNITS: u32 = 8;
 
 impl Wide<'_, '_, '_> {
-    pub(super) fn math(&mut self) {
+    pub(super) fn math(&mut self, maps: &Maps) {
         if let [_, Some(registers)] = self.shape.registers {
             self.f.line(format!("tilec::registers_up<{registers}>();"));
         }
@@ -30,6 +31,9 @@ impl Wide<'_, '_, '_> {
             tilec::Place<$SLOTS> $place;
             ",
         );
+        if maps.output.is_some() {
+            self.first_box();
+        }
         self.start_behind();
         self.open_items();
         let (ty, count) = (self.class().cpp(), self.shape.columns / 2);
@@ -42,8 +46,14 @@ impl Wide<'_, '_, '_> {
         } else {
             self.in_place();
         }
-        self.put();
+        match &maps.output {
+            Some(map) => self.put_boxes(map),
+            None => self.put(),
+        }
         self.f.close();
+        if maps.output.is_some() {
+            self.last_box();
+        }
     }
 
     /// How many slots a warpgroup starts behind the one before it: with what they hold

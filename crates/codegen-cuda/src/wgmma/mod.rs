@@ -11,6 +11,7 @@
 //! runs at the same time shares lines of both operands. Slots are filled on across
 //! items: while one is written out, the operands of the next arrive.
 
+mod boxes;
 mod load;
 mod maps;
 mod math;
@@ -63,6 +64,7 @@ const WORDS: &[&str] = &[
     "b_at",
     "b_rows",
     "band",
+    "box",
     "by",
     "column",
     "column_scale",
@@ -173,8 +175,9 @@ fn items(cx: &Context<'_>, kernel: &Kernel) -> Formula {
 
 impl Wide<'_, '_, '_> {
     fn write(&mut self, items: Formula) {
-        use Header::{Cluster, Index, Mbarrier, Ring, Shared, Staging, Tma, Wgmma};
-        for header in [Cluster, Index, Mbarrier, Ring, Shared, Staging, Tma, Wgmma] {
+        use Header::{Boxes, Cluster, Index, Mbarrier, Ring, Shared, Staging, Tma, Wgmma};
+        let out = if self.shape.boxes { Boxes } else { Staging };
+        for header in [Cluster, Index, Mbarrier, Ring, Shared, out, Tma, Wgmma] {
             self.f.need(header);
         }
         self.constants();
@@ -182,7 +185,7 @@ impl Wide<'_, '_, '_> {
         let maps = self.barriers();
         self.work(items);
         self.open(&format!("if ($warp < {})", self.shape.math_warps()));
-        self.math();
+        self.math(&maps);
         self.f.close_else();
         self.load(&maps);
         self.f.close();

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! shared memory   slots of operands | slots of scales | staging | barriers
+//!                 slots of operands | boxes | slots of scales | barriers
 //! ```
 //!
 //! Scales share the barriers of the operands whose slot they belong to. An item is a
@@ -55,15 +56,25 @@ impl Wide<'_, '_, '_> {
 
     pub(super) fn shared_memory(&mut self) {
         let slots = self.shape.slots * self.shape.blocks;
-        let scales_at = slots * (self.shape.block_bytes(Side::A) + self.shape.block_bytes(Side::B));
-        let staging_at = self.shape.slot_bytes_in_all;
-        let barriers_at = staging_at + self.shape.staging_bytes;
+        let operands = slots * (self.shape.block_bytes(Side::A) + self.shape.block_bytes(Side::B));
+        let barriers_at = self.shape.slot_bytes_in_all + self.shape.staging_bytes;
+        // Boxes start at a multiple of 1024, like operands.
+        let (staging_at, scales_at) = if self.shape.boxes {
+            (operands, operands + self.shape.staging_bytes)
+        } else {
+            (self.shape.slot_bytes_in_all, operands)
+        };
         let ty = self.class().cpp();
+        let staging = if self.shape.boxes {
+            format!("const tilec::u32 $staging = $ring + {staging_at};")
+        } else {
+            format!("{ty}* const $staging = reinterpret_cast<{ty}*>($shared + {staging_at});")
+        };
         self.say(&format!(
             "
             extern __shared__ __align__(1024) unsigned char $shared[];
             const tilec::u32 $ring = tilec::shared_address($shared);
-            {ty}* const $staging = reinterpret_cast<{ty}*>($shared + {staging_at});
+            {staging}
             const tilec::u32 $full = $ring + {barriers_at}, $empty = $full + 8 * $SLOTS;
             "
         ));
@@ -76,7 +87,8 @@ impl Wide<'_, '_, '_> {
 
     /// Sets up the barriers; returns the tensor maps.
     pub(super) fn barriers(&mut self) -> Maps {
-        let maps = maps::maps(&mut self.f, self.contract, &self.shape);
+        let mut maps = maps::maps(&mut self.f, self.contract, &self.shape);
+        maps.output = self.output_map();
         let Shape { cluster, segment, .. } = self.shape;
         let writers = 1 + if segment.is_some() { SCALE_WARPS } else { 0 };
         // All blocks of a cluster share one operand, so each waits for the readers of all.
@@ -85,6 +97,9 @@ impl Wide<'_, '_, '_> {
         self.open("if ($warp == 0 && tilec::elect_one())");
         self.f.line(format!("tilec::tma_prefetch({});", maps.a));
         self.f.line(format!("tilec::tma_prefetch({});", maps.b));
+        if let Some(output) = &maps.output {
+            self.f.line(format!("tilec::tma_prefetch({output});"));
+        }
         self.say(&format!(
             "
             for (int $i = 0; $i < $SLOTS; ++$i) {{

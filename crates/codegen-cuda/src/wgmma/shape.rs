@@ -7,7 +7,7 @@
 //! ```
 
 use tilec_ir::plan::{Contract, Varies};
-use tilec_ir::tile::{Accumulate, Pipeline, Raster, RoleKind, Side, Source};
+use tilec_ir::tile::{Accumulate, Pipeline, Put, Raster, RoleKind, Side, Source};
 
 use crate::types;
 
@@ -61,6 +61,8 @@ pub(super) struct Shape {
     pub(super) scale_floats: u32,
     /// Bytes of the staging memory.
     pub(super) staging_bytes: u32,
+    /// Whether results leave as boxes.
+    pub(super) boxes: bool,
 }
 
 impl Shape {
@@ -102,6 +104,7 @@ impl Shape {
             slot_bytes_in_all: pipeline.channels.iter().map(|c| c.depth * c.slot_bytes).sum(),
             scale_floats: channel(Source::Scales).map_or(0, |scales| scales.slot_bytes / 4),
             staging_bytes: pipeline.staging_bytes,
+            boxes: pipeline.put == Put::Boxes,
         }
     }
 

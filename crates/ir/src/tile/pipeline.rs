@@ -58,10 +58,13 @@ pub struct Pipeline {
     pub channels: Vec<Channel>,
     /// In the order of their warps.
     pub roles: Vec<Role>,
+    /// How results leave.
+    pub put: Put,
     /// Shared memory for results on their way out or to other blocks of the cluster, in bytes.
     pub staging_bytes: u32,
-    /// Dynamic shared memory of a block, in bytes: the slots of all channels in order, the
-    /// staging, then [`Self::barrier_bytes`]. It begins at a multiple of 1024 bytes.
+    /// Dynamic shared memory of a block, in bytes: the slots of all channels, the staging
+    /// (behind those of the operands where results leave as boxes, else behind all), then
+    /// [`Self::barrier_bytes`]. It begins at a multiple of 1024 bytes.
     pub shared_bytes: u32,
 }
 
@@ -102,6 +105,16 @@ impl Pipeline {
         let groups = self.instruction_side() / self.instruction.rows.max(1);
         (self.instances() / groups.max(1)).max(1)
     }
+}
+
+/// How results leave a [`Pipeline`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// Sums are staged in shared memory and taken up as neighbors of a row, for any epilogue.
+    Rows,
+    /// Results are staged, and copied as boxes: one output of 16 bits, dense in batch, rows
+    /// and columns, of an epilogue that reads only what a row or a column has.
+    Boxes,
 }
 
 /// The operands of a contraction.

@@ -19,7 +19,7 @@ use crate::int::IntId;
 use crate::int_text::show;
 use crate::tensor::Kernel;
 use crate::tile::{
-    Accumulate, Body, Condition, Exchange, Grid, Op, Pipeline, Program, Scratch, Side, Step,
+    Accumulate, Body, Condition, Exchange, Grid, Op, Pipeline, Program, Put, Scratch, Side, Step,
     Stepped, Variant,
 };
 
@@ -209,7 +209,15 @@ fn print_pipeline(out: &mut String, pipeline: &Pipeline) {
     field(
         out,
         "shared",
-        &format!("{} bytes, {} of them for results", pipeline.shared_bytes, pipeline.staging_bytes),
+        &format!(
+            "{} bytes, {} of them for results{}",
+            pipeline.shared_bytes,
+            pipeline.staging_bytes,
+            match pipeline.put {
+                Put::Rows => "",
+                Put::Boxes => ", which leave as boxes",
+            }
+        ),
     );
 }
 

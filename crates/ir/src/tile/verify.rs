@@ -18,7 +18,7 @@ use crate::int::{Atom, IntId, Ints};
 use crate::plan::{Contract, RegionKind};
 use crate::tensor::Kernel as Equations;
 use crate::tile::{
-    Accumulate, Body, Condition, Exchange, Grid, Kernel, Pipeline, Program, Rows, Side, Stepped,
+    Accumulate, Body, Condition, Exchange, Grid, Kernel, Pipeline, Program, Put, Rows, Side, Stepped,
     Unit, channels, workspace,
 };
 
@@ -317,7 +317,15 @@ fn budgets(body: &Pipeline, kernel: &Kernel, limits: &Limits) -> Result<(), Stri
     })?;
     // With swapped operands the sums of a whole tile meet there.
     let [m, n, _] = body.tile;
-    let least = if body.swapped { body.sharing_rows() * m * n * 4 } else { 16 * 128 };
+    let least = match body.put {
+        Put::Rows if body.swapped => body.sharing_rows() * m * n * 4,
+        Put::Rows => 16 * 128,
+        // Two of 16 rows of 128 bytes for each warp.
+        Put::Boxes => body.instances() * 4 * 2 * 16 * 128,
+    };
+    ensure(body.put == Put::Rows || !body.swapped && n >= 64, || {
+        "a tile that is not as wide as its boxes".to_owned()
+    })?;
     ensure(body.staging_bytes >= least, || {
         format!("{} bytes for results that take {least}", body.staging_bytes)
     })?;

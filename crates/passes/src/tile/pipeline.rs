@@ -13,7 +13,7 @@
 //! swapped one, whose blocks are short, those of several blocks come at once.
 
 use tilec_ir::tile::{
-    Accumulate, Channel, Exchange, Instruction, Op, Pipeline, Raster, Role, RoleKind, Side, Source,
+    Accumulate, Channel, Exchange, Instruction, Op, Pipeline, Put, Raster, Role, RoleKind, Side, Source,
 };
 
 use crate::tune::cut::{INSTRUCTION_ROWS, PipelineCut, instruction_depth};
@@ -26,6 +26,9 @@ const SCALES: usize = 1;
 
 /// Blocks of `k` whose scales come at once in the swapped skeleton.
 pub(crate) const SCALES_AT_ONCE: u32 = 8;
+
+/// Columns of a box of 16-bit results: the 128 bytes that a swizzle takes.
+const BOX_COLUMNS: u32 = 64;
 
 /// The shape of a pipeline: all but what depends on sizes.
 pub(crate) struct Skeleton {
@@ -68,11 +71,17 @@ pub(crate) fn pipeline(
         accumulate: cut.accumulate,
         partials: cut.partials,
         streams: cut.swapped.then_some(Side::B),
+        put: if boxes(product, cut) { Put::Boxes } else { Put::Rows },
         channels,
         roles,
         staging_bytes,
         shared_bytes,
     })
+}
+
+/// Whether results may leave as boxes of 64 columns.
+fn boxes(product: &Product, cut: &PipelineCut) -> bool {
+    product.epilogue.boxed && !cut.swapped && cut.tile[1] >= BOX_COLUMNS
 }
 
 /// The items of a pipeline's grid: tiles of clusters.

@@ -12,6 +12,7 @@ use tilec_ir::walk::reachable;
 use tilec_ir::{Id, IntId, Kernel, Scalar};
 use tilec_target::{Chip, Machine};
 
+use crate::tune::boxed::boxed;
 use crate::tune::cut::narrow;
 use crate::tune::symbols::Symbols;
 
@@ -48,6 +49,8 @@ pub(crate) struct Epilogue {
     /// Whether it has operations that are calls when their operands are out of the
     /// ordinary: exact quotients and roots.
     pub(crate) calls: bool,
+    /// Whether results can leave as they lie in registers.
+    pub(crate) boxed: bool,
 }
 
 /// An operand.
@@ -128,7 +131,11 @@ fn epilogue(kernel: &Kernel, contract: &Contract) -> Epilogue {
         _ => false,
     };
     let stored = contract.epilogue.len() + usize::from(contract.stored);
-    Epilogue { outputs: narrow(stored as i64), calls: all.any(calls) }
+    Epilogue {
+        outputs: narrow(stored as i64),
+        calls: all.any(calls),
+        boxed: boxed(kernel, contract),
+    }
 }
 
 fn matrix(
