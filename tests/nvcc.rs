@@ -4,21 +4,32 @@
 
 #[path = "support/files.rs"]
 mod files;
+#[path = "support/launchers.rs"]
+mod launchers;
 #[path = "support/nvcc.rs"]
 mod nvcc;
+#[path = "support/pieces.rs"]
+mod pieces;
+#[path = "support/units.rs"]
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
+use launchers::Launcher;
 use nvcc::{Make, Usage};
+use pieces::Pieces;
 use tilec::cuda::Cuda;
 use tilec::program::Program;
 use tilec::stage::Compilation;
 use tilec_codegen_cuda::{Emitted, Source};
 use tilec_ir::tensor::Scalar;
 use tilec_ir::tile::{self, Body, Unit};
+use tilec_manifest::Manifest;
 use tilec_target::{Chip, chips};
+use units::Code;
 
 /// Headers of what only Hopper has.
 const HOPPER: [&str; 4] = ["cluster", "mbarrier", "tma", "wgmma"];
@@ -49,13 +60,16 @@ struct Case {
     name: String,
     kernel: String,
     chip: &'static str,
-    arch: String,
-    source: String,
-    /// Functions that are tuned, by their names.
-    tuned: Vec<String>,
-    /// Instructions that the tile program names, as machine code calls them.
-    instructions: BTreeSet<&'static str>,
-    make: Make,
+    emitted: Emitted,
+    /// Functions that are tuned, by their names, with the matrix instruction that the
+    /// tile program names, as machine code calls it.
+    tuned: BTreeMap<String, Option<&'static str>>,
+}
+
+impl Case {
+    fn pieces(&self) -> Pieces<'_> {
+        pieces::pieces(&self.emitted.source, &self.kernel)
+    }
 }
 
 /// Chips for which the launcher is compiled too, one of each family: what writes it
@@ -90,7 +104,7 @@ fn emit(file: &Path, kernel: &str, chip: &Chip) -> (tile::Program, Emitted) {
 }
 
 /// Every kernel of the examples and of the cases without mistakes, for every chip.
-fn cases() -> Vec<Case> {
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let files = ["examples", "tests/cases"].into_iter().flat_map(files::tile_files);
     let relative = |path: &Path| path.strip_prefix(root()).expect("it is below").to_owned();
     let files: Vec<_> =
@@ -103,40 +117,22 @@ fn cases() -> Vec<Case> {
                 let (program, emitted) = emit(path, &kernel.name, chip);
                 let file = relative(path);
                 let name = format!("{}, {}, for {}", file.display(), kernel.name, chip.name);
-                cases.push(case(name, &kernel.name, chip, &program, emitted));
+                let (kernel, tuned) = (kernel.name.clone(), tuned(&program));
+                cases.push(Case { name, kernel, chip: &chip.name, emitted, tuned });
             }
         }
         cases
     };
     nvcc::parallel(&files, of_file).into_iter().flatten().collect()
+});
+
+/// The functions in which everything should stay in registers, and their instructions.
+fn tuned(program: &tile::Program) -> BTreeMap<String, Option<&'static str>> {
+    let kernels = program.steps.iter().flat_map(|step| &step.variants).map(|v| &v.kernel);
+    let tuned = kernels.filter(|kernel| is_tuned(&kernel.body));
+    tuned.map(|k| (k.name.clone(), instruction(&k.body, &program.arch))).collect()
 }
 
-fn case(
-    name: String,
-    kernel: &str,
-    chip: &'static Chip,
-    program: &tile::Program,
-    Emitted { source, manifest, .. }: Emitted,
-) -> Case {
-    let variants = || program.steps.iter().flat_map(|step| &step.variants);
-    let tuned = variants().filter(|variant| is_tuned(&variant.kernel.body));
-    let launched = !ALIKE.iter().any(|folder| name.starts_with(folder));
-    let with_launcher = launched && WITH_LAUNCHER.contains(&&*chip.name);
-    let make = if with_launcher { Make::Object } else { Make::Device };
-    let instructions = variants().filter_map(|v| instruction(&v.kernel.body, &program.arch));
-    Case {
-        name,
-        kernel: kernel.to_owned(),
-        chip: &chip.name,
-        arch: manifest.arch,
-        source,
-        tuned: tuned.map(|variant| variant.kernel.name.clone()).collect(),
-        instructions: instructions.collect(),
-        make,
-    }
-}
-
-/// Whether everything should stay in registers.
 fn is_tuned(body: &Body) -> bool {
     match body {
         Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
@@ -168,62 +164,54 @@ fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
 
 #[test]
 fn every_program_compiles_for_every_chip() {
-    let mut unique = BTreeMap::new();
-    for case in cases() {
-        let key = nvcc::key(&case.source, &case.arch, case.make);
-        unique.entry(key).or_insert(case);
-    }
-    let cases: Vec<_> = unique.into_values().collect();
-    let faults = nvcc::parallel(&cases, |case| match fault(case) {
-        Some(fault) => {
-            // Said at once: the others take minutes.
-            eprintln!("{}: {fault}", case.name);
-            format!("{}:\n{fault}\n", case.name)
-        }
-        None => String::new(),
+    let functions = CASES.iter().flat_map(|case| {
+        let functions =
+            units::functions_of(&case.name, &case.emitted.manifest.arch, &case.pieces());
+        let names: BTreeSet<_> = functions.iter().map(|function| function.name()).collect();
+        assert_eq!(names, launched(&case.emitted.manifest), "{}", case.name);
+        functions.into_iter().map(move |function| (case, function))
     });
-    assert!(faults.iter().all(String::is_empty), "{}", faults.concat());
+    let (cases, functions): (Vec<_>, Vec<_>) = functions.unzip();
+    let codes = units::compile(&functions).unwrap_or_else(|said| panic!("{said}"));
+    let faults: BTreeSet<_> = cases.into_iter().zip(&codes).filter_map(fault).collect();
+    let faults: Vec<_> = faults.into_iter().collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-// FIXME: these few keep more than fits, and spill a few bytes. Each is held to what it
-// is known to spill, and is to be taken off this list when it no longer does.
-const KNOWN_SPILLS: [(&str, u32); 7] = [
-    ("fp8_batched_c_wide_128x128", 84),
-    ("grouped_topk_weight_rows_1024", 16),
-    ("grouped_topk_weight_rows_256", 16),
-    ("grouped_topk_weight_rows_32", 16),
-    ("quantize_gemm_c_wide_128x192", 68),
-    ("quantize_gemm_c_wide_128x256", 36),
-    ("quantize_gemm_c_wide_192x128", 124),
-];
-
-/// The bytes that a tuned function may spill.
-fn known_spills(function: &str) -> u32 {
-    KNOWN_SPILLS.iter().find(|(name, _)| *name == function).map_or(0, |(_, bytes)| *bytes)
+/// The functions that a manifest launches.
+fn launched(manifest: &Manifest) -> BTreeSet<&str> {
+    let variants = manifest.steps.iter().flat_map(|step| &step.variants);
+    variants.flat_map(|variant| &variant.launches).map(|launch| &*launch.function).collect()
 }
 
-/// Why a case does not pass: what nvcc says, a spill, or an instruction that is missing.
-fn fault(case: &Case) -> Option<String> {
-    let built = match nvcc::compile(&case.source, &case.arch, case.make) {
-        Ok(built) => built,
-        Err(said) => return Some(said),
+/// Why a function does not pass: what is not in registers, or an instruction that is
+/// missing.
+fn fault((case, code): (&Case, &Code)) -> Option<String> {
+    let usage = &code.usage;
+    let instruction = case.tuned.get(&usage.function)?;
+    let fault = if usage.spills + usage.stack > 0 {
+        format!("not all is in registers: {usage:?}")
+    } else {
+        let missing = instruction.filter(|name| !code.instructions.contains(name))?;
+        format!("there is no {missing} in the machine code of {}", usage.function)
     };
-    let functions = nvcc::usage(&built.report);
-    for name in &case.tuned {
-        let Some(usage) = functions.iter().find(|usage| usage.function == *name) else {
-            return Some(format!("ptxas did not report on {name}"));
-        };
-        let known = known_spills(name);
-        if usage.spills > known || usage.stack > 0 && known == 0 {
-            return Some(format!("not all of {name} is in registers: {usage:?}"));
-        }
-    }
-    for &instruction in &case.instructions {
-        if nvcc::count(&built, [instruction]) == [0] {
-            return Some(format!("there is no {instruction} in the machine code"));
-        }
-    }
-    functions.is_empty().then(|| "nothing was compiled".to_owned())
+    Some(format!("{}: {fault}", case.name))
+}
+
+#[test]
+fn every_launcher_compiles() {
+    let wanted = |case: &&Case| {
+        let alike = ALIKE.iter().any(|folder| case.name.starts_with(folder));
+        WITH_LAUNCHER.contains(&case.chip) && !alike
+    };
+    let cases: Vec<_> = CASES.iter().filter(wanted).collect();
+    let pieces: Vec<_> = cases.iter().map(|case| case.pieces()).collect();
+    let launcher = |(case, pieces)| {
+        let Case { name, emitted, .. }: &Case = case;
+        Launcher { program: name, arch: &emitted.manifest.arch, pieces }
+    };
+    let launchers: Vec<_> = cases.into_iter().zip(&pieces).map(launcher).collect();
+    launchers::compile(&launchers).unwrap_or_else(|said| panic!("{said}"));
 }
 
 /// The matrix instructions that a program must be given, by kernel and chip.
@@ -255,11 +243,10 @@ const INSTRUCTIONS: [(&str, &str, &str); 23] = [
 
 #[test]
 fn products_get_the_matrix_instructions_of_the_chip() {
-    let cases = cases();
     let missing = |&(kernel, chip, instruction): &(&str, &str, &str)| {
-        let case = cases.iter().find(|case| case.kernel == kernel && case.chip == chip);
+        let case = CASES.iter().find(|case| case.kernel == kernel && case.chip == chip);
         let case = case.expect("the table names kernels and chips that exist");
-        let found = case.instructions.contains(instruction);
+        let found = case.tuned.values().any(|&named| named == Some(instruction));
         (!found).then(|| format!("{}: no {instruction}\n", case.name))
     };
     let faults: String = INSTRUCTIONS.iter().filter_map(missing).collect();
@@ -357,6 +344,12 @@ fn spills_and_instructions_are_noticed() {
     assert!(nvcc::usage(&built.report)[0].stack > 3000, "{}", built.report);
     let plain = kernel("x[0] = x[1] * x[n];");
     let built = nvcc::compile(&plain, "sm_80", Make::Device).expect("it is correct");
-    assert_eq!(nvcc::count(&built, ["FMUL", "QGMMA"]), [1, 0]);
+    assert_eq!(nvcc::instructions(&built)["k"], BTreeSet::new());
     assert_eq!(nvcc::usage(&built.report)[0].stack, 0);
+    let product = kernel(
+        "unsigned d = n; asm(\"mma.sync.aligned.m16n8k8.row.col.f16.f16.f16.f16 \"
+             \"{%0, %0}, {%0, %0}, {%0}, {%0, %0};\" : \"+r\"(d)); x[0] = d;",
+    );
+    let built = nvcc::compile(&product, "sm_80", Make::Device).expect("it is correct");
+    assert_eq!(nvcc::instructions(&built)["k"], BTreeSet::from(["HMMA"]));
 }

@@ -5,6 +5,7 @@
 //! flags and the compiler, so that a second run of the tests is quick. Comments do
 //! not count: the same code from other lines of a source is the same code.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +21,15 @@ pub(crate) enum Make {
     Device,
     /// An object file: the device's machine code, and the launcher.
     Object,
+}
+
+impl Make {
+    fn file(self) -> &'static str {
+        match self {
+            Self::Device => "out.cubin",
+            Self::Object => "out.o",
+        }
+    }
 }
 
 /// A successful compilation.
@@ -51,34 +61,42 @@ static NVCC: LazyLock<PathBuf> = LazyLock::new(|| {
     path
 });
 
-/// Compiles CUDA C++ for an architecture such as `sm_90a`. An error is what nvcc said.
-pub(crate) fn compile(text: &str, arch: &str, make: Make) -> Result<Built, String> {
-    let folder = Path::new(ROOT).join("target/nvcc").join(key(text, arch, make));
-    let path = folder.join(if make == Make::Device { "out.cubin" } else { "out.o" });
-    let report = folder.join("report");
-    if let Ok(report) = std::fs::read_to_string(&report) {
-        return Ok(Built { report, path });
-    }
+/// Where what compiled once is remembered.
+pub(crate) fn memory() -> PathBuf {
+    let folder = Path::new(ROOT).join("target/nvcc");
     std::fs::create_dir_all(&folder).expect("target can be written to");
-    let said = run(text, arch, make, &folder, &path)?;
-    std::fs::write(report, &said).expect("target can be written to");
-    Ok(Built { report: said, path })
+    folder
 }
 
-fn run(text: &str, arch: &str, make: Make, folder: &Path, out: &Path) -> Result<String, String> {
+/// Compiles CUDA C++ for an architecture such as `sm_90a`. An error is what nvcc said.
+pub(crate) fn compile(text: &str, arch: &str, make: Make) -> Result<Built, String> {
+    let folder = memory().join(key(text, arch, make));
+    let report = folder.join("report");
+    if let Ok(report) = std::fs::read_to_string(&report) {
+        return Ok(Built { report, path: folder.join(make.file()) });
+    }
+    std::fs::create_dir_all(&folder).expect("target can be written to");
+    let built = build(text, arch, make, &folder)?;
+    std::fs::write(report, &built.report).expect("target can be written to");
+    Ok(built)
+}
+
+/// The same in a folder, and each time.
+pub(crate) fn build(text: &str, arch: &str, make: Make, folder: &Path) -> Result<Built, String> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let source = folder.join(format!("emitted{count}.cu"));
-    std::fs::write(&source, text).expect("target can be written to");
+    std::fs::write(&source, text).expect("the folder can be written to");
     let number = arch.strip_prefix("sm_").expect("architectures begin with sm_");
     let mut command = Command::new(&*NVCC);
     command.args(FLAGS).arg(format!("-gencode=arch=compute_{number},code=sm_{number}"));
     command.arg("-I").arg(Path::new(ROOT).join("crates/codegen-cuda/device"));
     command.arg(if make == Make::Device { "-cubin" } else { "-c" });
-    let output = command.arg("-o").arg(out).arg(&source).output().expect("nvcc starts");
+    let path = folder.join(make.file());
+    let output = command.arg("-o").arg(&path).arg(&source).output().expect("nvcc starts");
     let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if output.status.success() { Ok(said) } else { Err(said) }
+    let report = String::from_utf8_lossy(&said).into_owned();
+    if output.status.success() { Ok(Built { report, path }) } else { Err(report) }
 }
 
 /// As users are told to compile, with every warning an error.
@@ -165,14 +183,24 @@ fn read(line: &str, unit: &str, number: &mut u32) {
     *number += word.unwrap_or(0);
 }
 
-/// How often each of these instructions stands in machine code.
-pub(crate) fn count<const N: usize>(built: &Built, instructions: [&str; N]) -> [usize; N] {
+/// What machine code calls the instructions that multiply matrices.
+pub(crate) const MATRIX_INSTRUCTIONS: [&str; 6] =
+    ["HGMMA", "IGMMA", "QGMMA", "HMMA", "IMMA", "QMMA"];
+
+/// The matrix instructions of each function of machine code.
+pub(crate) fn instructions(built: &Built) -> BTreeMap<String, BTreeSet<&'static str>> {
     let tool = NVCC.with_file_name("cuobjdump");
     let output = Command::new(&tool).arg("-sass").arg(&built.path).output();
     let output = output.unwrap_or_else(|error| {
         panic!("{} cannot be run ({error}): run `make setup`", tool.display())
     });
-    let sass = String::from_utf8_lossy(&output.stdout);
-    assert!(sass.contains("Function :"), "no machine code in {}", built.path.display());
-    instructions.map(|name| sass.matches(name).count())
+    let text = String::from_utf8_lossy(&output.stdout);
+    let functions = text.split("Function : ").skip(1).map(|function| {
+        let name = function.split_whitespace().next().unwrap_or_default();
+        let found = MATRIX_INSTRUCTIONS.into_iter().filter(|name| function.contains(name));
+        (name.to_owned(), found.collect())
+    });
+    let functions: BTreeMap<_, _> = functions.collect();
+    assert!(!functions.is_empty(), "no machine code in {}", built.path.display());
+    functions
 }
