@@ -81,7 +81,11 @@ fn buffer(program: &Program, buffer: &Buffer) -> tensix::Buffer {
         batch: dimensions(&buffer.batch),
         rows: dimensions(&buffer.rows),
         columns: dimensions(&buffer.columns),
-        format: format(buffer.format),
+        format: match format(buffer.format) {
+            // Its words are the integers themselves.
+            tensix::Format::Float32 if tensor.element.is_integer() => tensix::Format::Int32,
+            format => format,
+        },
         pages: buffer.pages(),
     }
 }
