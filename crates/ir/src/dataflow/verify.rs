@@ -13,8 +13,8 @@
 //! A program that passes ends on every core; pushes and pops nothing too many; wraps its
 //! rings exactly; reads only what was written (pages, DST, DRAM) and waited for; and
 //! writes every page of every result once. What cores tell each other through semaphores
-//! is in order under every schedule, not only under the one that was run: see
-//! [`signals`](self). So is what rings do, since each has one producer and one consumer.
+//! is in order under every schedule, not only under the one that was run: see `signals`. So is
+//! what rings do, since each has one producer and one consumer.
 //!
 //! The ops of the compute role between two rings' ops are run once for every state that
 //! they begin in, whatever the core; so the work grows with pages, not with products.
@@ -135,6 +135,7 @@ fn run_in_order(
         }
         let codes = step.roles().map(|(name, role)| Code::new(step, name, role));
         formats::check(program, step, &codes, limits, &mut faults.of(program, step));
+        capacity::arguments(step, &codes, &mut faults.of(program, step));
         sides::check(step, &codes, &mut faults.of(program, step));
         if faults.count() > earlier {
             continue;

@@ -1,8 +1,11 @@
 //! Budgets of a step: its grid, L1, rings, semaphores, arguments and DST.
 
-use crate::dataflow::budget::{l1_bytes, plural};
-use crate::dataflow::{Circular, Step};
+use std::collections::BTreeSet;
 
+use crate::dataflow::budget::l1_bytes;
+use crate::dataflow::{Circular, Move, Op, Step};
+
+use super::code::Code;
 use super::fault::OfStep;
 use super::{Limits, MOST_ARGUMENTS, MOST_SEMAPHORES};
 
@@ -28,11 +31,28 @@ pub(super) fn check(step: &Step, limits: Option<&Limits>, faults: &mut OfStep<'_
     if step.dst_tiles() != tiles {
         faults.say(format!("it counts on {} tiles of DST, of {tiles}", step.dst_tiles()));
     }
-    for (name, role) in step.roles() {
-        let count = role.arguments.len();
+}
+
+/// Arguments of a kernel: those of its role, an address for each buffer, its place and, if
+/// it reaches other cores, their coordinates.
+pub(super) fn arguments(step: &Step, codes: &[Code<'_>; 3], faults: &mut OfStep<'_>) {
+    for code in codes {
+        let mut buffers = BTreeSet::new();
+        let mut reaches = false;
+        for (op, _) in code.ops() {
+            if let Op::Move(Move::Read { buffer, .. } | Move::Write { buffer, .. }) = op {
+                buffers.insert(*buffer);
+            }
+            reaches |= matches!(
+                op,
+                Op::Move(Move::Multicast { .. } | Move::SignalOne { .. } | Move::SignalAll { .. })
+            );
+        }
+        let coordinates = if reaches { step.grid.iter().sum::<u32>() as usize } else { 0 };
+        let count = code.arguments.len() + buffers.len() + 2 + coordinates;
         if count > MOST_ARGUMENTS {
-            let found = plural(count as u64, "argument");
-            faults.say(format!("the {name} takes {found}, of {MOST_ARGUMENTS} at most"));
+            let role = code.role;
+            faults.say(format!("the {role} takes {count} arguments, of {MOST_ARGUMENTS} at most"));
         }
     }
 }
@@ -42,15 +62,18 @@ fn memory(step: &Step, limits: &Limits, faults: &mut OfStep<'_>) {
     if bytes > most {
         let over = bytes - most;
         faults.over(
-            format!("its circular buffers take {bytes} bytes of L1 on each core, {over} more than there are"),
+            format!(
+                "the circular buffers of this equation take {bytes} bytes of L1 on each core, \
+                 {over} more than there are"
+            ),
             "smaller blocks (`m`, `n`, `k`) or fewer `stages` in a tile block take less",
         );
     }
     let (rings, most) = (step.circular.len(), limits.rings);
     if rings > most as usize {
         faults.over(
-            format!("it takes {rings} circular buffers, and a core has {most}"),
-            "compute some of what it reads in an equation of its own, of another step",
+            format!("this equation takes {rings} circular buffers, and a core has {most}"),
+            "compute some of what it reads in an equation of its own, whose result it reads",
         );
     }
     let semaphores = step.semaphores.len();

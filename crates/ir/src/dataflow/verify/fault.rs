@@ -56,7 +56,9 @@ impl Fault {
         let span = place.map_or(kernel.span, |equation| equation.span);
         let diagnostic = Diagnostic::new(Kind::NotExpressible, span, self.sentence.clone());
         match &self.budget {
-            Some(Budget { table, help }) => diagnostic.help(format!("{help}\n{table}")),
+            Some(Budget { table, help }) => {
+                diagnostic.help(format!("{help}; what takes the room:\n{}", table.trim_end()))
+            }
             None => diagnostic.here(self.place()),
         }
     }
@@ -104,7 +106,7 @@ impl Faults {
 
     /// More DRAM is asked for than there is.
     pub(super) fn over_dram(&mut self, sentence: String, table: String) {
-        let help = "compute it in parts, on smaller tensors".to_owned();
+        let help = "compute it in parts, from smaller tensors".to_owned();
         let budget = Some(Budget { table, help });
         self.0.push(Fault { budget, ..Fault::new(sentence) });
     }

@@ -117,7 +117,10 @@ pub(super) fn check(program: &Program, limits: Option<&Limits>, faults: &mut Fau
     }
     let bytes: u64 = program.buffers.iter().map(bytes_of).fold(0, u64::saturating_add);
     if let Some(limits) = limits.filter(|limits| bytes > limits.dram_bytes) {
-        let sentence = format!("its tensors take {bytes} bytes of DRAM, of {}", limits.dram_bytes);
+        let sentence = format!(
+            "the tensors take {bytes} bytes of DRAM, and the chip has {}",
+            limits.dram_bytes
+        );
         let rows =
             program.buffers.iter().map(|x| format!("{:<20} {:>14} B\n", x.name, bytes_of(x)));
         faults.over_dram(sentence, rows.collect());
