@@ -63,13 +63,8 @@ fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, 
         RegionKind::Contract(contract) => contract::steps(draft, at, &contract, given),
         RegionKind::Pointwise => points::steps(draft, at),
         RegionKind::Rowwise(rowwise) => rows::steps(draft, at, &rowwise),
-        RegionKind::Scan(_)
-        | RegionKind::Generic { .. } => {
-            let span = draft.plan.kernel.equations[draft.plan.regions[at].covers[0]].span;
-            let message = "Tensix can't run this equation";
-            let fault = Diagnostic::new(Kind::NotExpressible, span, message);
-            Err(vec![fault.help(vector::ELSEWHERE)])
-        }
+        RegionKind::Generic { why } => rows::fold(draft, at, &why),
+        RegionKind::Scan(_) => Err(vec![rows::no_scan(draft, at)]),
     }
 }
 
@@ -92,7 +87,11 @@ fn unbound(kernel: &Kernel) -> Vec<Diagnostic> {
     sizes.into_iter().map(unbound).collect()
 }
 
-fn collect_sizes(kernel: &Kernel, int: IntId, sizes: &mut Vec<tilec_ir::Id<tilec_ir::tensor::Size>>) {
+fn collect_sizes(
+    kernel: &Kernel,
+    int: IntId,
+    sizes: &mut Vec<tilec_ir::Id<tilec_ir::tensor::Size>>,
+) {
     kernel.ints.visit_atoms(int, &mut |_, atom| {
         if let Atom::Size(size) = atom {
             sizes.push(*size);

@@ -24,7 +24,7 @@ use self::layout::Layout;
 use super::draft::{Draft, unique};
 use super::vector::{Given, Leaf, Place, Source, ring_of};
 
-pub(super) use section::{Output, Sections, is_read_later, sections};
+pub(super) use section::{Output, Sections, is_read_later, keep_within, sections};
 pub(super) use work::{Counter, VECTOR_CYCLES, digits, lets, share, vector_ops};
 
 /// The counter of a core's tiles.

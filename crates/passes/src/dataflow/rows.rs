@@ -12,20 +12,23 @@
 //! whole row is reduced too.
 
 mod compute;
+mod fold;
 mod inputs;
 mod parts;
 mod sweep;
 mod writer;
 
-use tilec_ir::Diagnostic;
 use tilec_ir::dataflow::{Circular, CircularAt, Fidelity, Format, Index, Role, Step};
 use tilec_ir::plan::Rowwise;
+use tilec_ir::{Diagnostic, Kind};
 
 use self::inputs::Input;
 use self::parts::Parts;
 use super::draft::{Draft, unique};
 use super::points::{Counter, Output, VECTOR_CYCLES, digits, is_read_later, share, vector_ops};
-use super::vector::{Order, Place, format_of};
+use super::vector::{ELSEWHERE, Order, Place, format_of};
+
+pub(super) use fold::steps as fold;
 
 /// The counter of a core's items.
 const I: &str = "i";
@@ -41,6 +44,15 @@ pub(super) fn steps(
     rowwise: &Rowwise,
 ) -> Result<Vec<Step>, Vec<Diagnostic>> {
     step(draft, region, rowwise).map_err(|fault| vec![fault])
+}
+
+/// That running sums have no steps.
+pub(super) fn no_scan(draft: &Draft<'_>, region: usize) -> Diagnostic {
+    let at = draft.plan.regions[region].covers[0];
+    let span = draft.plan.kernel.equations[at].span;
+    Diagnostic::new(Kind::NotExpressible, span, "Tensix can't run a running sum")
+        .here("each element needs all before it, across tiles")
+        .help(ELSEWHERE)
 }
 
 fn step(draft: &mut Draft<'_>, region: usize, rowwise: &Rowwise) -> Result<Vec<Step>, Diagnostic> {

@@ -41,7 +41,7 @@ fn reads_that_are_no_tiles() {
     );
     refused(
         "kernel k[N](x: f32[N]) -> (y: f32[N]) { y[n] = x[N - 1 - n] }",
-        "Tensix can't read `x[39 - n]` as tiles | x[N - 1 - n] | its elements don't lie as whole tiles of 32 x 32",
+        "Tensix can't read `x[-n + 39]` as tiles | x[N - 1 - n] | its elements don't lie as whole tiles of 32 x 32",
     );
     refused(
         "kernel k[M, N](x: f32[M + N]) -> (y: f32[M, N]) { y[m, n] = x[m + n] }",
@@ -90,11 +90,11 @@ fn values_that_tiles_cannot_hold() {
 fn rows_that_cannot_be_reduced() {
     refused(
         "kernel k[M, N](x: i8[M, N]) -> (y: i32[M]) { y[m] = sum[n](i32(x[m, n])) }",
-        "Tensix can't reduce integers along rows | x[m, n] | tiles hold f32, which is exact for integers up to 2^24 only",
+        "Tensix can't reduce integers | x[m, n] | tiles hold f32, which is exact for integers up to 2^24 only",
     );
     refused(
         "kernel k[M, K](x: bf16[M, K * 16]) -> (y: f32[M, K]) { y[m, g] = max[i < 16](abs(x[m, g * 16 + i])) }",
-        "Tensix can't reduce segments of 16 elements | y[m, g] = max[i < 16](abs(x[m, g * 16 + i])) | segments are made of tiles of 32",
+        "Tensix can't reduce segments of 16 elements | max[i < 16](abs(x[m, g * 16 + i])) | segments are made of tiles of 32",
     );
     refused(
         "kernel k[M, K](x: bf16[M, K * 32]) -> (y: f32[M, K * 32])
@@ -103,7 +103,19 @@ fn rows_that_cannot_be_reduced() {
              total[m]       = sum[j](x[m, j] / peak[m, j / 32])
              y[m, j]        = x[m, j] / total[m]
          }",
-        "Tensix can't reduce a row that needs its segments reduced before | total[m]       = sum[j](x[m, j] / peak[m, j / 32]) | ",
+        "Tensix can't reduce a row that needs its segments reduced before | sum[j](x[m, j] / peak[m, j / 32]) | ",
+    );
+}
+
+#[test]
+fn orders_and_running_sums() {
+    refused(
+        "kernel k[M, N](x: f32[M, N]) -> (i: idx<N>[M]) where 1 <= N { i[m] = argmax[n](x[m, n]) }",
+        "Tensix can't put values in order | argmax[n](x[m, n]) | the vector unit has no way to sort a row",
+    );
+    refused(
+        "kernel k[M, N](x: f32[M, N]) -> (y: f32[M, N]) { y[m, j] = sum[i](if i <= j then x[m, i] else 0) }",
+        "Tensix can't run a running sum | y[m, j] = sum[i](if i <= j then x[m, i] else 0) | each element needs all before it, across tiles",
     );
 }
 

@@ -75,7 +75,12 @@ fn section(what: Sections<'_>, given: &Given<'_>) -> Result<Vec<Op>, Diagnostic>
 
 /// Makes 0 of what lies beyond the matrix in its last tiles.
 fn keep(output: &Output, tile: &[Index; 2], dst: u32) -> Vec<Op> {
-    let Some(sides) = output.keeps else { return Vec::new() };
+    output.keeps.map_or_else(Vec::new, |sides| keep_within(sides, tile, 0.0, dst))
+}
+
+/// Replaces what lies beyond so many rows and columns, in the last tiles of a matrix; a side
+/// of whole tiles has nothing beyond it.
+pub(crate) fn keep_within(sides: [u64; 2], tile: &[Index; 2], fill: f32, dst: u32) -> Vec<Op> {
     let mut ops = Vec::new();
     for (columns, (elements, at)) in [false, true].into_iter().zip(sides.into_iter().zip(tile)) {
         let rest = u32::try_from(elements % 32).expect("less than a tile");
@@ -83,15 +88,13 @@ fn keep(output: &Output, tile: &[Index; 2], dst: u32) -> Vec<Op> {
             continue;
         }
         let count = Index::from(rest);
-        let op = Op::Math(Math::Vector(Vector::Keep { columns, count, fill: 0.0, dst }));
+        let op = Op::Math(Math::Vector(Vector::Keep { columns, count, fill, dst }));
         let last = u32::try_from(elements / 32).unwrap_or(u32::MAX);
-        ops.push(match (at, last) {
-            (_, 0) => op,
-            (at, last) => Op::If {
-                test: Test::Equal(at.clone(), Index::from(last)),
-                then: vec![op],
-                otherwise: Vec::new(),
-            },
+        ops.push(if last == 0 {
+            op
+        } else {
+            let test = Test::Equal(at.clone(), Index::from(last));
+            Op::If { test, then: vec![op], otherwise: Vec::new() }
         });
     }
     ops

@@ -1,15 +1,13 @@
 //! The compute role: reductions in DST, tile after tile; values and maps from what came out.
 
 use tilec_ir::Diagnostic;
-use tilec_ir::dataflow::{
-    BinaryVector, CircularAt, Dst, Index, Math, Op, Test, UnaryVector, Vector,
-};
+use tilec_ir::dataflow::{BinaryVector, CircularAt, Dst, Index, Math, Op, UnaryVector, Vector};
 
 use super::inputs::{Input, Scope, busy};
 use super::parts::combines;
 use super::{COLUMN, Rows};
 use crate::dataflow::draft::Draft;
-use crate::dataflow::points::{Output, Sections, sections};
+use crate::dataflow::points::{Output, Sections, keep_within, sections};
 use crate::dataflow::vector::{Given, Inlined, Known, Leaf, Place, Root, Source, lower};
 
 /// What all sections of the role start from.
@@ -117,18 +115,9 @@ impl Rows {
     }
 
     /// Replaces what lies past the end of the row.
-    fn mask(&self, at: usize, fill: f32, dst: Dst) -> Option<Op> {
-        let rest = u32::try_from(self.parts.length % 32).expect("less than a tile");
-        if rest == 0 || self.parts.parts[at].segmented {
-            return None;
-        }
-        let op = vector(Vector::Keep { columns: true, count: Index::from(rest), fill, dst });
-        let last = u32::try_from(self.parts.length / 32).unwrap_or(u32::MAX);
-        if last == 0 {
-            return Some(op);
-        }
-        let test = Test::Equal(Index::named(COLUMN), Index::from(last));
-        Some(Op::If { test, then: vec![op], otherwise: Vec::new() })
+    fn mask(&self, at: usize, fill: f32, dst: Dst) -> Vec<Op> {
+        let length = if self.parts.parts[at].segmented { 0 } else { self.parts.length };
+        keep_within([0, length], &[Index::from(0), Index::named(COLUMN)], fill, dst)
     }
 
     /// What stands before and after the loop over tiles of reductions.

@@ -215,12 +215,8 @@ fn of(
         (Planned::Reduction { .. }, ExprKind::Reduce(reduction, _, body)) => {
             (kind, expr) = (What::Reduction(*reduction), *body);
             axes.columns = segment.into_iter().chain(column).collect();
-            let value = &kernel.exprs[*body];
-            if !value.ty.is_float() {
-                let message = "Tensix can't reduce integers along rows";
-                return Err(Diagnostic::new(Kind::NotExpressible, value.span, message)
-                    .here("tiles hold f32, which is exact for integers up to 2^24 only")
-                    .help(format!("reduce f32 values; or {ELSEWHERE}")));
+            if !kernel.exprs[*body].ty.is_float() {
+                return Err(of_integers(kernel, *body));
             }
         }
         (Planned::Map { .. }, _) => {
@@ -346,6 +342,14 @@ impl Parts {
         let is = |&at: &usize| self.parts[at].is_map() && self.parts[at].stored;
         (0..self.parts.len()).filter(is).collect()
     }
+}
+
+/// That integers are reduced.
+pub(super) fn of_integers(kernel: &Kernel, body: Id<Expr>) -> Diagnostic {
+    let message = "Tensix can't reduce integers";
+    Diagnostic::new(Kind::NotExpressible, kernel.exprs[body].span, message)
+        .here("tiles hold f32, which is exact for integers up to 2^24 only")
+        .help(format!("reduce f32 values; or {ELSEWHERE}"))
 }
 
 fn segments_first(kernel: &Kernel, part: &Part) -> Diagnostic {
