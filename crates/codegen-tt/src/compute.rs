@@ -6,6 +6,10 @@ use tilec_ir::dataflow::{CircularAt, Math, Op};
 use crate::kernel::Kernel;
 use crate::vector;
 
+/// The names of a product's shape: whether `b` is transposed, columns, rows, depth.
+pub(crate) const PRODUCT: [&str; 4] =
+    ["RIGHT_TRANSPOSED", "DST_COLUMNS", "DST_ROWS", "LEFT_STRIDE"];
+
 /// The first inits of a role, which the chip's start-up has to know.
 #[derive(Clone, Copy, Debug, Default)]
 struct First<'p> {
@@ -52,7 +56,8 @@ impl Kernel<'_> {
                 let shape = self.block(*a, *b, *transpose, *block);
                 let [a_at, b_at] = [a_at, b_at].map(|at| self.index(at));
                 let [a, b] = [*a, *b].map(|ring| self.ring(ring).to_owned());
-                self.line(format!("matmul_block({a}, {b}, {a_at}, {b_at}, {dst}, {shape});"));
+                let operands = [a, b, a_at, b_at, dst.to_string()];
+                self.call("matmul_block", &[&operands[..], &shape[..]].concat());
             }
             Math::Copy { from, at, dst } => {
                 let at = self.index(at);
@@ -92,7 +97,7 @@ impl Kernel<'_> {
                     self.line(format!("reconfig_data_format<SrcOrder::Reverse>({a}, {b});"));
                 }
                 if now.task != before.task {
-                    self.line(format!("matmul_block_init({a}, {b}, {shape});"));
+                    self.call("matmul_block_init", &[&[a, b], &shape[..]].concat());
                 }
             }
             Math::CopyInit(ring) => {
@@ -115,13 +120,12 @@ impl Kernel<'_> {
     }
 
     /// `transpose, columns, rows, depth`: named where the kernel has one shape of products.
-    fn block(&self, a: CircularAt, b: CircularAt, transpose: bool, block: [u32; 3]) -> String {
-        let product = (a, b, transpose, block);
-        if self.needs.products.as_slice() == [product] {
-            return "TRANSPOSED, BLOCK_COLUMNS, BLOCK_ROWS, BLOCK_DEPTH".to_owned();
+    fn block(&self, a: CircularAt, b: CircularAt, transpose: bool, block: [u32; 3]) -> [String; 4] {
+        if self.needs.products.as_slice() == [(a, b, transpose, block)] {
+            return PRODUCT.map(str::to_owned);
         }
         let [rows, columns, depth] = block;
-        format!("{}, {columns}, {rows}, {depth}", u8::from(transpose))
+        [u32::from(transpose), columns, rows, depth].map(|number| number.to_string())
     }
 }
 

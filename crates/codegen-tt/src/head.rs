@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use tilec_ir::dataflow::{Area, Constant, Format};
 
+use crate::compute::PRODUCT;
 use crate::device;
 use crate::kernel::{BufferNames, Kernel, RoleName, SemaphoreNames};
 use crate::moves::area_names;
@@ -108,6 +109,11 @@ fn title(kernel: &mut Kernel<'_>) {
         ));
         kernel.comment(&step.chosen_by);
     }
+    if !kernel.needs.vectors.is_empty() {
+        kernel.comment(
+            "The functions of the vector unit stand first; the kernel itself is at the end.",
+        );
+    }
     kernel.line("");
 }
 
@@ -193,15 +199,16 @@ fn product(kernel: &Kernel<'_>) -> Vec<Declaration> {
         return vec![];
     };
     let [a, b] = [a, b].map(|ring| &kernel.step.circular[*ring].name);
+    let [transposed, dst_columns, dst_rows, stride] = PRODUCT;
     vec![
+        declaration(dst_rows, *rows, "tiles of DST that one product fills: rows"),
+        declaration(dst_columns, *columns, "and columns"),
+        declaration(stride, *depth, &format!("tiles from a row of {a} to the next")),
         declaration(
-            "TRANSPOSED",
+            transposed,
             u32::from(*transpose),
             &format!("whether tiles of {b} are transposed"),
         ),
-        declaration("BLOCK_ROWS", *rows, "tiles of DST that one product fills: rows"),
-        declaration("BLOCK_COLUMNS", *columns, "and columns"),
-        declaration("BLOCK_DEPTH", *depth, &format!("tiles from a row of {a} to the next")),
     ]
 }
 
@@ -213,9 +220,9 @@ fn rings(kernel: &Kernel<'_>) -> Vec<Declaration> {
         let says = format!("{format}, {}: {}", tiles(ring.tiles), ring.holds);
         declarations.push(declaration(name, number(at), &says));
     }
-    for ((_, count), name) in &kernel.counts {
-        let says = "tiles that it gives and takes at a time";
-        declarations.push(declaration(name, *count, says));
+    for ((at, count), name) in &kernel.counts {
+        let says = format!("tiles of {} at a time", kernel.rings[at]);
+        declarations.push(declaration(name, *count, &says));
     }
     declarations
 }

@@ -42,8 +42,8 @@ impl RoleName {
     }
 }
 
-/// The longest call that stands in one line.
-const LONGEST_CALL: usize = 80;
+/// The longest line of a call.
+const LONGEST_LINE: usize = 80;
 
 /// What a buffer is called.
 #[derive(Clone, Debug)]
@@ -135,15 +135,19 @@ impl<'p> Kernel<'p> {
     /// A call, over several lines where it is long.
     pub(crate) fn call(&mut self, function: &str, arguments: &[String]) {
         let line = format!("{function}({});", arguments.join(", "));
-        if line.len() <= LONGEST_CALL {
+        if line.len() <= LONGEST_LINE {
             return self.line(line);
         }
         self.line(format!("{function}("));
         let mut deeper = self.out.part(1);
-        for (at, argument) in arguments.iter().enumerate() {
-            let end = if at + 1 == arguments.len() { ");" } else { "," };
-            deeper.line(format!("{argument}{end}"));
+        let mut filled = String::new();
+        for argument in arguments {
+            if !filled.is_empty() && filled.len() + argument.len() + 3 > LONGEST_LINE {
+                deeper.line(std::mem::take(&mut filled).trim_end());
+            }
+            filled += &format!("{argument}, ");
         }
+        deeper.line(format!("{});", filled.trim_end_matches(", ")));
         self.out.append(deeper);
     }
 
