@@ -82,13 +82,10 @@ fn exit_codes_and_words() {
     place.check("run scale.tile --target cpu --set N", 2, "NAME=INT");
     place.check("run scale.tile --target cpu --set N=-1", 2, "at least 0");
     place.check("run scale.tile --target cpu --set N=99999999999999999999", 2, "is not an integer");
-    place.check("compile scale.tile --target tt", 3, "comes later");
-    place.check("run scale.tile --target tt --set N=4", 3, "comes later");
+    place.check("compile scale.tile --target tt", 2, "the size N is not bound");
+    place.check("compile scale.tile --target tt", 2, "--set N=");
     place.check("run wrong.tile --target cuda --set N=4", 1, "wrong.tile:2:");
     place.check("compile wrong.tile --target tt --emit canonical", 1, "wrong.tile:2:");
-    for stage in ["tensor", "canonical", "llvm", "all"] {
-        place.check(&format!("compile scale.tile --target tt --emit {stage}"), 3, "comes later");
-    }
     place.check("compile scale.tile --target cuda --chip h2000", 2, "no chip is called `h2000`");
     place.check("compile scale.tile --target tt --chip h200", 2, "belongs to --target cuda");
     place.check("targets", 0, "h200");
@@ -345,6 +342,56 @@ fn without_a_gpu_there_is_one_sentence() {
     place.check("bench scale.tile --target cpu --set N=4", 2, "--target cuda");
     place.check("tune scale.tile --target cpu --set N=4", 2, "--target cuda");
     place.check("bench scale.tile --target cuda --sizes N", 2, "NAME=INT");
+}
+
+#[test]
+fn tensix_programs_are_written_explained_and_run() {
+    let place = Place::new();
+    place.check("compile scale.tile --target tt --set N=70 -o out", 0, "run.py");
+    for file in ["reader.cpp", "compute.cpp", "writer.cpp", "program.json", "run.py"] {
+        assert!(place.path().join("out").join(file).is_file(), "{file}");
+    }
+    place.check("compile scale.tile --target tt --set N=70 --emit dataflow", 0, "dataflow scale");
+    place.check("compile scale.tile --target tt --emit dataflow", 2, "N is not bound");
+    place.check("compile scale.tile --target tt --emit canonical", 0, "by");
+    place.check("compile scale.tile --target tt --set N=70 --emit tile", 3, "--target cuda");
+    place.check("compile scale.tile --target cpu --emit dataflow", 3, "--target tt");
+    place.check("compile scale.tile --target cuda --emit dataflow", 3, "--target tt");
+    place.check("compile scale.tile --target tt --set M=70", 2, "no size `M`");
+    place.check("explain scale.tile --target tt --set N=70", 0, "steps of scale on wormhole_n150");
+    place.check("explain scale.tile --chip blackhole_p150 --set N=70", 0, "on blackhole_p150");
+    place.check("explain scale.tile --target tt", 2, "N is not bound");
+    place.check("run scale.tile --target tt --set N=70 --check --repeat 2", 0, "agrees");
+    place.check("run scale.tile --target tt --set N=70 --specialize", 2, "--target cuda");
+    place.check("run scale.tile --target tt --set N=70 --device 0", 2, "emulator or ttnn");
+    place.check("run scale.tile --target tt --set N=70 --device board", 2, "neither the number");
+    place.check("run scale.tile --target cpu --set N=70 --device ttnn", 2, "--target tt");
+    place.check("bench scale.tile --target tt --set N=4", 2, "--target cuda");
+}
+
+#[test]
+fn what_tensix_has_no_way_to_run_is_exit_code_3() {
+    let place = Place::new();
+    let text = "kernel pick[N](x: f32[N], at: idx<N>[N]) -> (y: f32[N]) { y[i] = x[at[i]] }";
+    place.write("pick.tile", text.as_bytes());
+    place.check("compile pick.tile --target tt --set N=70", 3, "pick.tile:1:");
+    let block = format!("{SCALE}\ntile scale on wormhole_n150 {{ y: m = 33 }}\n");
+    place.write("block.tile", block.as_bytes());
+    place.check("compile block.tile --target tt --set N=70", 1, "`m` does not take this value");
+}
+
+#[test]
+fn without_ttnn_there_is_one_sentence() {
+    let place = Place::new();
+    for (python, says) in [("no-such-python", "cannot be started"), ("false", "run.py failed")] {
+        let mut tilec = Command::new(env!("CARGO_BIN_EXE_tilec"));
+        tilec.current_dir(place.path()).env("TILEC_PYTHON", python);
+        let arguments = "run scale.tile --target tt --set N=4 --device ttnn";
+        let output = tilec.args(arguments.split_whitespace()).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(says) && said.lines().count() == 1, "{said}");
+    }
 }
 
 #[test]
