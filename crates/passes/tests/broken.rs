@@ -140,10 +140,9 @@ fn channels() {
     let good = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 4096)]);
     let block = |p: &mut Program, change: &dyn Fn(&mut Vec<Op>)| {
         let body = &mut pipeline(p).roles[0].body;
-        let block = body.iter_mut().find_map(|op| match op {
-            Op::EachBlock(_, block) => Some(block),
-            _ => None,
-        });
+        let block = body
+            .iter_mut()
+            .find_map(|op| if let Op::EachBlock(_, block) = op { Some(block) } else { None });
         change(block.expect("it loops"));
     };
     check(&good, |p| block(p, &|ops| ops.retain(|op| *op != Op::Release(0))), "not held");

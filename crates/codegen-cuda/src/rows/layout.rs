@@ -222,9 +222,11 @@ fn kind<'p>(kernel: &Kernel, part: &'p Part, equation: &Equation) -> (Kind<'p>, 
 
 /// The reduction of an equation, which canonical form leaves at its outside.
 fn reduce(kernel: &Kernel, equation: &Equation) -> Reduce {
-    let (guard, root) = match kernel.exprs[equation.value].kind {
-        ExprKind::Select(test, then, otherwise) => (Some((test, otherwise)), then),
-        _ => (None, equation.value),
+    let kind = &kernel.exprs[equation.value].kind;
+    let (guard, root) = if let &ExprKind::Select(test, then, otherwise) = kind {
+        (Some((test, otherwise)), then)
+    } else {
+        (None, equation.value)
     };
     let ExprKind::Reduce(op, _, body) = kernel.exprs[root].kind else {
         panic!("the value of a reduction is one: {:?}", kernel.exprs[root])

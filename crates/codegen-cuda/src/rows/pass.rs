@@ -325,11 +325,10 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
         let kernel = self.f.kernel;
         for expr in reachable(kernel, part.equation.value) {
             let ExprKind::Binary(op, a, b) = kernel.exprs[expr].kind else { continue };
-            let (column, length) = match op {
-                Binary::Less => (a, b),
-                Binary::Greater => (b, a),
-                _ => continue,
-            };
+            let (column, length) = if op == Binary::Greater { (b, a) } else { (a, b) };
+            if !matches!(op, Binary::Less | Binary::Greater) {
+                continue;
+            }
             if let (&ExprKind::Int(column), &ExprKind::Int(length)) =
                 (&kernel.exprs[column].kind, &kernel.exprs[length].kind)
                 && length == self.layout.rowwise.length

@@ -145,14 +145,10 @@ impl Rows<'_, '_, '_> {
 
     /// Whether computing it again costs more than keeping it.
     fn is_costly(&self, expr: Id<Expr>) -> bool {
-        match &self.f.kernel.exprs[expr].kind {
-            ExprKind::Unary(op, _) => match op {
-                Unary::Exp | Unary::Log | Unary::Sqrt | Unary::Rsqrt | Unary::Tanh | Unary::Erf => {
-                    true
-                }
-                Unary::Neg | Unary::Not | Unary::Abs | Unary::Floor | Unary::Uniform => false,
-            },
-            _ => false,
+        let ExprKind::Unary(op, _) = &self.f.kernel.exprs[expr].kind else { return false };
+        match op {
+            Unary::Exp | Unary::Log | Unary::Sqrt | Unary::Rsqrt | Unary::Tanh | Unary::Erf => true,
+            Unary::Neg | Unary::Not | Unary::Abs | Unary::Floor | Unary::Uniform => false,
         }
     }
 
@@ -161,10 +157,9 @@ impl Rows<'_, '_, '_> {
         let kernel = self.f.kernel;
         let column = part.kind.column();
         reachable(kernel, root).into_iter().any(|expr| {
-            let read = match &kernel.exprs[expr].kind {
-                ExprKind::Read(tensor, _) => self.layout.part_of(*tensor),
-                _ => None,
-            };
+            let kind = &kernel.exprs[expr].kind;
+            let tensor = if let ExprKind::Read(tensor, _) = kind { Some(*tensor) } else { None };
+            let read = tensor.and_then(|tensor| self.layout.part_of(tensor));
             let reads_map = read.is_some_and(|part| matches!(part.kind, Kind::Map { .. }));
             // A value of a segment is indexed by the column, and still the same all along it.
             let by_column = read.is_none()
@@ -202,20 +197,20 @@ impl Rows<'_, '_, '_> {
 
 /// Whether dividing by an expression only changes an exponent.
 fn is_power_of_two(kernel: &Kernel, expr: Id<Expr>) -> bool {
-    match kernel.exprs[expr].kind {
-        ExprKind::Float(value) => value.to_bits() & 0x7f_ffff == 0,
-        _ => false,
-    }
+    matches!(kernel.exprs[expr].kind, ExprKind::Float(value) if value.to_bits() & 0x7f_ffff == 0)
 }
 
 /// What is computed for an expression whatever the tests in it say.
 fn always(kernel: &Kernel, root: Id<Expr>) -> BTreeSet<Id<Expr>> {
     let (mut reached, mut open) = (BTreeSet::from([root]), vec![root]);
     while let Some(expr) = open.pop() {
-        let operands = match kernel.exprs[expr].kind {
-            ExprKind::Select(test, ..) => vec![test],
-            ExprKind::Binary(Binary::And | Binary::Or, a, _) => vec![a],
-            _ => direct(&kernel.exprs[expr].kind),
+        let kind = &kernel.exprs[expr].kind;
+        let operands = if let ExprKind::Select(first, ..)
+        | ExprKind::Binary(Binary::And | Binary::Or, first, _) = kind
+        {
+            vec![*first]
+        } else {
+            direct(kind)
         };
         open.extend(operands.into_iter().filter(|&operand| reached.insert(operand)));
     }

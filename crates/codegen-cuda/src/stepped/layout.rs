@@ -245,7 +245,9 @@ fn way(
     // Lines of shared memory lie as those of the tensor do.
     let alike = match unit {
         Unit::Scalar => !strided.is_along_k(),
-        _ => strided.is_along_k() || types::bytes(element) == 2,
+        Unit::Bf16 | Unit::F16 | Unit::Tf32 | Unit::I8 | Unit::Fp8 => {
+            strided.is_along_k() || types::bytes(element) == 2
+        }
     };
     let bytes = vector * types::bytes(stored);
     if stored == element && alike && strided.has_lines() && matches!(bytes, 4 | 8 | 16) {
