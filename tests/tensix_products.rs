@@ -39,13 +39,110 @@ fn products_of_ragged_sizes() {
     }
 }
 
+/// Every kernel of a file that the cores can run, each on one of the chips.
+fn every_kernel(path: &str, refused: &[&str], size: &dyn Fn(&str) -> i64) {
+    let text = read(path);
+    let module = parse(&text);
+    for (at, kernel) in module.kernels.iter().enumerate() {
+        if refused.contains(&kernel.name.as_str()) {
+            continue;
+        }
+        let set: Vec<_> =
+            kernel.sizes.iter().map(|(_, one)| (one.name.as_str(), size(&one.name))).collect();
+        tensix::check((&text, &module), &kernel.name, CHIPS[at % 2], &set);
+    }
+}
+
+fn ragged(name: &str) -> i64 {
+    match name {
+        "B" | "H" | "G" => 3,
+        "M" | "S" => 65,
+        "N" | "T" | "F" => 130,
+        _ => 150,
+    }
+}
+
+#[test]
+fn operands_in_every_order() {
+    every_kernel("tests/cases/contract/layouts.tile", &["i8_nn", "f32_nn", "f32_outer"], &ragged);
+}
+
+#[test]
+fn every_epilogue() {
+    let integers = ["to_i8", "to_u8", "to_bool"];
+    every_kernel("tests/cases/contract/epilogues.tile", &integers, &ragged);
+}
+
+#[test]
+fn operands_that_are_computed() {
+    every_kernel("tests/cases/contract/prologues.tile", &[], &ragged);
+}
+
+#[test]
+fn every_kind_of_scale() {
+    let longer = |name: &str| if name == "K" { 300 } else { ragged(name) };
+    every_kernel("tests/cases/contract/scaled.tile", &[], &longer);
+}
+
+#[test]
+fn operands_of_every_type() {
+    let refused =
+        ["gemm_f32", "gemm_tf32", "gemm_i8_plain", "gemm_i8_scaled", "gemm_u8_i8", "gemm_bf16_f32"];
+    every_kernel("tests/cases/contract/types.tile", &refused, &ragged);
+}
+
+/// Both FP8 types, with block scales, from one core to a grid of 4 x 4.
 #[test]
 fn fp8_with_block_scales() {
     let text = read("examples/gemm_fp8/gemm_fp8.tile");
-    let module = parse(&text);
-    for chip in CHIPS {
-        for [m, n, k] in [[33, 65, 300], [130, 300, 257]] {
-            tensix::check((&text, &module), "gemm_fp8", chip, &[("M", m), ("N", n), ("K", k)]);
+    let other = text.replace("f8e4m3", "f8e5m2");
+    for text in [text, other] {
+        let module = parse(&text);
+        for chip in CHIPS {
+            for [m, n, k] in [[1, 31, 129], [33, 65, 300], [128, 128, 257]] {
+                let set = [("M", m), ("N", n), ("K", k)];
+                tensix::check((&text, &module), "gemm_fp8", chip, &set);
+            }
         }
+    }
+}
+
+#[test]
+fn a_batch_of_products() {
+    let text = read("examples/batched_gemm/batched_gemm.tile");
+    let module = parse(&text);
+    let size = |name: &str| ragged(if name == "B" { "B" } else { name });
+    let kernel = &module.kernels[0];
+    let set: Vec<_> =
+        kernel.sizes.iter().map(|(_, one)| (one.name.as_str(), size(&one.name))).collect();
+    for chip in CHIPS {
+        tensix::check((&text, &module), &kernel.name, chip, &set);
+    }
+}
+
+/// Settings of tile blocks and licenses: what they ask for runs, and is right.
+#[test]
+fn tile_blocks_are_followed() {
+    let kernel = "
+kernel gemm[M, N, K](a: T[M, K], b: T[N, K]) -> (c: f32[M, N])
+{
+    c[m, n] = sum[k](a[m, k] * b[n, k])
+}
+";
+    let cases = [
+        ("bf16", "wormhole_n150", "m = 64, n = 32, k = 64, stages = 3"),
+        ("bf16", "blackhole_p150", "m = 96, n = 64, k = 32"),
+        ("bf16", "wormhole_n150", "storage = bfp8"),
+        ("f32", "wormhole_n150", "tf32 = yes"),
+        ("f32", "blackhole_p150", "tf32 = yes, k = 32"),
+        ("f8e5m2", "wormhole_n150", "fp8 = native"),
+        ("f8e4m3", "blackhole_p150", "fp8 = native"),
+    ];
+    for (element, chip, settings) in cases {
+        let text =
+            format!("{}\ntile gemm on {chip} {{ c: {settings} }}\n", kernel.replace('T', element));
+        let module = parse(&text);
+        let set = [("M", 130), ("N", 97), ("K", 200)];
+        tensix::check((&text, &module), "gemm", chip, &set);
     }
 }

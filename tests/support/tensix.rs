@@ -12,6 +12,7 @@ use tilec_ir::dataflow::Program;
 use tilec_ir::interpret::interpret_all;
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Element, Kernel, Launch, Module, launch};
+use tilec_target::Chip;
 use tilec_tensix_emu::{Counters, Options, tilize, untilize};
 
 /// What a run gave.
@@ -27,14 +28,24 @@ pub(crate) struct Run {
 /// # Panics
 /// If it doesn't compile, or the emulator finds a fault.
 pub(crate) fn run(
-    (text, module): (&str, &Module),
+    source: (&str, &Module),
     name: &str,
     chip: &str,
     set: &[(&str, i64)],
     seed: u64,
 ) -> Run {
-    let what = format!("{name} on {chip} with {set:?}");
-    let chip = tilec_target::chip(chip).expect("it has a table");
+    run_on(source, name, tilec_target::chip(chip).expect("it has a table"), set, seed)
+}
+
+/// As [`run`], on a chip that need not be one of the tables.
+pub(crate) fn run_on(
+    (text, module): (&str, &Module),
+    name: &str,
+    chip: &Chip,
+    set: &[(&str, i64)],
+    seed: u64,
+) -> Run {
+    let what = format!("{name} on {} with {set:?}", chip.name);
     let kernel = module.kernels.iter().find(|kernel| kernel.name == name).expect("it is there");
     let sizes: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
     let compilation =

@@ -84,7 +84,7 @@ pub(super) fn finish(
     for leaf in found {
         let format = ring_of(&draft.plan.kernel, &leaf, ring)?;
         let buffer = draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
-        inputs.push(Input { name: tensor_name(draft, &leaf), leaf, buffer, format });
+        inputs.push(Input { name: tensor_name(draft, &leaf), leaf, buffer, format, columns: None });
     }
     Ok(Finish { sum: sum.tensor, stored, inputs, equations: contract.epilogue.clone() })
 }

@@ -106,6 +106,9 @@ impl Load<'_> {
         if !reads.is_empty() {
             reads.push(Op::Move(Move::ReadBarrier));
         }
+        for (at, input) in self.scales().filter(|(_, input)| !is_own(input)) {
+            reads.extend(self.turn_scale(k_block, input, self.ring(Use::Scale(at))));
+        }
         let reserve = rings.iter().map(|&(ring, tiles)| Op::Reserve(ring, tiles));
         let push = rings.iter().map(|&(ring, tiles)| Op::Push(ring, tiles));
         let between = match self.signals() {
@@ -254,6 +257,7 @@ impl Load<'_> {
             each("column", columns, |column| {
                 let at = row.clone() * columns + column.clone();
                 let place = scale_place(self.product, self.cut, block, k_block, [&row, &column]);
+                let page = self.scale_page(input, block, &place, k_block);
                 let sides = [(0, &place.row, "m_tiles"), (1, &place.column, "n_tiles")];
                 let inside = sides.into_iter().filter(|&(side, ..)| {
                     input.leaf.moves[side] && reaches_over(self.product, self.cut, side)
@@ -261,10 +265,36 @@ impl Load<'_> {
                 let inside = inside.filter_map(|(_, at, tiles)| {
                     Some(Test::Less(at.clone()?, Index::named(tiles)))
                 });
-                read(input, &place, into, at, inside.collect())
+                let mut inside: Vec<_> = inside.collect();
+                inside.extend(input.leaf.inside(&place));
+                read_page(input, page, into, at, inside)
             })
         })
     }
+
+    fn scale_page(&self, input: &Input, block: &Block, place: &Place, k_block: &Index) -> Index {
+        let Some(columns) = &input.columns else { return input.leaf.page(place) };
+        let row = place.row.clone().expect("it was set");
+        let [page, _] = columns.place(&block.batch, row, &first_of(self.cut, k_block));
+        page
+    }
+
+    /// Brings the scales of this block of `k` to the first column, where others lie beside.
+    fn turn_scale(&self, k_block: &Index, input: &Input, ring: CircularAt) -> Vec<Op> {
+        let Some(columns) = &input.columns else { return Vec::new() };
+        let [rows, _] = scale_tiles(self.cut, input);
+        let batch = vec![Index::from(0); self.product.batch_ranges.len()];
+        let [_, column] = columns.place(&batch, 0.into(), &first_of(self.cut, k_block));
+        each("row", rows, |row| {
+            let [at, to] = [row.clone(), row];
+            vec![Op::Move(Move::Column { from: ring, at, column: column.clone(), into: ring, to })]
+        })
+    }
+}
+
+/// The first element of a block of `k`.
+fn first_of(cut: &Cut, k_block: &Index) -> Index {
+    k_block.clone() * (cut.block[2] * super::product::TILE)
 }
 
 /// Whether a scale differs from row to row and from column to column of cores.
@@ -285,9 +315,8 @@ pub(super) fn scale_place(
     k_block: &Index,
     [row, column]: [&Index; 2],
 ) -> Place {
-    let element = k_block.clone() * (cut.block[2] * super::product::TILE);
     let mut batch = block.batch.clone();
-    batch.extend(product.k(&element));
+    batch.extend(product.k(&first_of(cut, k_block)));
     Place {
         batch,
         row: Some(block.row.clone() + row.clone() * cut.sub[0]),
@@ -315,7 +344,16 @@ pub(super) fn read(
     mut inside: Vec<Test>,
 ) -> Vec<Op> {
     inside.extend(input.leaf.inside(place));
-    let page = input.leaf.page(place);
+    read_page(input, input.leaf.page(place), into, at, inside)
+}
+
+fn read_page(
+    input: &Input,
+    page: Index,
+    into: CircularAt,
+    at: Index,
+    inside: Vec<Test>,
+) -> Vec<Op> {
     let read = Op::Move(Move::Read { buffer: input.buffer, page, into, at: at.clone() });
     when(inside, vec![read], vec![Op::Move(Move::Zero { into, at })])
 }

@@ -13,6 +13,7 @@ use tilec_ir::plan::{self, Contract};
 use tilec_ir::tensor::{Expr, ExprKind, Kernel, Role, Scalar};
 use tilec_ir::{Diagnostic, Id, Kind};
 
+use super::scale::Columns;
 use crate::dataflow::Draft;
 use crate::dataflow::draft::word;
 use crate::dataflow::vector::{Axes, ELSEWHERE, Leaf, Place, Root, leaves, ring_of};
@@ -56,6 +57,8 @@ pub(super) struct Input {
     pub(super) buffer: BufferAt,
     /// Of their ring.
     pub(super) format: Format,
+    /// Where they lie side by side in a tile.
+    pub(super) columns: Option<Columns>,
 }
 
 impl Operand {
@@ -181,7 +184,7 @@ fn inputs(
             let own = ring_of(&draft.plan.kernel, &leaf, ring)?;
             let format = format.unwrap_or(own);
             let buffer = draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
-            Ok(Input { name: tensor_name(draft, &leaf), leaf, buffer, format })
+            Ok(Input { name: tensor_name(draft, &leaf), leaf, buffer, format, columns: None })
         })
         .collect()
 }
