@@ -1,4 +1,6 @@
 // Says who waits on what when nothing can go on.
+#include <algorithm>
+
 #include "state.h"
 
 namespace emu {
@@ -81,14 +83,51 @@ std::vector<Group> groups() {
     return groups;
 }
 
-// Whose partner has ended waits for ever whatever others do: the place to look first.
-const Fiber& culprit(const std::vector<Group>& groups) {
-    for (const Group& group : groups) {
-        const Fiber* other = partner(*group.first);
-        const bool ring = group.first->wait.kind <= Wait::Space;
-        if (ring && (other == nullptr || other->state == Fiber::Done)) return *group.first;
+// The fiber of the same core that would have to go on first; null if none can be told.
+const Fiber* needed(const Fiber& fiber) {
+    if (fiber.wait.kind > Wait::Space) return nullptr;
+    if (const Fiber* other = partner(fiber)) return other;
+    for (const Role role : {Role::Compute, Role::Reader, Role::Writer}) {
+        const Fiber& other = fiber.core->fibers[static_cast<size_t>(role)];
+        if (&other != &fiber && other.state == Fiber::Blocked) return &other;
     }
-    return *groups.front().first;
+    return nullptr;
+}
+
+// How surely a wait is the cause and not what follows from it.
+enum Cause { Ended, Cycle, Semaphore, Unknown };
+
+struct Suspect {
+    const Fiber* fiber;
+    Cause cause;
+};
+
+// Follows who waits for whom to one whose partner has ended, to a semaphore, or around: of
+// those in a circle, one whose partner keeps the pages that it waits for.
+Suspect suspect(const Fiber& first) {
+    std::vector<const Fiber*> path;
+    for (const Fiber* at = &first;;) {
+        path.push_back(at);
+        const Fiber* next = needed(*at);
+        if (next == nullptr) return {at, at->wait.kind > Wait::Space ? Semaphore : Ended};
+        if (next->state == Fiber::Done) return {at, Ended};
+        const auto again = std::find(path.begin(), path.end(), next);
+        at = next;
+        if (again == path.end()) continue;
+        for (auto member = again; member != path.end(); ++member) {
+            if (!held(**member).empty()) return {*member, Cycle};
+        }
+        return {at, Unknown};
+    }
+}
+
+const Fiber& culprit(const std::vector<Group>& groups) {
+    Suspect best{groups.front().first, Unknown};
+    for (const Group& group : groups) {
+        const Suspect found = suspect(*group.first);
+        if (found.cause < best.cause) best = found;
+    }
+    return *best.fiber;
 }
 
 }  // namespace
