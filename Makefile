@@ -15,7 +15,7 @@ PYTHON := .venv/bin/python
 .PHONY: help setup demo test lint bench
 
 help:
-	@echo 'make demo    run the three examples on the CPU and check them'
+	@echo 'make demo    run the three examples on the CPU, one on emulated Tensix cores, and check them'
 	@echo 'make test    all tests, in Rust and against the Python references'
 	@echo 'make lint    formatting and clippy, warnings as errors'
 	@echo 'make bench   measure, and write bench/results'
