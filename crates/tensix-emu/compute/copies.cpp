@@ -25,7 +25,7 @@ uint32_t narrow_word(uint32_t word, Format format) {
 
 // How 16-bit DST names the fields of a 16-bit integer.
 uint32_t narrow_integer(uint32_t word) {
-    return word & 0x8000 | (word & 0xff) << 7 | (word >> 8 & 0x7f);
+    return (word & 0x8000) | (word & 0xff) << 7 | (word >> 8 & 0x7f);
 }
 
 uint32_t dst_word(const RingInfo& ring, bool wide, uint32_t word) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 #include "vectors.h"
 
@@ -151,12 +150,13 @@ namespace {
     int32_t xe = int32_t(x >> 23 & 255), ye = int32_t(y >> 23 & 255);
     int32_t ze = int32_t(z >> 23 & 255), re = int32_t(r >> 23 & 255);
     int32_t pe = xe + ye - 127;
-    uint32_t normal = uint32_t(xe - 1) < 254u && uint32_t(ye - 1) < 254u;
-    uint32_t inside = uint32_t(re - 2) < 252u && uint32_t(pe - 1) < 253u;
+    // Without branches, so that lanes go side by side.
+    uint32_t normal = (uint32_t(xe - 1) < 254u) & (uint32_t(ye - 1) < 254u);
+    uint32_t inside = (uint32_t(re - 2) < 252u) & (uint32_t(pe - 1) < 253u);
     uint32_t no_summand = z == 0;
     uint32_t summand = uint32_t(ze - 1) < 254u;
-    uint32_t one = (x << 9) == 0 || (y << 9) == 0;
-    uint32_t near = ze >= pe && ze - pe <= 26 && re >= ze - 1;
+    uint32_t one = ((x << 9) == 0) | ((y << 9) == 0);
+    uint32_t near = (uint32_t(ze - pe) <= 26u) & (re >= ze - 1);
     return normal & inside & (no_summand | (summand & (one | near)));
 }
 
@@ -168,10 +168,11 @@ struct Lanes {
 EMU_VECTORIZED
 void ieee_lanes(const uint32_t* x, const uint32_t* y, const uint32_t* z, Lanes* out) {
     for (int i = 0; i < 32; i++) {
-        float r = std::fma(std::bit_cast<float>(x[i]), std::bit_cast<float>(y[i]),
-                           std::bit_cast<float>(z[i]));
-        out->result[i] = std::bit_cast<uint32_t>(r);
-        out->trusted[i] = is_ieee(x[i], y[i], z[i], out->result[i]);
+        float r = __builtin_fmaf(__builtin_bit_cast(float, x[i]), __builtin_bit_cast(float, y[i]),
+                                 __builtin_bit_cast(float, z[i]));
+        uint32_t bits = __builtin_bit_cast(uint32_t, r);
+        out->result[i] = bits;
+        out->trusted[i] = is_ieee(x[i], y[i], z[i], bits);
     }
 }
 

@@ -11,25 +11,25 @@ uint32_t magnitude(uint32_t bits) { return bits & 0x7fffffff; }
 
 // NaN as an infinity of the same sign.
 uint32_t without_nan(uint32_t bits) {
-    return magnitude(bits) > 0x7f800000 ? bits & 0x80000000 | 0x7f800000 : bits;
+    return magnitude(bits) > 0x7f800000 ? (bits & 0x80000000) | 0x7f800000 : bits;
 }
 
 // f32 to bf16, to nearest, ties away from 0.
 uint32_t f32_to_bf16(uint32_t bits) {
-    uint32_t rounded = without_nan(bits) + 0x8000 >> 16;
+    uint32_t rounded = (without_nan(bits) + 0x8000) >> 16;
     return (rounded & 0x7fff) < 0x80 ? 0 : rounded;
 }
 
 // f32 to a bf16 that has 6 bits of fraction, for a block of bfp8.
 uint32_t f32_to_block(uint32_t bits) {
-    uint32_t rounded = (without_nan(bits) >> 16) + 1 & 0xfffe;
+    uint32_t rounded = ((without_nan(bits) >> 16) + 1) & 0xfffe;
     return (rounded & 0x7fff) < 0x80 ? 0 : rounded;
 }
 
 // f32 to f16: to nearest at 10 bits of fraction, then the range is cut; f16 has neither
 // infinity nor NaN here.
 uint32_t f32_to_f16(uint32_t bits) {
-    uint32_t rounded = without_nan(bits) + 0x1000 >> 13;
+    uint32_t rounded = (without_nan(bits) + 0x1000) >> 13;
     if ((rounded & 0x3ffff) < 0x400) rounded = 0;
     uint32_t sign = rounded >> 18 << 15;
     int exponent = int(rounded >> 10 & 255) - 112;
@@ -43,7 +43,7 @@ uint32_t f16_to_e4m3(uint32_t bits) {
     uint32_t sign = bits >> 8 & 0x80, exponent = bits >> 10 & 31, fraction = bits & 0x3ff;
     if (exponent <= 8) return sign;
     if (exponent >= 24) return sign | 0x7f;
-    return sign | exponent - 8 << 3 | fraction >> 7;
+    return sign | (exponent - 8) << 3 | fraction >> 7;
 }
 
 uint32_t int_to_byte(uint32_t word) {
@@ -52,7 +52,7 @@ uint32_t int_to_byte(uint32_t word) {
 
 uint32_t f16_to_bf16(uint32_t bits) {
     uint32_t exponent = bits >> 10 & 31;
-    return exponent ? bits & 0x8000 | exponent + 112 << 7 | (bits & 0x3ff) >> 3 : 0;
+    return exponent ? (bits & 0x8000) | (exponent + 112) << 7 | (bits & 0x3ff) >> 3 : 0;
 }
 
 uint32_t f16_to_f32(uint32_t bits) {
@@ -62,13 +62,13 @@ uint32_t f16_to_f32(uint32_t bits) {
 
 // What DST itself holds for 16 bits: the fields of a bf16 the other way round.
 uint32_t raw(uint32_t bf16) {
-    return bf16 & 0x8000 | (bf16 & 0x7f) << 8 | (bf16 >> 7 & 255);
+    return (bf16 & 0x8000) | (bf16 & 0x7f) << 8 | (bf16 >> 7 & 255);
 }
 
 // A word of 16-bit DST as a bf16 or f16 without NaN and subnormals.
 uint32_t clean(uint32_t word, Narrow narrow) {
     if (narrow == Narrow::Half) return (word & 0x7fff) < 0x400 ? 0 : word;
-    if ((word & 0x7fff) > 0x7f80) return word & 0x8000 | 0x7f80;
+    if ((word & 0x7fff) > 0x7f80) return (word & 0x8000) | 0x7f80;
     return (word & 0x7fff) < 0x80 ? 0 : word;
 }
 
@@ -88,8 +88,8 @@ void block(const uint32_t* values, std::byte* exponent, std::byte* codes) {
     *exponent = std::byte(top);
     for (int i = 0; i < 16; i++) {
         uint32_t by = top - exponent_of(values[i]);
-        uint32_t bits = values[i] & 0x7f | (exponent_of(values[i]) ? 0x80 : 0);
-        bits = by >= 8 ? 0 : std::min(bits + (1u << by) >> by + 1, 0x7fu);
+        uint32_t bits = (values[i] & 0x7f) | (exponent_of(values[i]) ? 0x80 : 0);
+        bits = by >= 8 ? 0 : std::min((bits + (1u << by)) >> (by + 1), 0x7fu);
         codes[i] = std::byte(bits ? bits | (values[i] >> 15 & 1) << 7 : 0);
     }
 }
@@ -142,7 +142,7 @@ void pack_narrow(Format format, Narrow narrow, const uint32_t* words, std::byte*
     } else if (format == Format::UInt16) {
         each<uint16_t>(tile, [&](uint32_t i) { return raw(words[i]); });
     } else {
-        blocks(tile, [&](uint32_t i) { return bf16(i) + 1 & 0xfffe; });
+        blocks(tile, [&](uint32_t i) { return (bf16(i) + 1) & 0xfffe; });
     }
 }
 

@@ -23,7 +23,7 @@ uint32_t block_float(uint32_t code, uint32_t exponent) {
     uint32_t magnitude = code << 1 & 255;
     if (magnitude == 0) return sign ? 0xff800000 : 0;
     uint32_t zeros = uint32_t(std::countl_zero(uint8_t(magnitude)));
-    return sign << 31 | (exponent - zeros & 255) << 23 | (magnitude << zeros & 0x7e) << 16;
+    return sign << 31 | ((exponent - zeros) & 255) << 23 | (magnitude << zeros & 0x7e) << 16;
 }
 
 // e4m3 in a half float's place; subnormals keep an exponent of 0, so that math takes them

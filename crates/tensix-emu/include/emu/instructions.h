@@ -34,7 +34,6 @@ void sfpabs(Field immediate, Field c, Field d, Field mode, Where at = Where::cur
 void sfpcast(Field c, Field d, Field mode, Where at = Where::current());
 void sfpstochrnd(Field rounding, Field immediate, Field b, Field c, Field d, Field mode,
                  Where at = Where::current());
-void sfparecip(Field immediate, Field c, Field d, Field mode, Where at = Where::current());
 
 // ---- integers and bits ----
 void sfpiadd(Field immediate, Field c, Field d, Field mode, Where at = Where::current());

@@ -26,7 +26,6 @@
 #define TTI_SFPABS(...) ::emu::sfpabs(__VA_ARGS__)
 #define TTI_SFPCAST(...) ::emu::sfpcast(__VA_ARGS__)
 #define TTI_SFP_STOCH_RND(...) ::emu::sfpstochrnd(__VA_ARGS__)
-#define TTI_SFPARECIP(...) ::emu::sfparecip(__VA_ARGS__)
 #define TTI_SFPIADD(...) ::emu::sfpiadd(__VA_ARGS__)
 #define TTI_SFPSHFT(...) ::emu::sfpshft(__VA_ARGS__)
 #define TTI_SFPAND(...) ::emu::sfpand(__VA_ARGS__)
