@@ -202,7 +202,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "swapped operands",
         change: Change::Replace(COMPUTE, "matmul_block(cb_a, cb_b,", "matmul_block(cb_b, cb_a,"),
-        kind: Kind::Init,
+        kind: Kind::Operands,
         at: (COMPUTE, "matmul_block(cb_b, cb_a,"),
         says: "",
     },
