@@ -8,7 +8,7 @@ use tilec::stage::Compilation;
 use tilec::tensix::Tensix;
 use tilec_codegen_tt::Source;
 use tilec_ir::compare::{Verdict, check_with};
-use tilec_ir::dataflow::Program;
+use tilec_ir::dataflow::{Program, verify};
 use tilec_ir::interpret::interpret_all;
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Element, Kernel, Launch, Module, launch};
@@ -16,10 +16,10 @@ use tilec_target::Chip;
 use tilec_tensix_emu::{Counters, Options, tilize, untilize};
 
 /// What a run gave.
-pub(crate) struct Run {
-    pub(crate) program: Program,
-    pub(crate) verdicts: Vec<Verdict>,
-    pub(crate) counters: Vec<Vec<Counters>>,
+struct Run {
+    program: Program,
+    verdicts: Vec<Verdict>,
+    counters: Vec<Vec<Counters>>,
 }
 
 /// Compiles a kernel of a module for a chip and sizes, runs it in the emulator on inputs
@@ -27,13 +27,7 @@ pub(crate) struct Run {
 ///
 /// # Panics
 /// If it doesn't compile, or the emulator finds a fault.
-pub(crate) fn run(
-    source: (&str, &Module),
-    name: &str,
-    chip: &str,
-    set: &[(&str, i64)],
-    seed: u64,
-) -> Run {
+fn run(source: (&str, &Module), name: &str, chip: &str, set: &[(&str, i64)], seed: u64) -> Run {
     run_on(source, name, tilec_target::chip(chip).expect("it has a table"), set, seed)
 }
 
@@ -73,12 +67,24 @@ pub(crate) fn run_on(
 }
 
 /// As [`run`], and every output must be what it may be.
-pub(crate) fn check(source: (&str, &Module), name: &str, chip: &str, set: &[(&str, i64)]) -> Run {
+pub(crate) fn check(source: (&str, &Module), name: &str, chip: &str, set: &[(&str, i64)]) {
     let run = run(source, name, chip, set, 1);
     for verdict in &run.verdicts {
         assert!(verdict.passes(), "{name} on {chip} with {set:?}: {verdict:#?}");
     }
-    run
+    same_counts(&run, &format!("{name} on {chip} with {set:?}"));
+}
+
+/// What the emulator counted is what the verifier of dataflow programs counts.
+fn same_counts(run: &Run, what: &str) {
+    for (planned, cores) in verify::traffic(&run.program).iter().zip(&run.counters) {
+        let sum = |of: fn(&Counters) -> u64| cores.iter().map(of).sum::<u64>();
+        let most = cores.iter().map(|core| core.tile_products).max().unwrap_or(0);
+        assert_eq!(sum(|core| core.dram_read_bytes), planned.dram_read, "{what}");
+        assert_eq!(sum(|core| core.dram_written_bytes), planned.dram_written, "{what}");
+        assert_eq!(sum(|core| core.multicast_bytes), planned.multicast, "{what}");
+        assert_eq!(most, planned.products.most, "{what}");
+    }
 }
 
 fn emulate(

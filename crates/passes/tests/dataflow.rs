@@ -61,15 +61,78 @@ fn products_verify_at_every_size() {
     }
 }
 
-#[test]
-fn a_large_product_reads_its_operands_once() {
-    let program = program(BF16, "wormhole_n150", [4096; 3]);
-    if std::env::var("SHOW").is_ok() {
+/// Cores, the busiest one's share of the products over the mean, and DRAM bytes over the
+/// least that there could be.
+fn shares(text: &str, chip: &str, sizes: [i64; 3]) -> (u32, f64, f64) {
+    let program = program(text, chip, sizes);
+    if std::env::var("SHOW").is_ok_and(|show| show == chip) {
         println!("{}", print::print(&program));
     }
-    let traffic = traffic(&program);
-    println!("{traffic:#?}");
+    let (traffic, step) = (traffic(&program), &program.steps[0]);
+    let [most, mean] = step.math_cycles;
+    let dram = traffic.dram_read + traffic.dram_written;
+    println!("{chip} {sizes:?}: {} {} {}", step.chosen_by, most / mean, dram);
+    (step.cores(), most / mean, dram as f64 / step.least_dram_bytes as f64)
 }
+
+#[test]
+fn large_products_use_all_cores_evenly_and_read_little() {
+    let (cores, busiest, dram) = shares(BF16, "wormhole_n150", [4096; 3]);
+    assert_eq!(cores, 64);
+    assert!(busiest <= 1.1 && dram <= 2.0, "{busiest} {dram}");
+    for (text, chip) in [BF16, FP8].into_iter().flat_map(|text| CHIPS.map(|chip| (text, chip))) {
+        for size in [2112, 4096] {
+            let (cores, busiest, dram) = shares(text, chip, [size; 3]);
+            assert!(cores >= 50 && busiest <= 1.25 && dram <= 4.0, "{cores} {busiest} {dram}");
+        }
+    }
+}
+
+#[test]
+fn empty_products_and_empty_sums() {
+    for name in CHIPS {
+        let program = program(BF16, name, [33, 1, 0]);
+        assert_eq!(program.steps.len(), 1);
+        let nothing = self::program(BF16, name, [0, 33, 65]);
+        assert_eq!(nothing.steps.len(), 0);
+    }
+}
+
+/// What a tile block gets as an answer.
+#[track_caller]
+fn refused(text: &str, chip: &str, settings: &str, sizes: [i64; 3]) -> Diagnostic {
+    let text = format!("{text}\ntile gemm on {chip} {{ c: {settings} }}\n");
+    let chip = tilec_target::chip(chip).expect("it has a table");
+    let [m, n, k] = sizes;
+    let found = compile(&parse(&text), 0, chip, &[("M", m), ("N", n), ("K", k)]);
+    found.expect_err("it can't be followed").remove(0)
+}
+
+#[test]
+fn tile_blocks_that_do_not_fit_are_refused_with_what_takes_the_space() {
+    let fault = refused(BF16, "wormhole_n150", "m = 2048, n = 1024", [4096; 3]);
+    assert!(fault.message.ends_with("bytes of L1, and has 1393312 for buffers"), "{fault:#?}");
+    let help = fault.help.expect("there is a way out");
+    assert!(help.contains("sums") && help.contains("in all"), "{help}");
+    let fault = refused(FP8, "blackhole_p150", "k = 96", [512; 3]);
+    assert_eq!(fault.message, "k = 96 does not divide the 128 of k that are scaled at once");
+    let fault = refused(BF16, "blackhole_p150", "stages = 16, k = 4096", [4096; 3]);
+    assert!(fault.message.ends_with("for buffers"), "{fault:#?}");
+    let fault = refused(FP8, "wormhole_n150", "fp8 = native", [64; 3]);
+    assert_eq!(fault.message, "Tenstorrent Wormhole n150 has no f8e4m3 of its own");
+}
+
+const FP8: &str = "
+kernel gemm[M, N, K](
+    a:  f8e4m3[M, K],
+    b:  f8e4m3[N, K],
+    sa: f32[M, ceil(K / 128)],
+    sb: f32[ceil(N / 128), ceil(K / 128)],
+) -> (c: f32[M, N])
+{
+    c[m, n] = sum[k](a[m, k] * sa[m, k / 128] * b[n, k] * sb[n / 128, k / 128])
+}
+";
 
 /// Every kernel of a file at some sizes: what came of it.
 fn outcome(path: &str, name: &str, size: &dyn Fn(&str) -> i64) -> Vec<String> {
@@ -96,12 +159,33 @@ fn outcome(path: &str, name: &str, size: &dyn Fn(&str) -> i64) -> Vec<String> {
     all
 }
 
+/// Kernels that the matrix unit can't run, with how the refusal begins.
+const REFUSED: [(&str, &str); 13] = [
+    ("i8_nn", INTEGERS),
+    ("f32_nn", TF32),
+    ("f32_outer", TF32),
+    ("to_i8", INTEGERS),
+    ("to_u8", INTEGERS),
+    ("to_bool", INTEGERS),
+    ("gemm_f32", TF32),
+    // Licensed for another chip.
+    ("gemm_tf32", TF32),
+    ("gemm_i8_plain", INTEGERS),
+    ("gemm_i8_scaled", INTEGERS),
+    ("gemm_u8_i8", INTEGERS),
+    ("gemm_bf16_f32", TF32),
+    ("few_i8", INTEGERS),
+];
+const INTEGERS: &str = "Tensix can't add up the integers";
+const TF32: &str = "the matrix unit of Tensix multiplies f32 factors as tf32";
+
 #[test]
 fn cases_of_contractions_compile_or_say_why_not() {
     for name in CHIPS {
         for path in [
             "tests/cases/contract/layouts.tile",
             "tests/cases/contract/epilogues.tile",
+            "tests/cases/contract/few.tile",
             "tests/cases/contract/prologues.tile",
             "tests/cases/contract/scaled.tile",
             "tests/cases/contract/types.tile",
@@ -110,7 +194,14 @@ fn cases_of_contractions_compile_or_say_why_not() {
         ] {
             for size in [1, 33, 65, 130, 300] {
                 let size = |name: &str| if name == "B" || name == "H" { 3 } else { size };
-                println!("{path} {name} {:#?}", outcome(path, name, &size));
+                for said in outcome(path, name, &size) {
+                    let (kernel, said) = said.split_once(": ").expect("outcomes have a name");
+                    let refusal = REFUSED.iter().find(|(refused, _)| *refused == kernel);
+                    match refusal {
+                        Some((_, begin)) => assert!(said.starts_with(begin), "{kernel}: {said}"),
+                        None => assert!(said.ends_with(" steps"), "{kernel}: {said}"),
+                    }
+                }
             }
         }
     }
