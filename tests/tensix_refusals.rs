@@ -1,5 +1,5 @@
 //! Programs and tile blocks that Tensix cores can't run or have no room for, as pairs of
-//! program and rendered message: `tests/cases/tensix/refused/NAME.tile` beside its
+//! program and rendered message: `tests/tensix_refused/NAME.tile` beside its
 //! snapshot. A first line `//: --chip blackhole_p150 --set M=64` says what it is compiled
 //! for; without a chip that is wormhole_n150.
 
@@ -10,7 +10,7 @@ use tilec::{program::Program, render};
 use tilec_ir::{Diagnostic, Severity};
 use tilec_passes::{compile_dataflow, normalize, recognize, specialize};
 
-const CASES: &str = "tests/cases/tensix/refused";
+const CASES: &str = "tests/tensix_refused";
 
 /// What a case is compiled for.
 struct Request {
