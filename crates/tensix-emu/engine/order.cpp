@@ -69,9 +69,10 @@ bool has_landed(const Fiber& fiber, Ring& ring) {
 
 void note_signal(Fiber& from, Core& to, uint32_t semaphore, bool adds) {
     std::lock_guard lock(order_mutex);
-    std::vector<uint32_t>& known = to.known[semaphore];
-    if (!adds) known.clear();
-    join(known, from.clock);
+    Known& known = to.known[semaphore];
+    if (adds) return join(known.added, from.clock);
+    known.set = from.clock;
+    known.added.clear();
 }
 
 void note_sent(Fiber& from) {
@@ -79,9 +80,11 @@ void note_sent(Fiber& from) {
     from.clock[process_of(from)] += 1;
 }
 
-void note_seen(Fiber& fiber, uint32_t semaphore) {
+void note_seen(Fiber& fiber, uint32_t semaphore, bool all) {
     std::lock_guard lock(order_mutex);
-    join(fiber.clock, fiber.core->known[semaphore]);
+    const Known& known = fiber.core->known[semaphore];
+    join(fiber.clock, known.set);
+    if (all) join(fiber.clock, known.added);
 }
 
 }  // namespace emu

@@ -72,7 +72,8 @@ void semaphore_wait(uint32_t address, uint32_t value, bool at_least, const Where
     const char* call = at_least ? "noc_semaphore_wait_min" : "noc_semaphore_wait";
     const uint32_t offset = semaphore_at(fiber, address, call, at);
     block(fiber, {at_least ? Wait::WordIsAtLeast : Wait::WordIs, offset, value});
-    note_seen(fiber, id_of(offset));
+    // More than what was waited for doesn't say whose counts would have been enough.
+    note_seen(fiber, id_of(offset), !at_least || fiber.core->word(offset).load() == value);
 }
 
 void semaphore_add(uint64_t to, uint32_t value, const Where& at) {

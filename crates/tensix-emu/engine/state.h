@@ -53,6 +53,12 @@ struct Moment {
     uint32_t count = 0;
 };
 
+// What those knew who changed a semaphore: its last setter, and who has counted it up since.
+struct Known {
+    std::vector<uint32_t> set;
+    std::vector<uint32_t> added;
+};
+
 struct Fiber {
     Core* core = nullptr;
     Role role{};
@@ -95,7 +101,7 @@ struct Core {
     std::unique_ptr<std::atomic<uint8_t>[]> chunks;
     Ring rings[kRings];
     Fiber fibers[kRoles];
-    std::vector<std::vector<uint32_t>> known;  // by semaphore: what those who set it knew
+    std::vector<Known> known;  // by semaphore
     Compute* compute = nullptr;
     Counters counters;
     ucontext_t* scheduler = nullptr;
@@ -257,7 +263,9 @@ bool note_landing(const Fiber& sender, Ring& ring);
 bool has_landed(const Fiber& fiber, Ring& ring);
 void note_signal(Fiber& from, Core& to, uint32_t semaphore, bool adds);
 void note_sent(Fiber& from);
-void note_seen(Fiber& fiber, uint32_t semaphore);
+// The semaphore has what the fiber waited for; `all` if only all that was counted up makes
+// it so, and not some of it.
+void note_seen(Fiber& fiber, uint32_t semaphore, bool all);
 
 // report.cpp
 // A fault as it is reported.

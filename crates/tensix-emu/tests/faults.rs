@@ -265,6 +265,28 @@ fn faults_of_cores_with_each_other() {
                 says: "core (1, 0) has not reserved page 0 of the ring shared",
             },
             Fault {
+                name: "the sender waits for one of two",
+                change: (
+                    READER,
+                    "noc_semaphore_wait(ready_word, others)",
+                    "noc_semaphore_wait_min(ready_word, 1)",
+                ),
+                kind: Kind::Race,
+                at: (READER, "noc_async_write_multicast"),
+                says: "core (1, 0) has not said that it reserved page 0 of the ring shared",
+            },
+            Fault {
+                name: "the signal goes before what it signals",
+                change: (
+                    READER,
+                    "            noc_async_write_multicast(pages, there, block * tile_bytes, others);\n            noc_semaphore_set(valid_word, 1);\n            const uint64_t signal = get_noc_multicast_addr(first_x, row_y, last_x, row_y, valid);\n            noc_semaphore_set_multicast(valid, signal, others);\n",
+                    "            noc_semaphore_set(valid_word, 1);\n            const uint64_t signal = get_noc_multicast_addr(first_x, row_y, last_x, row_y, valid);\n            noc_semaphore_set_multicast(valid, signal, others);\n            noc_async_write_multicast(pages, there, block * tile_bytes, others);\n",
+                ),
+                kind: Kind::Race,
+                at: (READER, "cb_push_back"),
+                says: "another core fills these pages; wait until it says so",
+            },
+            Fault {
                 name: "missing semaphore: the receiver doesn't wait",
                 change: (READER, "            noc_semaphore_wait(valid_word, 1);\n", ""),
                 kind: Kind::Unwritten,
