@@ -1,6 +1,7 @@
 """Writes kernels, their tiles and what numpy says must come out: python tests/model FOLDER.
 
-The cases are listed in FOLDER/cases.json; each names its files there.
+The cases are listed in FOLDER/cases.json; each names its files there. What the vendor's
+simulator made of the same tiles is in recorded.json, as a hash (see record.py).
 """
 
 import json
@@ -12,6 +13,7 @@ import numpy as np
 import copies
 import products
 import vectors
+from hashes import RECORDED, fnv
 
 
 def file_of(folder, name, array):
@@ -31,16 +33,23 @@ def described(folder, number, case):
     arrays = {"exact": case.exact, "near": case.near, "bound": case.bound}
     files = {key: file_of(folder, f"{number}.{key}", array)
              for key, array in arrays.items() if array is not None}
+    hashed = fnv(text.encode(), *(pages.tobytes() for _, pages in case.inputs))
     return {"name": case.name, "text": text + "}\n", "inputs": inputs, "direct": case.direct,
             "output": {"format": case.output[0], "pages": case.output[1]},
             "archs": list(case.archs), "fp32_dest_acc": case.fp32_dest_acc,
-            "full_sync": case.full_sync, "fidelity": case.fidelity, **files}
+            "full_sync": case.full_sync, "fidelity": case.fidelity, "of": hashed, **files}
 
 
 def main(folder):
     cases = [case for topic in (products, copies, vectors) for case in topic.cases()]
     listed = [described(folder, number, case) for number, case in enumerate(cases)]
+    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
+    for case in listed:
+        # A record of another kernel or of other tiles says nothing.
+        record = recorded.get(case["name"], {})
+        case["recorded"] = record["pages"] if record.get("of") == case["of"] else {}
     (folder / "cases.json").write_text(json.dumps(listed))
 
 
-main(pathlib.Path(sys.argv[1]))
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))

@@ -11,7 +11,9 @@ from formats import SPECIAL, bits, f32
 # a is tile 0 of DST and b tile 1 (made of their halves, so that both chips can); the
 # results are tile 2, of which one page each is packed.
 FUNCTIONS = """
+#ifdef TRISC_MATH
 inline void each_vector(void (*body)()) {
+    TTI_STALLWAIT(p_stall::STALL_SFPU, p_stall::MATH);
     TT_SETC16(DEST_TARGET_REG_CFG_MATH_Offset_ADDR32, get_dest_buffer_base());
     TTI_SFPENCC(3, 0, 0, 10);
     TTI_SFPCONFIG(0, 11, 1);
@@ -43,6 +45,7 @@ inline void end() {
     TTI_SFPENCC(3, 0, 0, 10);
     TTI_SFPSTORE(2, 4, ADDR_MOD_3, 128);
 }
+#endif
 """
 START = """    compute_kernel_hw_startup(0, 16);
     copy_init(0);
@@ -50,8 +53,8 @@ START = """    compute_kernel_hw_startup(0, 16);
 """
 ROUND = """    tile_regs_acquire();
     for (uint32_t tile = 0; tile < 4; ++tile) copy_tile(0, tile, tile);
-    each_vector(whole);
-    each_vector([] { begin(); INSTRUCTIONS end(); });
+    MATH(each_vector(whole);)
+    MATH(each_vector([] { begin(); INSTRUCTIONS end(); });)
     tile_regs_commit();
     cb_reserve_back(16, 1);
     tile_regs_wait();
