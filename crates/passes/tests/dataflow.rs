@@ -1,7 +1,7 @@
 //! Dataflow programs of contractions: that they verify at every size, and how they are cut.
 
+use tilec_ir::dataflow::Program;
 use tilec_ir::dataflow::verify::{self, Traffic};
-use tilec_ir::dataflow::{Program, print};
 use tilec_ir::{Diagnostic, Module};
 use tilec_passes::{compile_dataflow, normalize, recognize, specialize};
 use tilec_target::{Chip, chip};
@@ -65,13 +65,9 @@ fn products_verify_at_every_size() {
 /// least that there could be.
 fn shares(text: &str, chip: &str, sizes: [i64; 3]) -> (u32, f64, f64) {
     let program = program(text, chip, sizes);
-    if std::env::var("SHOW").is_ok_and(|show| show == chip) {
-        println!("{}", print::print(&program));
-    }
     let (traffic, step) = (traffic(&program), &program.steps[0]);
     let [most, mean] = step.math_cycles;
     let dram = traffic.dram_read + traffic.dram_written;
-    println!("{chip} {sizes:?}: {} {} {}", step.chosen_by, most / mean, dram);
     (step.cores(), most / mean, dram as f64 / step.least_dram_bytes as f64)
 }
 
@@ -144,12 +140,6 @@ fn outcome(path: &str, name: &str, size: &dyn Fn(&str) -> i64) -> Vec<String> {
         let set: Vec<_> =
             kernel.sizes.iter().map(|(_, one)| (one.name.as_str(), size(&one.name))).collect();
         let found = compile(&module, at, chip, &set);
-        if std::env::var("SHOW").is_ok_and(|show| show == kernel.name) {
-            match &found {
-                Ok(program) => println!("{}", print::print(program)),
-                Err(faults) => println!("{faults:#?}"),
-            }
-        }
         let said = match found {
             Ok(program) => format!("{} steps", program.steps.len()),
             Err(faults) => faults[0].message.clone(),

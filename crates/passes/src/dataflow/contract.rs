@@ -13,12 +13,19 @@
 //! reads, the writer brings `b` and writes results.
 
 mod block;
+mod candidates;
 mod cost;
 mod cut;
 mod finish;
+mod format;
 mod load;
+mod load_scale;
+mod make;
+mod mover;
 mod multiply;
+mod names;
 mod operand;
+mod pack;
 mod product;
 mod rings;
 mod room;

@@ -8,20 +8,19 @@
 //! An operand that compute makes itself is made a block ahead, so that its readers wait
 //! as little as possible.
 
-use tilec_ir::dataflow::{BinaryVector, CircularAt, Dst, Format, Index, Math, Op, Test, Vector};
+use tilec_ir::Diagnostic;
+use tilec_ir::dataflow::{BinaryVector, CircularAt, Index, Math, Op, Test, Vector};
 use tilec_ir::tensor::Kernel;
-use tilec_ir::{Diagnostic, Scalar};
 
-use super::block::{Block, blocks, each, each_ahead, each_of, when};
+use super::block::{Block, blocks, each, each_ahead, each_of};
 use super::cut::{Cut, Sums};
-use super::finish::Tile;
-use super::load::{Load, scale_place};
-use super::operand::{Operand, Side};
+use super::load_scale::scale_place;
+use super::operand::Side;
 use super::product::Product;
-use super::rings::{Use, input_tiles, is_streamed, scale_tiles};
-use super::room::{finished, scale};
+use super::rings::{Use, scale_tiles};
+use super::room::scale;
 use super::step::Numbers;
-use crate::dataflow::vector::{Given, Place, Root, Source, lower};
+use crate::dataflow::vector::Source;
 
 /// What compute works on.
 pub(super) struct Compute<'a> {
@@ -56,7 +55,7 @@ impl Compute<'_> {
         }
     }
 
-    fn ring(&self, used: Use) -> CircularAt {
+    pub(super) fn ring(&self, used: Use) -> CircularAt {
         self.numbers.ring(used)
     }
 
@@ -263,75 +262,6 @@ impl Compute<'_> {
         Ok(lowered.ops.into_iter().chain(times).collect())
     }
 
-    /// Computes and packs what is stored of some tiles; DST has been acquired.
-    fn finish(
-        &self,
-        block: &Block,
-        [row, column]: [&Index; 2],
-        sum: &dyn Fn(u32) -> Source,
-    ) -> Result<Vec<Op>, Diagnostic> {
-        let [rows, columns] = self.cut.group;
-        let tile = |at: u32| {
-            let local_row = row.clone() * rows + at / columns;
-            let local_column = column.clone() * columns + at % columns;
-            let pages = self.pages(at, &local_row, &local_column);
-            let place = Place {
-                batch: block.batch.clone(),
-                row: Some(block.row.clone() + local_row),
-                column: Some(block.column.clone() + local_column),
-            };
-            Tile { place, sum: sum(at), pages }
-        };
-        let tiles: Vec<_> = (0..rows * columns).map(tile).collect();
-        let (math, results) = finished(self.kernel, self.product, &tiles, self.cut.room.dst)?;
-        let mut ops: Vec<_> = self.input_counts(Op::Wait, true);
-        ops.extend(self.product.finish.equations.iter().map(|&at| Op::Equation(at)));
-        ops.extend(math);
-        ops.extend([Op::Math(Math::Commit), Op::Math(Math::AwaitMath)]);
-        ops.extend(self.pack(&results));
-        ops.push(Op::Math(Math::Release));
-        ops.extend(self.input_counts(Op::Pop, true));
-        Ok(ops)
-    }
-
-    fn pack(&self, results: &[Vec<Dst>]) -> Vec<Op> {
-        let tiles = self.cut.group[0] * self.cut.group[1];
-        let outputs = 0..self.product.finish.stored.len();
-        let one = |at: usize| {
-            let into = self.ring(Use::Output(at));
-            let packs = results
-                .iter()
-                .map(move |result| Op::Math(Math::Pack { dst: result[at], into, at: None }));
-            let before = [Op::Reserve(into, tiles), Op::Math(Math::PackInit(into))];
-            before.into_iter().chain(packs).chain([Op::Push(into, tiles)])
-        };
-        outputs.flat_map(one).collect()
-    }
-
-    /// The pages of inputs for a tile: `at` in its group, a row and a column in its block.
-    fn pages(&self, at: u32, row: &Index, column: &Index) -> Vec<Source> {
-        let inputs = self.product.finish.inputs.iter().enumerate();
-        let page = |(number, input): (usize, &super::operand::Input)| {
-            let page = match input.leaf.moves {
-                [true, true] => at.into(),
-                [true, false] => row.clone(),
-                [false, true] => column.clone(),
-                [false, false] => 0.into(),
-            };
-            Source::Page(self.ring(Use::Input(number)), page)
-        };
-        inputs.map(page).collect()
-    }
-
-    /// Waits for or pops inputs: those that come with every group, or the others.
-    fn input_counts(&self, op: fn(CircularAt, u32) -> Op, streamed: bool) -> Vec<Op> {
-        let inputs = self.product.finish.inputs.iter().enumerate();
-        let inputs = inputs.filter(|(_, input)| is_streamed(input) == streamed);
-        inputs
-            .map(|(at, input)| op(self.ring(Use::Input(at)), input_tiles(self.cut, input)))
-            .collect()
-    }
-
     /// Waits for or pops a block of `k`.
     fn operands(&self, op: fn(CircularAt, u32) -> Op) -> Vec<Op> {
         let sides = [Side::A, Side::B];
@@ -343,93 +273,5 @@ impl Compute<'_> {
             op(self.ring(Use::Scale(at)), rows * columns)
         });
         operands.into_iter().chain(scales).collect()
-    }
-
-    /// Makes the computed operands of a block of `k`, where this core does that.
-    fn make(&self, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
-        let mut ops = Vec::new();
-        for side in [Side::A, Side::B] {
-            let operand = &self.product.operands[side as usize];
-            if operand.computed {
-                let Self { product, cut, numbers, .. } = *self;
-                let load = Load { product, cut, numbers, side };
-                ops.extend(when(load.sends(k_block), self.made(side, operand)?, vec![]));
-            }
-        }
-        Ok(ops)
-    }
-
-    /// Makes a block of an operand.
-    fn made(&self, side: Side, operand: &Operand) -> Result<Vec<Op>, Diagnostic> {
-        let tiles = self.cut.operand_tiles(side);
-        let sent = self.cut.cores_along(side) > 1;
-        let into = self.ring(if sent { Use::Made(side) } else { Use::Operand(side) });
-        let raw = |at| self.ring(Use::Raw(side, at));
-        let inputs = 0..operand.inputs.len();
-        let mut ops: Vec<_> = inputs.clone().map(|at| Op::Wait(raw(at), tiles)).collect();
-        ops.extend([Op::Reserve(into, tiles), Op::Math(Math::PackInit(into))]);
-        ops.push(Op::Math(Math::PackAdds(false)));
-        let sizes = (1..=self.cut.room.dst.min(tiles)).rev().filter(|&n| tiles.is_multiple_of(n));
-        let mut result = Ok(Vec::new());
-        for size in sizes {
-            result = self.made_at_once(side, operand, size);
-            if result.is_ok() {
-                break;
-            }
-        }
-        ops.extend(result?);
-        ops.push(Op::Push(into, tiles));
-        ops.extend(inputs.map(|at| Op::Pop(raw(at), tiles)));
-        Ok(ops)
-    }
-
-    /// Makes a block, so many tiles at once.
-    fn made_at_once(
-        &self,
-        side: Side,
-        operand: &Operand,
-        size: u32,
-    ) -> Result<Vec<Op>, Diagnostic> {
-        let tiles = self.cut.operand_tiles(side);
-        let sent = self.cut.cores_along(side) > 1;
-        let into = self.ring(if sent { Use::Made(side) } else { Use::Operand(side) });
-        // What the vector unit makes is exact in the format, but for integers and f16.
-        let stored = match operand.format {
-            Format::F16 => Some(Scalar::F16),
-            _ => None,
-        };
-        let mut fault = None;
-        let ops = each("part", tiles / size, |part| {
-            let mut ops = vec![Op::Math(Math::Acquire)];
-            let mut results = Vec::new();
-            for at in 0..size {
-                let page = part.clone() * size + at;
-                let source = |(number, input): (usize, &super::operand::Input)| {
-                    let ring = self.ring(Use::Raw(side, number));
-                    (input.leaf.clone(), Source::Page(ring, page.clone()))
-                };
-                let leaves: Vec<_> = operand.inputs.iter().enumerate().map(source).collect();
-                let free: Vec<_> =
-                    (0..self.cut.room.dst).filter(|dst| !results.contains(dst)).collect();
-                let place = Place::default();
-                let (kernel, known, inlined) = (self.kernel, &[], &[]);
-                let given =
-                    Given { kernel, place: &place, leaves: &leaves, known, inlined, free: &free };
-                let root = Root { expr: operand.expr, axes: &operand.axes, stored };
-                match lower(&given, &[root]) {
-                    Ok(lowered) => {
-                        ops.extend(lowered.ops);
-                        results.extend(lowered.results);
-                    }
-                    Err(error) => fault = Some(error),
-                }
-            }
-            ops.extend([Op::Math(Math::Commit), Op::Math(Math::AwaitMath)]);
-            let pack = |&dst| Op::Math(Math::Pack { dst, into, at: None });
-            ops.extend(results.iter().map(pack));
-            ops.push(Op::Math(Math::Release));
-            ops
-        });
-        fault.map_or(Ok(ops), Err)
     }
 }

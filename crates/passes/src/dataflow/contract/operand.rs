@@ -8,11 +8,12 @@
 //! computed      like FP8: the vector unit makes blocks of bf16
 //! ```
 
-use tilec_ir::dataflow::{BufferAt, Format};
-use tilec_ir::plan::{self, Contract};
-use tilec_ir::tensor::{Expr, ExprKind, Kernel, Role, Scalar};
+use tilec_ir::dataflow::{BufferAt, Format, Index};
+use tilec_ir::plan::Contract;
+use tilec_ir::tensor::{Expr, Scalar};
 use tilec_ir::{Diagnostic, Id, Kind};
 
+use super::format::{Plain, plain, significant_bits, stored, widened};
 use super::scale::Columns;
 use crate::dataflow::Draft;
 use crate::dataflow::draft::word;
@@ -63,23 +64,11 @@ pub(super) struct Input {
 
 impl Operand {
     /// The place of a tile by its line (of `m` or `n`) and its depth.
-    pub(super) fn place(
-        &self,
-        side: Side,
-        batch: Vec<tilec_ir::dataflow::Index>,
-        line: tilec_ir::dataflow::Index,
-        depth: tilec_ir::dataflow::Index,
-    ) -> Place {
+    pub(super) fn place(&self, side: Side, batch: Vec<Index>, line: Index, depth: Index) -> Place {
         let lines_first = side == Side::A || self.transposed;
         let (row, column) = if lines_first { (line, depth) } else { (depth, line) };
         Place { batch, row: Some(row), column: Some(column) }
     }
-}
-
-/// How an operand that is a plain read is multiplied.
-struct Plain {
-    format: Format,
-    fraction_bits: u32,
 }
 
 /// The operands, `a` first.
@@ -94,19 +83,6 @@ pub(super) fn operands(
     let b = operand(draft, contract, &given.settings, b)?;
     one_family(draft, contract, [&a, &b])?;
     Ok([a, b])
-}
-
-/// The type of the elements that a plain operand reads.
-fn stored(kernel: &Kernel, operand: &plan::Operand) -> Option<Scalar> {
-    let mut expr = operand.expr;
-    loop {
-        match kernel.exprs[expr].kind {
-            ExprKind::Read(tensor, _) => return Some(kernel.tensors[tensor].element),
-            // Widening keeps the value.
-            ExprKind::Convert(inner) if kernel.exprs[expr].ty == Scalar::F32 => expr = inner,
-            _ => return None,
-        }
-    }
 }
 
 fn operand(
@@ -201,81 +177,6 @@ fn name(inputs: &[Input], side: Side) -> String {
         _ if side == Side::A => "a".to_owned(),
         _ => "b".to_owned(),
     }
-}
-
-/// How a plain read is multiplied as it is; `None` where the vector unit comes first.
-fn plain(
-    draft: &Draft<'_>,
-    operand: &plan::Operand,
-    settings: &Settings,
-) -> Result<Option<Plain>, Diagnostic> {
-    let kernel = &draft.plan.kernel;
-    let Some(element) = stored(kernel, operand) else { return Ok(None) };
-    let is_input = |expr| match kernel.exprs[expr].kind {
-        ExprKind::Read(tensor, _) => kernel.tensors[tensor].role == Role::Input,
-        _ => false,
-    };
-    let plain = |format, fraction_bits| Ok(Some(Plain { format, fraction_bits }));
-    match element {
-        Scalar::Bf16 if settings.bfp8 && is_input(operand.expr) => plain(Format::Bfp8, 6),
-        Scalar::Bf16 => plain(Format::Bf16, 7),
-        Scalar::F16 => plain(Format::F16, 10),
-        Scalar::F32 if settings.tf32 || significant_bits(operand.element) <= 10 => {
-            plain(Format::F32, 10)
-        }
-        Scalar::F32 => Err(no_license(kernel, operand)),
-        Scalar::F8E4M3 if settings.fp8_native => native_e4m3(draft, operand),
-        Scalar::F8E5M2 if settings.fp8_native => plain(Format::NativeE5M2, 2),
-        Scalar::F8E4M3 | Scalar::F8E5M2 => Ok(None),
-        Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Bool | Scalar::Idx(_) => Ok(None),
-    }
-}
-
-fn native_e4m3(draft: &Draft<'_>, operand: &plan::Operand) -> Result<Option<Plain>, Diagnostic> {
-    if draft.tensix().native_e4m3 {
-        return Ok(Some(Plain { format: Format::NativeE4M3, fraction_bits: 3 }));
-    }
-    let span = draft.plan.kernel.exprs[operand.expr].span;
-    let message = format!("{} has no f8e4m3 of its own", draft.chip.title);
-    Err(Diagnostic::new(Kind::BadSetting, span, message)
-        .here("`fp8 = native` is set for this product")
-        .help("take `fp8 = native` out: decoding is exact; or multiply f8e5m2"))
-}
-
-/// The 16-bit format that holds what the vector unit makes.
-fn widened(
-    kernel: &Kernel,
-    operand: &plan::Operand,
-    other: Option<Scalar>,
-) -> Result<Format, Diagnostic> {
-    match (operand.element, other) {
-        // Half of e5m2's subnormals are subnormals of f16, which the matrix unit drops.
-        (Scalar::F16 | Scalar::F8E4M3, Some(Scalar::F16)) => Ok(Format::F16),
-        (Scalar::Bf16 | Scalar::F8E4M3 | Scalar::F8E5M2, _) => Ok(Format::Bf16),
-        (Scalar::F16, _) => Ok(Format::F16),
-        (Scalar::U8 | Scalar::I8 | Scalar::Bool, _) => Ok(Format::Bf16),
-        (Scalar::F32 | Scalar::I32 | Scalar::Idx(_), _) => Err(no_license(kernel, operand)),
-    }
-}
-
-/// The bits of the fraction of a type's values.
-fn significant_bits(element: Scalar) -> u32 {
-    match element {
-        Scalar::F8E5M2 => 2,
-        Scalar::F8E4M3 => 3,
-        Scalar::Bf16 | Scalar::I8 | Scalar::U8 | Scalar::Bool => 7,
-        Scalar::F16 => 10,
-        Scalar::F32 => 23,
-        Scalar::I32 | Scalar::Idx(_) => 31,
-    }
-}
-
-fn no_license(kernel: &Kernel, operand: &plan::Operand) -> Diagnostic {
-    let span = kernel.exprs[operand.expr].span;
-    let message = "the matrix unit of Tensix multiplies f32 factors as tf32, with 10 fraction bits";
-    Diagnostic::new(Kind::NotExpressible, span, message)
-        .here("this factor has 23")
-        .help("allow it with `tf32 = yes` in a tile block, or convert the factors to bf16 or f16")
 }
 
 /// Both operands need exponents of one size.

@@ -1,0 +1,130 @@
+//! The cuts that are worth a look: grids, blocks and depths, within what a tile block says.
+
+use super::cut::{Cut, Spread, Sums};
+use super::product::{Product, TILE};
+use super::room::{Room, subblock};
+use crate::dataflow::Draft;
+use crate::tune::settings::Settings;
+
+/// Every cut that is worth a look.
+pub(super) fn candidates(
+    draft: &Draft<'_>,
+    product: &Product,
+    settings: &Settings,
+    room: Room,
+) -> Vec<Cut> {
+    let tensix = draft.tensix();
+    let [m, n, _] = product.tiles();
+    let rows = lines(m, tensix.rows, settings.m);
+    let columns = lines(n, tensix.columns, settings.n);
+    let depths = depths(product, settings);
+    let mut found = Vec::new();
+    for &(core_rows, row_passes, block_rows) in &rows {
+        for &(core_columns, column_passes, block_columns) in &columns {
+            for &depth in &depths {
+                let spread = Spread::Shared { passes: [row_passes, column_passes] };
+                let grid = [core_columns, core_rows];
+                let block = [block_rows, block_columns, depth];
+                found.extend(complete(product, settings, room, (grid, spread, block)));
+            }
+        }
+    }
+    for block_rows in sizes(m, settings.m) {
+        for block_columns in sizes(n, settings.n) {
+            for &depth in &depths {
+                let block = [block_rows, block_columns, depth];
+                let grid = grid_of(product, block, [tensix.columns, tensix.rows]);
+                found.extend(complete(product, settings, room, (grid, Spread::Items, block)));
+            }
+        }
+    }
+    found
+}
+
+/// Cores along an axis, how often each has a block of it, and the length of a block.
+fn lines(tiles: u32, most_cores: u32, given: Option<u32>) -> Vec<(u32, u32, u32)> {
+    const MOST_PASSES: u32 = 12;
+    let mut found = Vec::new();
+    for cores in 1..=most_cores.min(tiles) {
+        if let Some(given) = given {
+            let block = given / TILE;
+            found.push((cores, tiles.div_ceil(block).div_ceil(cores), block));
+            continue;
+        }
+        for passes in 1..=MOST_PASSES {
+            let block = tiles.div_ceil(cores * passes);
+            // Without blocks that are all beyond the edge.
+            if tiles.div_ceil(block) == cores * passes {
+                found.push((cores, passes, block));
+            }
+        }
+    }
+    // What needs more passes than that has the smallest blocks that there are.
+    if found.is_empty() || given.is_none() && found.iter().all(|x| x.2 > 8) {
+        found.push((most_cores, tiles.div_ceil(8).div_ceil(most_cores), 8));
+    }
+    found
+}
+
+/// Lengths of blocks that stand on their own.
+fn sizes(tiles: u32, given: Option<u32>) -> Vec<u32> {
+    match given {
+        Some(given) => vec![given / TILE],
+        None => [1, 2, 3, 4, 6, 8].into_iter().filter(|&size| size <= tiles).collect(),
+    }
+}
+
+/// Depths of blocks: divisors of what is scaled at once.
+fn depths(product: &Product, settings: &Settings) -> Vec<u32> {
+    if let Some(k) = settings.k {
+        return vec![k / TILE];
+    }
+    let depth = product.tiles()[2];
+    let period = product.scales.as_ref().map(|scales| scales.period);
+    let fits = |size: u32| period.is_none_or(|period| period.is_multiple_of(size));
+    let mut all: Vec<_> = [1, 2, 3, 4, 6, 8, 12, 16, 32].into_iter().chain([depth]).collect();
+    all.retain(|&size| size <= depth.min(64) && fits(size));
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The rectangle of cores that blocks on their own are dealt out to.
+fn grid_of(product: &Product, [rows, columns, _]: [u32; 3], most: [u32; 2]) -> [u32; 2] {
+    let [m, n, _] = product.tiles();
+    let blocks =
+        u64::from(product.batches) * u64::from(m.div_ceil(rows)) * u64::from(n.div_ceil(columns));
+    let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
+    let columns = most[0].min(blocks);
+    [columns, blocks.div_ceil(columns).min(most[1])]
+}
+
+type Outline = ([u32; 2], Spread, [u32; 3]);
+
+/// The cut with these blocks.
+fn complete(
+    product: &Product,
+    settings: &Settings,
+    room: Room,
+    (grid, spread, block): Outline,
+) -> Option<Cut> {
+    let stages = settings.stages.unwrap_or(2);
+    let k_blocks = product.tiles()[2].div_ceil(block[2]);
+    let computed = product.operands.iter().any(|operand| operand.computed);
+    let in_dst = subblock(block, room, room.sums);
+    // What compute makes needs DST in between.
+    let whole = in_dst.is_some_and(|[rows, columns]| [rows, columns] == block[..2]) && !computed;
+    let stays = product.scales.is_none() && (k_blocks == 1 || whole);
+    let (sums, sub, group) = match in_dst.filter(|_| stays) {
+        Some(sub) => (Sums::InDst, sub, sub),
+        None => {
+            let sub = subblock(block, room, room.partials)?;
+            let group = (1..=room.group.min(block[1])).rev();
+            let group = group.into_iter().find(|&group| block[1].is_multiple_of(group))?;
+            (Sums::InL1, sub, [1, group])
+        }
+    };
+    let takes_sums = sums == Sums::InL1 && product.finish.is_plain(product);
+    let chosen_by = String::new();
+    Some(Cut { grid, spread, block, sub, group, stages, sums, takes_sums, room, chosen_by })
+}
