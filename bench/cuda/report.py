@@ -129,6 +129,49 @@ def latency() -> str:
     return text + ("\n" + table(["kernel", "first launch, ms", "from the cache, ms"], rows) if rows else "")
 
 
+def quantize() -> str:
+    """The error of ordinary columns beside outliers."""
+    result = load("quantize")
+    if not result:
+        return MISSING
+    head = ["target", "scales", *(f"outliers x {larger:,}" for larger in result["larger"])]
+    rows = [
+        [target, kernel.replace("_", " "), *(f"{error:.4f}" for error in errors)]
+        for target, of in result["rows"].items()
+        for kernel, errors in of.items()
+    ]
+    return f"{result['data']}, {result['date']}.\n\n" + table(head, rows)
+
+
+def tensix_checked() -> str:
+    """Emitted Tensix programs on the full grids."""
+    result = load("tensix_check")
+    if not result:
+        return MISSING
+    sizes = lambda of: ", ".join(f"{name} {value}" for name, value in of.items())  # noqa: E731
+    simulated = lambda row: f"{row['simulator']} ({sizes(row['simulator_sizes'])})" if "simulator" in row else "-"  # noqa: E731
+    rows = [
+        [f"`{row['kernel']}`", row["chip"], sizes(row["sizes"]), row["emulator"], row.get("runtime", "-"), simulated(row)]
+        for row in result["rows"]
+    ]
+    head = ["kernel", "chip", "sizes", "emulator", "runtime on a mock device", "emulator beside simulator"]
+    return f"{result['date']}.\n\n" + table(head, rows)
+
+
+def tensix_traffic() -> str:
+    """What a large product moves, counted by the emulator."""
+    result = load("tensix_traffic")
+    if not result:
+        return MISSING
+    row, limits = result["row"], result["limits"]
+    over = row["tile_products_of_busiest_core"] / row["tile_products_of_mean_core"]
+    rows = [
+        ["DRAM traffic", f"{row['dram_bytes'] / 1e6:.1f} MB", f"{limits['dram_bytes'] / 1e6:.0f} MB"],
+        ["work of the busiest core over the mean", f"{over:.3f}", f"{limits['most_over_mean']}"],
+    ]
+    return f"{result['date']}.\n\n" + table(["4096 x 4096 x 4096 in bf16, wormhole_n150", "counted", "at most"], rows)
+
+
 TABLES = {
     "gemm_ratios": gemm_ratios,
     "gemm_peers": gemm_peers,
@@ -137,6 +180,9 @@ TABLES = {
     "checked": checked,
     "sanitized": sanitized,
     "latency": latency,
+    "quantize": quantize,
+    "tensix_checked": tensix_checked,
+    "tensix_traffic": tensix_traffic,
 }
 
 
