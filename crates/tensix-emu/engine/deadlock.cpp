@@ -1,7 +1,7 @@
 // Says who waits on what when nothing can go on.
 #include <algorithm>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -1,5 +1,5 @@
 // Pages of buffers in DRAM: where they are, and who read and wrote them.
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

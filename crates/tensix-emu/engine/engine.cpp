@@ -8,6 +8,7 @@
 #include "multicast.cpp"
 #include "noc.cpp"
 #include "order.cpp"
+#include "page.cpp"
 #include "plan.cpp"
 #include "report.cpp"
 #include "ring.cpp"

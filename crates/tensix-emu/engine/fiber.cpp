@@ -1,7 +1,7 @@
 // Fibers: a kernel of a core with a stack of its own.
 #include <sys/mman.h>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

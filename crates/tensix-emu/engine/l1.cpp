@@ -5,7 +5,7 @@
 // address of this core stands for the same offset on another.
 #include <sys/mman.h>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -5,7 +5,7 @@
 
 #include <cstdio>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "emu/noc.h"
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

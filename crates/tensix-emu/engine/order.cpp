@@ -9,7 +9,7 @@
 //   core 0:          wait ready == 1; multicast; valid of all = 1
 #include <mutex>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <mutex>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

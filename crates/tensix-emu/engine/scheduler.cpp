@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -1,6 +1,6 @@
 // Semaphores: words of L1 that cores wait for.
 #include "emu/noc.h"
-#include "state.h"
+#include "parts.h"
 
 namespace emu {
 

@@ -18,9 +18,13 @@ pub(crate) struct Refused(pub(crate) String);
 
 /// `$CXX`, else the first of c++, g++ and clang++ that runs.
 pub(crate) fn find() -> Result<Compiler, Failure> {
-    let chosen = std::env::var_os("CXX").filter(|name| !name.is_empty());
-    let names =
-        chosen.map_or_else(|| ["c++", "g++", "clang++"].map(OsString::from).into(), |c| vec![c]);
+    match std::env::var_os("CXX").filter(|name| !name.is_empty()) {
+        Some(chosen) => first_of(&[chosen]),
+        None => first_of(&["c++", "g++", "clang++"].map(OsString::from)),
+    }
+}
+
+fn first_of(names: &[OsString]) -> Result<Compiler, Failure> {
     if let Some(found) = names.iter().find_map(with_version) {
         return Ok(found);
     }
@@ -69,4 +73,17 @@ pub(crate) fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<(), Fai
 /// A file of the host that could not be used.
 pub(crate) fn host(path: &Path, error: &std::io::Error) -> Failure {
     Failure::before(Kind::Host, "", format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_that_is_missing_is_named() {
+        let failure = first_of(&["no-such-compiler", "nor-this"].map(OsString::from)).unwrap_err();
+        assert_eq!(failure.kind, Kind::Host);
+        let expected = "none runs as no-such-compiler, nor-this; install g++ or clang++";
+        assert!(failure.sentence.contains(expected), "{failure}");
+    }
 }

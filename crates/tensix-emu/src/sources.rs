@@ -50,6 +50,8 @@ pub(crate) const ENGINE: &[Source] = sources!("engine":
     "multicast.cpp",
     "noc.cpp",
     "order.cpp",
+    "page.cpp",
+    "parts.h",
     "plan.cpp",
     "report.cpp",
     "ring.cpp",
