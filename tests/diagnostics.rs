@@ -1,7 +1,8 @@
 //! Every mistake that tilec reports, as a pair of program and rendered message:
 //! `tests/cases/errors/KIND/NAME.tile` beside its snapshot. The folder is the
 //! kind that must be reported. A first line `//: run ..` makes it a mistake of a
-//! launch, with `--set N=4`, shapes `x=[2, 3]` or, after `--data`, vectors.
+//! launch, with `--set N=4`, shapes `x=[2, 3]` or, after `--data`, vectors;
+//! `//: compile CHIP N=4 ..` makes it one of a chip of Tensix cores.
 
 #[path = "support/files.rs"]
 mod files;
@@ -9,7 +10,10 @@ mod files;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use tilec::stage::Compilation;
+use tilec::tensix::Tensix;
 use tilec::{preconditions, program::Program, render};
+use tilec_codegen_tt::Source;
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Data, Diagnostic, Element, Kernel, Kind, interpret, launch};
 
@@ -100,14 +104,34 @@ fn sources_past_a_limit_are_errors() {
 /// launched.
 fn diagnostics(text: &str) -> Vec<Diagnostic> {
     let program = Program::check(text);
-    let Some(arguments) = text.strip_prefix("//: run") else { return program.diagnostics };
+    let first = text.lines().next().unwrap_or_default();
+    let Some(command) = first.strip_prefix("//: ") else { return program.diagnostics };
     assert!(
         !program.has_errors(),
         "a case of a launch must be a correct program: {:?}",
         program.diagnostics
     );
-    let arguments = arguments.lines().next().unwrap_or_default();
-    run(program.kernel(None).expect("cases of a launch have one kernel"), arguments)
+    let kernel = program.kernel(None).expect("cases of a launch have one kernel");
+    match command.split_once(' ').unwrap_or((command, "")) {
+        ("run", arguments) => run(kernel, arguments),
+        ("compile", arguments) => compile(&program, kernel, arguments),
+        (other, _) => panic!("cases run or compile; this one says {other}"),
+    }
+}
+
+/// What a chip of Tensix cores says to a kernel.
+fn compile(program: &Program, kernel: &Kernel, arguments: &str) -> Vec<Diagnostic> {
+    let (chip, sizes) = arguments.split_once(' ').expect("sizes follow the chip");
+    let set = sizes.split_whitespace().map(|word| {
+        let (name, value) = word.split_once('=').expect("sizes are NAME=VALUE");
+        (name.to_owned(), value.parse().expect("sizes are integers"))
+    });
+    let set: Vec<_> = set.collect();
+    let compilation = Compilation::new(kernel, &set).expect("the sizes fit");
+    let chip = tilec_target::chip(chip).expect("it has a table");
+    let source = Source { file: "", text: "" };
+    let tensix = Tensix::of(&program.module, &kernel.name, chip, source, set);
+    compilation.dataflow(&tensix.expect("it is of this module")).err().unwrap_or_default()
 }
 
 fn run(kernel: &Kernel, arguments: &str) -> Vec<Diagnostic> {
