@@ -5,22 +5,23 @@
 //! ```text
 //! steps of gemm on wormhole_n150, times by the chip's table:
 //!   c: 8 x 8 cores, all busy; HiFi4; by model
-//!     math         2097152 cycles on the busiest core, 1.00 of the mean      2097.2 us  rules
-//!     DRAM       100663296 bytes, 1.00 of the least                           349.5 us
-//!     network     13631488 bytes at the busiest core                          213.0 us
+//!     math      2208768 cycles (2097152 matrix, 111616 vector), 1.00 of the mean core's  2208.8 us  rules
+//!     DRAM    134217728 bytes, 1.33 of the least                                          466.0 us
+//!     network  14680064 bytes at the busiest core, 838860800 in all                       229.4 us
 //!     L1 of 1393312 B on each core
 //!       a          64 x 2048 B bf16    131072 B  blocks of a
 //!       ..
 //! ```
 //!
-//! Bytes and tiles are counted by running the program's roles, not estimated; times are
-//! what the chip could do at best, and nothing of them is measured.
+//! Bytes, products and ops are counted by running the program's roles. Times are what the
+//! chip could do at best: nothing of them is measured, and what runs side by side may wait
+//! for each other.
 
 use std::fmt::Write;
 
-use tilec_ir::dataflow::verify::{Share, Traffic, traffic};
-use tilec_ir::dataflow::{Program, Step, budget};
-use tilec_target::Chip;
+use tilec_ir::dataflow::verify::{Traffic, traffic};
+use tilec_ir::dataflow::{Fidelity, Program, Step, budget};
+use tilec_target::{Chip, Tensix};
 
 /// The steps of a program for a chip.
 #[must_use]
@@ -49,7 +50,7 @@ fn step_text(out: &mut String, step: &Step, traffic: &Traffic, chip: &Chip) {
         let rules = if first == Some(at) { "  rules" } else { "" };
         let Bound { name, amount, says, seconds } = bound;
         let micro = seconds * 1e6;
-        put(out, format!("    {name:<8} {amount:>12} {says:<50} {micro:>10.1} us{rules}"));
+        put(out, format!("    {name:<8} {amount:>12} {says:<62} {micro:>10.1} us{rules}"));
     }
     put(out, format!("    L1 of {} B on each core", chip.tensix().l1_bytes));
     for row in budget::table(step).lines() {
@@ -70,22 +71,22 @@ fn bounds(step: &Step, traffic: &Traffic, chip: &Chip) -> [Bound; 3] {
     let tensix = chip.tensix();
     let hertz = tensix.clock_hz as f64;
     let dram = traffic.dram_read + traffic.dram_written;
-    let [cycles, _] = step.math_cycles;
+    let least = ratio(dram as f64, step.least_dram_bytes as f64);
     let ports = 2.0 * f64::from(tensix.noc_bytes_per_cycle);
+    let math = Cycles::of(step, traffic, tensix);
+    let mean = ratio(math.most as f64, math.mean);
+    let Cycles { matrix, vector, .. } = math;
     [
         Bound {
             name: "math",
-            amount: cycles as u64,
-            says: format!("cycles on the busiest core, {}", evenness(step, traffic)),
-            seconds: cycles / hertz,
+            amount: math.most,
+            says: format!("cycles ({matrix} matrix, {vector} vector), {mean} of the mean core's"),
+            seconds: math.most as f64 / hertz,
         },
         Bound {
             name: "DRAM",
             amount: dram,
-            says: format!(
-                "bytes, {} of the least",
-                ratio(dram as f64, step.least_dram_bytes as f64)
-            ),
+            says: format!("bytes, {least} of the least"),
             seconds: dram as f64 / chip.memory.bytes_per_second as f64,
         },
         Bound {
@@ -97,16 +98,32 @@ fn bounds(step: &Step, traffic: &Traffic, chip: &Chip) -> [Bound; 3] {
     ]
 }
 
-/// The busiest core against the average one: by cycles or, where none are known, by what
-/// was counted.
-fn evenness(step: &Step, traffic: &Traffic) -> String {
-    let [most, mean] = step.math_cycles;
-    let Share { most: counted, mean: counted_mean } = match traffic.products.most {
-        0 => traffic.packs,
-        _ => traffic.products,
-    };
-    let (most, mean) = if mean > 0.0 { (most, mean) } else { (counted as f64, counted_mean) };
-    format!("{} of the mean", ratio(most, mean))
+/// Cycles of the busiest core's math thread, which feeds both units, and of the mean core's:
+/// what is needed, shared out evenly.
+struct Cycles {
+    matrix: u64,
+    vector: u64,
+    most: u64,
+    mean: f64,
+}
+
+impl Cycles {
+    fn of(step: &Step, traffic: &Traffic, tensix: &Tensix) -> Self {
+        let passes = match step.fidelity {
+            Fidelity::LoFi => 1,
+            Fidelity::HiFi2 => 2,
+            Fidelity::HiFi3 => 3,
+            Fidelity::HiFi4 => 4,
+        };
+        let each = tensix.tile_product_cycles * passes;
+        let Traffic { products, vector_cycles, .. } = traffic;
+        let (matrix, vector) = (products.most * u64::from(each), vector_cycles.most);
+        // Products beyond the edge of a matrix are none of the mean core's.
+        let [_, needed] = step.math_cycles;
+        let needed = if products.most > 0 { needed } else { 0.0 };
+        let mean = needed + vector_cycles.mean;
+        Self { matrix, vector, most: matrix + vector, mean }
+    }
 }
 
 /// "1.25"; nothing by nothing is 1.

@@ -21,6 +21,7 @@
 //! Booleans are 1 and 0 there.
 
 pub mod budget;
+pub mod cycles;
 pub mod index;
 pub mod print;
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Traffic {
     pub products: Share,
     /// Ops of the vector unit on a tile.
     pub vector_ops: Share,
+    /// Cycles of those ops.
+    pub vector_cycles: Share,
     /// Tiles copied to DST.
     pub copies: Share,
     /// Tiles packed.
@@ -47,6 +49,7 @@ pub(super) struct Counts {
     pub(super) received: u64,
     pub(super) products: u64,
     pub(super) vector_ops: u64,
+    pub(super) vector_cycles: u64,
     pub(super) copies: u64,
     pub(super) packs: u64,
 }
@@ -59,6 +62,7 @@ impl AddAssign for Counts {
         self.received += other.received;
         self.products += other.products;
         self.vector_ops += other.vector_ops;
+        self.vector_cycles += other.vector_cycles;
         self.copies += other.copies;
         self.packs += other.packs;
     }
@@ -74,6 +78,7 @@ impl Counts {
             received: self.received - before.received,
             products: self.products - before.products,
             vector_ops: self.vector_ops - before.vector_ops,
+            vector_cycles: self.vector_cycles - before.vector_cycles,
             copies: self.copies - before.copies,
             packs: self.packs - before.packs,
         }
@@ -104,6 +109,7 @@ impl OfCores {
             busy_cores: u32::try_from(busy).expect("no more than there are cores"),
             products: share(|x| x.products),
             vector_ops: share(|x| x.vector_ops),
+            vector_cycles: share(|x| x.vector_cycles),
             copies: share(|x| x.copies),
             packs: share(|x| x.packs),
         }

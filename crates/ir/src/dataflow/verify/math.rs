@@ -1,5 +1,6 @@
 //! Ops of the compute role.
 
+use crate::dataflow::cycles::vector_cycles;
 use crate::dataflow::{CircularAt, Dst, Format, Index, Math, Vector};
 
 use super::machine::Machine;
@@ -146,7 +147,9 @@ impl Machine<'_> {
         }
         self.put(task, out)?;
         let core = self.tasks[task].core;
-        self.cores[core].counts.vector_ops += 1;
+        let counts = &mut self.cores[core].counts;
+        counts.vector_ops += 1;
+        counts.vector_cycles += vector_cycles(op);
         Ok(())
     }
 

@@ -34,6 +34,7 @@ fn tiles_that_move_are_counted() {
         busy_cores: 2,
         products: share(0),
         vector_ops: share(4),
+        vector_cycles: share(4 * 436),
         copies: share(4),
         packs: share(4),
     };
