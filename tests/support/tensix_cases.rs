@@ -1,0 +1,90 @@
+//! What is emitted for Tensix: every kernel of the examples and of the cases that the target
+//! can run, for both chips.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tilec::program::Program;
+use tilec::stage::Compilation;
+use tilec::tensix::Tensix;
+use tilec_codegen_tt::{Emitted, Source};
+
+use crate::files::tile_files;
+
+/// The chips, each with the size that is bound where a kernel has none: one with ragged
+/// tiles, one of whole tiles.
+const CHIPS: [(&str, i64); 2] = [("wormhole_n150", 70), ("blackhole_p150", 256)];
+
+/// Folders of programs that no chip runs.
+const REFUSED: [&str; 2] = ["tests/cases/errors", "tests/cases/tensix/refused"];
+
+/// A kernel compiled for a chip.
+pub(crate) struct Case {
+    /// `tests/cases/contract/types.tile, gemm_bf16, for wormhole_n150`
+    pub(crate) name: String,
+    pub(crate) emitted: Emitted,
+}
+
+/// All that compile; what is refused has tests of its own.
+pub(crate) fn all() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files: Vec<PathBuf> = ["examples", "tests/cases"]
+        .into_iter()
+        .flat_map(tile_files)
+        .filter(|path| !REFUSED.iter().any(|folder| path.starts_with(root.join(folder))))
+        .collect();
+    let of_file = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).expect("programs are text");
+        let file = path.strip_prefix(root).expect("it is below").to_string_lossy().into_owned();
+        let program = Program::check(&text);
+        let kernels = program.module.kernels.iter().map(|kernel| kernel.name.as_str());
+        let each = kernels.flat_map(|name| CHIPS.map(|(chip, size)| (name, chip, size)));
+        each.filter_map(|(name, chip, size)| emit(&file, &text, &program, name, chip, size))
+            .collect::<Vec<_>>()
+    };
+    parallel(&files, of_file).into_iter().flatten().collect()
+}
+
+/// A kernel of a file for a chip, which compiles.
+pub(crate) fn of(file: &str, kernel: &str, chip: &str) -> Case {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+    let text = text.expect("programs are text");
+    let (_, size) = CHIPS.into_iter().find(|(name, _)| *name == chip).expect("it is one of these");
+    emit(file, &text, &Program::check(&text), kernel, chip, size).expect("it compiles")
+}
+
+fn emit(
+    file: &str,
+    text: &str,
+    program: &Program,
+    name: &str,
+    chip: &str,
+    size: i64,
+) -> Option<Case> {
+    let kernel = program.kernel(Some(name)).ok()?;
+    let unbound = kernel.sizes.iter().filter(|(_, size)| size.default.is_none());
+    let set: Vec<_> = unbound.map(|(_, one)| (one.name.clone(), size)).collect();
+    let sizes = tilec::tensix::bound(kernel, &set);
+    let compilation = Compilation::new(kernel, &sizes).ok()?;
+    let chip = tilec_target::chip(chip).expect("it has a table");
+    let source = Source { file, text };
+    let tensix = Tensix::of(&program.module, name, chip, source, sizes)?;
+    let emitted = tensix.emit(&compilation.dataflow(&tensix).ok()?);
+    Some(Case { name: format!("{file}, {name}, for {}", chip.name), emitted })
+}
+
+/// `work` on every item, on all processors; in the order of the items.
+pub(crate) fn parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&at| at < items.len());
+        std::iter::from_fn(at).map(|at| (at, work(&items[at]))).collect::<Vec<_>>()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no worker panics")).collect()
+    });
+    done.sort_by_key(|&(at, _)| at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
