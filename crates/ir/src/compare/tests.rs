@@ -3,8 +3,8 @@
 use super::*;
 use crate::array::{Data, Element};
 use crate::interpret::interpret;
-use crate::interpret::tests::build::{Build, array};
-use crate::tensor::{Binary, Order, Reduction, Scalar};
+use crate::interpret::tests::build::{Build, E, array};
+use crate::tensor::{Binary, Order, Reduction, Scalar, Unary};
 
 const LOOSE: Tolerance = Tolerance { row: 0.01, step: 1e-38 };
 const EXACT: Tolerance = Tolerance { row: 0.0, step: 1e-38 };
@@ -193,10 +193,25 @@ fn licenses_allow_what_they_say_and_nothing_else() {
 
 #[test]
 fn units_of_a_target_are_allowed_their_errors_where_they_work() {
-    let b = Builder::new(
-        "kernel k[N](x: f32[N]) -> (y: f32[N], z: f32[N], w: bf16[N])
-        { y[i] = exp(x[i])  z[i] = x[i] * x[i] / 3.0  w[i] = bf16(x[i]) }",
-    );
+    // y[i] = exp(x[i]), z[i] = x[i] * x[i] / 3.0, w[i] = bf16(x[i])
+    let mut b = Build::new();
+    let n = b.size("N");
+    let x = b.tensor(Role::Input, "x", Scalar::F32, &[n]);
+    let y = b.tensor(Role::Output, "y", Scalar::F32, &[n]);
+    let z = b.tensor(Role::Output, "z", Scalar::F32, &[n]);
+    let w = b.tensor(Role::Output, "w", Scalar::Bf16, &[n]);
+    let mut equation = |tensor, value: fn(&mut Build, E) -> E| {
+        let (var, at) = b.var(n);
+        let read = b.read(x, &[at]);
+        let value = value(&mut b, read);
+        b.equation(tensor, &[var], value);
+    };
+    equation(y, |b, x| b.unary(Unary::Exp, x));
+    equation(z, |b, x| {
+        let (square, three) = (b.binary(Binary::Mul, x, x), b.float(3.0));
+        b.binary(Binary::Div, square, three)
+    });
+    equation(w, |b, x| b.convert(x, Scalar::Bf16));
     let of = |license| {
         let licenses: Vec<_> = b.0.tensors.ids().map(|id| (id, license)).collect();
         let rows = tolerance::errors(&b.0, &b.launch(&[4]), &licenses);
