@@ -1,7 +1,7 @@
 """Records what the vendor's simulator makes of the cases: python record.py FOLDER ARCH.
 
 FOLDER is what `python tests/model FOLDER` wrote. Needs ttnn and, in TT_METAL_SIMULATOR, the
-simulator of that architecture. Pages come out as raw bytes, so that nothing is converted
+simulator of that architecture. What is recorded already is not run again. Pages come out as raw bytes, so that nothing is converted
 between the simulator's memory and the hash. A case that the simulator refuses is left out.
 """
 
@@ -110,7 +110,7 @@ class Device:
 def record(folder, arch):
     """Runs each case in a process of its own, since the simulator ends at what it refuses."""
     for case in json.loads((folder / "cases.json").read_text()):
-        if arch in case["archs"]:
+        if arch in case["archs"] and arch not in case["recorded"]:
             command = [sys.executable, __file__, str(folder), arch, case["name"]]
             done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             print(case["name"], "recorded" if done.returncode == 0 else "refused", flush=True)

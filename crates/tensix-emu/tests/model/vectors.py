@@ -92,13 +92,22 @@ def from_integer(x):
     return bits(magnitude) | x & np.uint32(0x80000000)
 
 
+def rounded(a, b):
+    """To bf16: to nearest, ties away from 0, NaN to infinity."""
+    up = (a & np.uint32(0xFFFF0000)) + (a & np.uint32(0x8000)) * np.uint32(2)
+    return np.choose(np.where(exponent(a) == 0, 0, np.where(exponent(a) == 255, 1, 2)),
+                     [np.zeros_like(a), a & np.uint32(0xFF800000), up])
+
+
 # Instructions and what they make of lanes a and b, bit by bit.
 EXACT = {
-    "TTI_SFPIADD(0, 1, 2, 4);": lambda a, b: a + b,
+    "TTI_SFPIADD(0, 1, 2, 4); TTI_SFPMOV(0, 2, 2, 1);": lambda a, b: a + b ^ 0x80000000,
     "TTI_SFPIADD(0, 1, 2, 6);": lambda a, b: b - a,
     "TTI_SFPIADD(0xff0, 1, 2, 5);": lambda a, b: b - np.uint32(16),
     "TTI_SFPIADD(0, 1, 2, 0); TTI_SFPLOADI(2, 2, 9);":
         lambda a, b: np.where(signed(a + b) < 0, 9, a + b),
+    "TTI_SFPIADD(0, 1, 2, 8); TTI_SFPLOADI(2, 2, 9);":
+        lambda a, b: np.where(signed(a + b) < 0, a + b, 9),
     "TTI_SFPSHFT(5, 0, 2, 1);": lambda a, b: a << np.uint32(5),
     "TTI_SFPSHFT(0xff9, 0, 2, 1);": lambda a, b: a >> np.uint32(7),
     "TTI_SFPSHFT(0, 1, 2, 0);": shift,
@@ -129,9 +138,30 @@ EXACT = {
     "TTI_SFPPUSHC(0, 0, 0, 0); TTI_SFPSETCC(0, 1, 0, 2); TTI_SFPPOPC(0, 0, 0, 0); "
     "TTI_SFPMOV(0, 1, 2, 0);": lambda a, b: b,
     "TTI_SFPSWAP(0, 1, 2, 1);": lambda a, b: np.where(order(b) < order(a), b, a),
+    "TTI_SFPSWAP(0, 1, 2, 0);": lambda a, b: b,
+    "TTI_SFPSWAP(0, 1, 2, 9);": lambda a, b: np.where(order(b) >= order(a), b, a),
     "TTI_SFPSHFT2(0, 1, 2, 3);": lambda a, b: rotated(b),
+    "TTI_SFPSHFT2(0, 1, 2, 5);": lambda a, b: shift(a, b),
+    "TTI_SFPMOV(0, 1, 3, 0); TTI_SFPTRANSP(0, 0, 0, 0);":
+        lambda a, b: np.concatenate([x[:, 16:24] for x in (a, b, a, b)], 1),
+    "TTI_SFPDIVP2(3, 0, 2, 1);":
+        lambda a, b: np.where(exponent(a) == 255, a, a & 0x807FFFFF | (exponent(a) + 3 & 255) << 23),
+    "TTI_SFP_STOCH_RND(0, 0, 0, 0, 2, 1);": rounded,
+    "TTI_SFPSETMAN(0, 0, 2, 1);": lambda a, b: a & np.uint32(0xFF800000),
+    "TTI_SFPABS(0, 0, 2, 1);": lambda a, b: np.where(a <= 0xFF800000, a & 0x7FFFFFFF, a),
+    "TTI_SFPEXEXP(0, 0, 2, 2); TTI_SFPMOV(0, 1, 2, 0);":
+        lambda a, b: np.where(exponent(a) < 127, b, exponent(a) - np.uint32(127)),
+    "TTI_SFPLZ(0, 0, 2, 2); TTI_SFPMOV(0, 1, 2, 0);": lambda a, b: np.where(a == 0, 32, b),
     "TTI_SFPLZ(0, 0, 2, 0);":
         lambda a, b: np.where(a == 0, 32, 31 - np.floor(np.log2(np.maximum(a, 1)))).astype(np.uint32),
+}
+# What only Blackhole has.
+BLACKHOLE = {
+    "TTI_SFPLE(0, 1, 2, 1); TTI_SFPMOV(0, 1, 2, 0);": lambda a, b: np.where(order(a) <= order(b), b, a),
+    "TTI_SFPGT(0, 1, 2, 8);": lambda a, b: np.where(order(a) > order(b), 0xFFFFFFFF, 0),
+    "TTI_SFPSHFT(0xffd, 1, 2, 7);": lambda a, b: (signed(b) >> 3).astype(np.uint32),
+    "TTI_SFPAND(0, 1, 2, 1);": lambda a, b: a & b,
+    "TTI_SFPCAST(0, 2, 3);": lambda a, b: np.where(a >> 31, np.uint32(0x80000000) | (0 - a), a),
 }
 # Floats, by which f64 tells the value, and how many units of 2^-24 of the terms it may be off.
 NEAR = {
@@ -153,25 +183,27 @@ def from_lanes(vectors):
     return np.ascontiguousarray(vectors.reshape(-1, 2, 4, 8).transpose(0, 2, 3, 1)).reshape(-1)
 
 
-def case(name, instructions, a, b, **expected):
+def case(name, instructions, a, b, archs=BOTH, **expected):
     halves = [t.astype(np.uint16) for x in (a, b) for t in (x >> 16, x & 0xFFFF)]
     rounds = "".join(ROUND.replace("INSTRUCTIONS", text) for text in instructions)
     return Case(name=name, body=START + rounds, functions=FUNCTIONS,
-                headers=("tile_move_copy",), full_sync=True, archs=BOTH,
+                headers=("tile_move_copy",), full_sync=True, archs=archs,
                 inputs=[("UInt16", np.stack([to_faces(h).view(np.uint8) for h in halves]))],
                 output=("UInt32", len(instructions)), **expected)
 
 
+def exact_case(name, table, rng, archs=BOTH):
+    a, b = (rng.integers(0, 2**32, (32, 32), dtype=np.uint64).astype(np.uint32) for _ in "ab")
+    a, b = (np.where(rng.random((32, 32)) < 0.3, rng.choice(SPECIAL, (32, 32)), x) for x in (a, b))
+    made = [from_lanes(make(lanes(a), lanes(b)).astype(np.uint32)) for make in table.values()]
+    return case(name, list(table), a, b, archs, exact=np.stack(made).view(np.uint8))
+
+
 def exact_cases(rng):
-    texts = list(EXACT)
-    for first in range(0, len(texts), 6):
-        some = texts[first : first + 6]
-        a, b = (rng.integers(0, 2**32, (32, 32), dtype=np.uint64).astype(np.uint32) for _ in "ab")
-        special = rng.random((32, 32)) < 0.3
-        b = np.where(special, rng.choice(SPECIAL, (32, 32)), b)
-        pages = [from_lanes(EXACT[t](lanes(a), lanes(b)).astype(np.uint32)) for t in some]
-        yield case(f"integers {first // 6}", some, a, b,
-                   exact=np.stack(pages).view(np.uint8))
+    listed = list(EXACT.items())
+    for first in range(0, len(listed), 6):
+        yield exact_case(f"integers {first // 6}", dict(listed[first : first + 6]), rng)
+    yield exact_case("integers of Blackhole", BLACKHOLE, rng, ("blackhole",))
 
 
 def near_case(rng):
