@@ -25,9 +25,12 @@ def binary() -> str:
     return str(max(built, key=lambda path: path.stat().st_mtime))
 
 
-def command(file: str, kernel: str, sizes: dict[str, int], *more: str) -> subprocess.CompletedProcess:
-    """One `tilec run` on the CPU; the file is relative to the repository."""
-    words = [binary(), "run", str(ROOT / file), "--kernel", kernel, "--target", "cpu"]
+def command(
+    file: str, kernel: str, sizes: dict[str, int], *more: str, target: str = "cpu"
+) -> subprocess.CompletedProcess:
+    """One `tilec run` for a target, or for one with `:CHIP`; the file is relative to the repository."""
+    words = [binary(), "run", str(ROOT / file), "--kernel", kernel, "--target", target.partition(":")[0]]
+    words += ["--chip", target.partition(":")[2]] if ":" in target else []
     words += [word for name, size in sizes.items() for word in ("--set", f"{name}={size}")]
     return subprocess.run([*words, *more], capture_output=True, text=True, timeout=120)
 
@@ -39,6 +42,7 @@ def run(
     outputs: list[str],
     sizes: dict[str, int] | None = None,
     npy: bool = False,
+    target: str = "cpu",
 ) -> dict[str, np.ndarray]:
     """The outputs of a kernel, as the types it wrote. Inputs travel as .safetensors
     where NumPy does not know their type, and as .npy otherwise or where `npy` says so."""
@@ -51,6 +55,6 @@ def run(
             words += ["--input", f"{name}={path}"]
         result = Path(folder) / "outputs.safetensors"
         words += [word for name in outputs for word in ("--output", f"{name}={result}")]
-        done = command(file, kernel, sizes or {}, *words)
+        done = command(file, kernel, sizes or {}, *words, target=target)
         assert done.returncode == 0, f"{file}, {kernel}: exit code {done.returncode}\n{done.stderr}{done.stdout}"
         return load(result)
