@@ -2,7 +2,7 @@
 //! that has ttnn.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tilec::arrays::npy;
@@ -30,9 +30,10 @@ pub(super) fn run(
     }
     let name = |id| &kernel.tensors[id].name;
     let file = |kind: &str, id| at.join(format!("{kind}.{}.npy", name(id)));
-    let python = std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into());
+    let python = python();
     let mut command = Command::new(&python);
-    command.arg(at.join("run.py"));
+    // The runtime leaves logs in the folder that it runs in.
+    command.arg(at.join("run.py")).current_dir(at);
     for (id, array) in kernel.tensors_of(Role::Input).zip(inputs) {
         write(&file("input", id), &npy::encode(array))?;
         command.arg("--input").arg(pair(name(id), &file("input", id)));
@@ -56,6 +57,15 @@ pub(super) fn run(
         array.map_err(|e| Stop::Target(format!("run.py's `{}` cannot be read: {e}", name(id))))
     };
     kernel.tensors_of(Role::Output).map(array).collect()
+}
+
+/// The Python to start: a name that is looked for in PATH, or an absolute path.
+fn python() -> PathBuf {
+    let python = std::env::var_os(PYTHON).map_or_else(|| "python3".into(), PathBuf::from);
+    if python.components().count() == 1 {
+        return python;
+    }
+    std::path::absolute(&python).unwrap_or(python)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
