@@ -11,6 +11,7 @@
 //! dimensions are a tile's rows and columns is chosen so that all reads are tiles; what no
 //! choice makes so is a diagnostic, of the plainest one.
 
+mod cycles;
 mod layout;
 mod section;
 mod work;
@@ -24,8 +25,9 @@ use self::layout::Layout;
 use super::draft::{Draft, unique};
 use super::vector::{Given, Leaf, Place, Source, ring_of};
 
+pub(super) use cycles::vector_cycles;
 pub(super) use section::{Output, Sections, is_read_later, keep_within, sections};
-pub(super) use work::{Counter, VECTOR_CYCLES, digits, lets, share, vector_ops};
+pub(super) use work::{Counter, digits, lets, share};
 
 /// The counter of a core's tiles.
 const I: &str = "i";
@@ -135,7 +137,7 @@ impl Points<'_> {
         let tensix = draft.tensix();
         let share = share(self.counter.items(), [tensix.columns, tensix.rows]);
         let (full_sync, compute) = self.compute(draft, tensix.dst_tiles)?;
-        let vector_ops = vector_ops(&compute) as f64 * VECTOR_CYCLES;
+        let cycles = vector_cycles(&compute);
         let role = |body| Role { arguments: share.arguments(), body };
         let [most, mean] = share.most_and_mean();
         let [columns, rows] = share.grid;
@@ -154,7 +156,7 @@ impl Points<'_> {
             writer: role(self.writer()),
             semaphores: Vec::new(),
             chosen_by,
-            math_cycles: [most * vector_ops, mean * vector_ops],
+            math_cycles: [most * cycles, mean * cycles],
             least_dram_bytes: self.least_bytes(),
             circular: self.rings,
         })

@@ -25,7 +25,7 @@ use tilec_ir::{Diagnostic, Kind};
 use self::inputs::Input;
 use self::parts::Parts;
 use super::draft::{Draft, unique};
-use super::points::{Counter, Output, VECTOR_CYCLES, digits, is_read_later, share, vector_ops};
+use super::points::{Counter, Output, digits, is_read_later, share, vector_cycles};
 use super::vector::{ELSEWHERE, Order, Place, format_of};
 
 pub(super) use fold::steps as fold;
@@ -204,7 +204,7 @@ impl Rows {
         let share = share(self.counter.items(), [tensix.columns, tensix.rows]);
         let idle = share.items < u64::from(share.grid[0]) * u64::from(share.grid[1]);
         let compute = self.compute(draft, tensix.dst_tiles / 2 / sections, idle)?;
-        let cycles = vector_ops(&compute) as f64 * VECTOR_CYCLES;
+        let cycles = vector_cycles(&compute);
         let role = |body| Role { arguments: share.arguments(), body };
         let [most, mean] = share.most_and_mean();
         let [columns, rows] = share.grid;

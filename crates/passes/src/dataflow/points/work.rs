@@ -248,28 +248,3 @@ fn names_of(index: &Index, names: &mut BTreeSet<String>) {
         Index::Number(_) | Index::CoreColumn | Index::CoreRow => {}
     }
 }
-
-/// Cycles of an op of the vector unit on a tile, roughly: 32 lanes, 1,024 elements, and about
-/// three instructions for each.
-pub(crate) const VECTOR_CYCLES: f64 = 96.0;
-
-/// How many ops of the vector unit a body runs for an item: loops of a known length as often
-/// as they run, others once, of branches the longer one.
-pub(crate) fn vector_ops(body: &[Op]) -> usize {
-    let count = |op: &Op| match op {
-        Op::Loop { count: Index::Number(count), body, .. } => vector_ops(body) * *count as usize,
-        Op::Loop { body, .. } => vector_ops(body),
-        Op::If { then, otherwise, .. } => vector_ops(then).max(vector_ops(otherwise)),
-        Op::Math(Math::Vector(_)) => 1,
-        Op::Math(_)
-        | Op::Move(_)
-        | Op::Equation(_)
-        | Op::Comment(_)
-        | Op::Let(..)
-        | Op::Reserve(..)
-        | Op::Push(..)
-        | Op::Wait(..)
-        | Op::Pop(..) => 0,
-    };
-    body.iter().map(count).sum()
-}

@@ -19,7 +19,7 @@ use tilec_ir::{Diagnostic, Id, Kind};
 use super::parts::combines;
 use crate::dataflow::draft::Draft;
 use crate::dataflow::points::{
-    Counter, VECTOR_CYCLES, digits, is_read_later, keep_within, lets, share, vector_ops,
+    Counter, digits, is_read_later, keep_within, lets, share, vector_cycles,
 };
 use crate::dataflow::vector::{
     Axes, ELSEWHERE, Given, Leaf, Order, Place, Root, Source, format_of, leaves, lower, ring_of,
@@ -45,7 +45,7 @@ fn step(
     at: EquationAt,
     why: &str,
 ) -> Result<Vec<Step>, Diagnostic> {
-    let fold = choose(draft, at, why)?;
+    let fold = choose(draft, region, at, why)?;
     let equation = &draft.plan.kernel.equations[at];
     let dims = |vars: &[Id<Var>]| -> Vec<usize> {
         let position = |var| equation.vars.iter().position(|other| other == var);
@@ -100,7 +100,12 @@ struct Fold {
 }
 
 /// The axes with which all that is read are tiles, and which take the fewest of them.
-fn choose(draft: &mut Draft<'_>, at: EquationAt, why: &str) -> Result<Fold, Diagnostic> {
+fn choose(
+    draft: &mut Draft<'_>,
+    region: usize,
+    at: EquationAt,
+    why: &str,
+) -> Result<Fold, Diagnostic> {
     let kernel = &draft.plan.kernel;
     let equation = &kernel.equations[at];
     let ExprKind::Reduce(reduction, bound, body) = kernel.exprs[equation.value].kind.clone() else {
@@ -119,7 +124,9 @@ fn choose(draft: &mut Draft<'_>, at: EquationAt, why: &str) -> Result<Fold, Diag
     }
     let all: Vec<Id<Var>> = equation.vars.iter().chain(&bound).copied().collect();
     let mut candidates = axes(&all);
-    candidates.sort_by_key(|axes| tiles(kernel, axes));
+    let later = is_read_later(&draft.plan, region, at);
+    let key = |axes: &Axes| (later && !is_plain(axes, &equation.vars), tiles(kernel, axes));
+    candidates.sort_by_key(key);
     let mut fault = None;
     for axes in candidates {
         let found = Fold::new(&draft.plan.kernel, (reduction, body), axes, &bound);
@@ -140,6 +147,18 @@ fn readable(draft: &mut Draft<'_>, fold: Fold) -> Result<Fold, Diagnostic> {
         }
     }
     Ok(fold)
+}
+
+/// Whether the result lies in tiles as other steps expect: its last dimensions are the rows and
+/// columns.
+fn is_plain(axes: &Axes, vars: &[Id<Var>]) -> bool {
+    let of = |side: &[Id<Var>]| side.iter().find(|var| vars.contains(var)).copied();
+    let [rows, columns] = [of(&axes.rows), of(&axes.columns)];
+    match vars {
+        [] => true,
+        [only] => columns == Some(*only) || rows == Some(*only),
+        [.., row, column] => (rows, columns) == (Some(*row), Some(*column)),
+    }
 }
 
 /// Every choice of a variable for the rows and one for the columns.
@@ -252,7 +271,7 @@ impl Made {
         let half = self.compute(draft, tensix.dst_tiles / 4);
         let full_sync = half.is_err();
         let compute = half.or_else(|_| self.compute(draft, tensix.dst_tiles / 2))?;
-        let cycles = vector_ops(&compute) as f64 * VECTOR_CYCLES;
+        let cycles = vector_cycles(&compute);
         let role = |body| Role { arguments: share.arguments(), body };
         let [most, mean] = share.most_and_mean();
         let [columns, rows] = share.grid;
