@@ -91,6 +91,25 @@ fn operands_of_every_type() {
     every_kernel("tests/cases/contract/types.tile", &refused, &ragged);
 }
 
+/// Blocks of columns with one scale that end inside of a core's block.
+#[test]
+fn scales_that_change_inside_of_a_block() {
+    let text = "
+kernel gemm[M, N, K](a: f8e4m3[M, K], b: f8e4m3[N, K],
+    s: f32[ceil(M / 64), ceil(N / 256), ceil(K / 64)]) -> (c: f32[M, N])
+{
+    c[m, n] = sum[k](a[m, k] * b[n, k] * s[m / 64, n / 256, k / 64])
+}
+tile gemm on wormhole_n150 { c: m = 96, n = 288 }
+tile gemm on blackhole_p150 { c: m = 64, n = 96, k = 32 }
+";
+    let module = parse(text);
+    for chip in CHIPS {
+        let set = [("M", 130), ("N", 600), ("K", 200)];
+        tensix::check((text, &module), "gemm", chip, &set);
+    }
+}
+
 /// Both FP8 types, with block scales, from one core to a grid of 4 x 4.
 #[test]
 fn fp8_with_block_scales() {

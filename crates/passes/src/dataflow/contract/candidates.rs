@@ -11,7 +11,7 @@ pub(super) fn candidates(
     draft: &Draft<'_>,
     product: &Product,
     settings: &Settings,
-    room: Room,
+    rooms: &[Room],
 ) -> Vec<Cut> {
     let tensix = draft.tensix();
     let [m, n, _] = product.tiles();
@@ -25,7 +25,10 @@ pub(super) fn candidates(
                 let spread = Spread::Shared { passes: [row_passes, column_passes] };
                 let grid = [core_columns, core_rows];
                 let block = [block_rows, block_columns, depth];
-                found.extend(complete(product, settings, room, (grid, spread, block)));
+                let outline = (grid, spread, block);
+                found.extend(
+                    rooms.iter().filter_map(|&room| complete(product, settings, room, outline)),
+                );
             }
         }
     }
@@ -34,7 +37,10 @@ pub(super) fn candidates(
             for &depth in &depths {
                 let block = [block_rows, block_columns, depth];
                 let grid = grid_of(product, block, [tensix.columns, tensix.rows]);
-                found.extend(complete(product, settings, room, (grid, Spread::Items, block)));
+                let outline = (grid, Spread::Items, block);
+                found.extend(
+                    rooms.iter().filter_map(|&room| complete(product, settings, room, outline)),
+                );
             }
         }
     }

@@ -2,21 +2,21 @@
 //!
 //! What a core computes, what each of its two networks brings and what the DRAM of all
 //! gives run side by side; the slowest rules, and every block of `k` costs a handshake.
-//! The vector unit and the packer are counted by the instructions and bytes of a tile.
+//! The vector unit is counted by instructions, copies to DST and packing by bytes.
 //! Nothing of this is measured: it is for comparing cuts, not for telling times.
 
-use tilec_ir::dataflow::Fidelity;
+use tilec_ir::dataflow::cycles::vector_cycles;
+use tilec_ir::dataflow::{BinaryVector, Fidelity, UnaryVector, Vector};
 
 use super::cut::{Cut, Spread, Sums};
 use super::operand::{Operand, Side};
 use super::product::Product;
 use super::rings::scale_tiles;
+use super::room::COPY;
 use crate::dataflow::Draft;
 
-/// An op of the vector unit on a tile: 32 times two loads, an operation and a store.
-const VECTOR_OP: f64 = 32.0 * 4.0;
-/// Packing a tile of f32, or copying one to DST: 4096 bytes, 32 a cycle.
-const PACK: f64 = 4096.0 / 32.0;
+/// Packing a tile of f32 takes as long as copying it.
+const PACK: f64 = COPY as f64;
 /// Reserving, waiting and, with others, telling each other so.
 const ALONE: f64 = 200.0;
 const TOGETHER: f64 = 800.0;
@@ -75,14 +75,13 @@ fn compute(product: &Product, cut: &Cut, tile_product_cycles: u32) -> f64 {
         Sums::InDst => tiles * PACK,
         Sums::InL1 => tiles * k_blocks * PACK,
     };
-    let scaled = product.scales.as_ref().map_or(0.0, |scales| {
+    let scaled = product.scales.as_ref().map_or(0.0, |_| {
         let subblocks = tiles / f64::from(cut.sub[0] * cut.sub[1]);
-        let each = scales.inputs.len() as f64 * (PACK + 2.0 * VECTOR_OP);
-        k_blocks * (subblocks * each + tiles * VECTOR_OP)
+        let times = Vector::Binary(BinaryVector::Multiply, 0, 1, 0);
+        k_blocks * (subblocks * cut.room.scaling as f64 + tiles * vector_cycles(&times) as f64)
     });
     let made: f64 = [Side::A, Side::B].into_iter().map(|side| made(product, cut, side)).sum();
-    let inputs = product.finish.inputs.len() as f64;
-    let finish = if cut.takes_sums { 0.0 } else { tiles * (2.0 + 2.0 * inputs) * VECTOR_OP };
+    let finish = if cut.takes_sums { 0.0 } else { tiles * cut.room.finishing as f64 };
     // One section is not packed while it is computed.
     let together =
         if cut.room.full_sync { math + scaled + pack } else { (math + scaled).max(pack) };
@@ -94,9 +93,9 @@ fn made(product: &Product, cut: &Cut, side: Side) -> f64 {
     if !product.operands[side as usize].computed {
         return 0.0;
     }
-    const DECODE: f64 = 5.0 * VECTOR_OP;
+    let decode = vector_cycles(&Vector::Unary(UnaryVector::DecodeE4M3, 0, 0));
     let tiles = f64::from(cut.block[side as usize] * product.tiles()[2]);
-    tiles * (PACK + DECODE) / f64::from(cut.cores_along(side))
+    tiles * (COPY + decode) as f64 / f64::from(cut.cores_along(side))
 }
 
 /// Bytes of scales that come with a block of an operand.

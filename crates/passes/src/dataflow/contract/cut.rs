@@ -13,7 +13,7 @@ use super::cost::{Cost, cost};
 use super::operand::Side;
 use super::product::{Product, TILE};
 use super::rings::rings;
-use super::room::{Room, room};
+use super::room::{Room, rooms};
 use super::step;
 use crate::dataflow::Draft;
 use crate::tune::settings::{Given, Settings};
@@ -99,13 +99,13 @@ pub(super) fn cut(
     product: &Product,
     given: &Given<'_>,
 ) -> Result<Cut, Diagnostic> {
-    let room = room(draft, product)?;
+    let rooms = rooms(draft, product)?;
     let settings = &given.settings;
     let place = given.places.iter().map(|setting| setting.span).reduce(Span::to);
     check_depth(product, settings, place)?;
     let mut best: Option<(f64, Cut)> = None;
     let mut least: Option<(u64, Cut)> = None;
-    for candidate in candidates(draft, product, settings, room) {
+    for candidate in candidates(draft, product, settings, &rooms) {
         let bytes = l1_bytes(draft, product, &candidate);
         if bytes > draft.tensix().l1_bytes.into() {
             if least.as_ref().is_none_or(|(other, _)| bytes < *other) {

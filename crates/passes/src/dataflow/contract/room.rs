@@ -1,18 +1,22 @@
 //! How many tiles fit into DST at once while they are multiplied, scaled and finished.
 //!
-//! DST is best cut in two, so that one half is packed while the other is computed; where
-//! an epilogue needs more tiles than a half has, it is one section.
+//! Cut in two, DST is packed in one half while the other is computed; as one section, it
+//! holds more tiles that have a scale in common, and longer epilogues.
 
 use std::collections::BTreeSet;
 
 use tilec_ir::Diagnostic;
-use tilec_ir::dataflow::{Dst, Index, Op};
+use tilec_ir::dataflow::cycles::vector_cycles;
+use tilec_ir::dataflow::{Dst, Index, Math, Op};
 use tilec_ir::tensor::Kernel;
 
 use super::finish::Tile;
 use super::product::Product;
 use crate::dataflow::Draft;
 use crate::dataflow::vector::{Given, Lowered, Place, Root, Source, lower};
+
+/// Cycles of copying a tile to DST: 4096 bytes, 32 a cycle.
+pub(super) const COPY: u64 = 4096 / 32;
 
 /// What fits into a section of DST.
 #[derive(Clone, Copy, Debug)]
@@ -27,19 +31,24 @@ pub(super) struct Room {
     pub(super) group: u32,
     /// Partial sums that are scaled together.
     pub(super) partials: u32,
-    /// How many rows, and how many columns, of tiles have all scales in common.
+    /// How many rows, and how many columns, of tiles have all scales in common; 0 is all.
     alike: [u32; 2],
+    /// Ops that scale partial sums, beside the product of each with the scale.
+    pub(super) scaling: u64,
+    /// Ops that finish a tile.
+    pub(super) finishing: u64,
 }
 
-/// The room that a product has.
+/// The rooms that a product can have: in half of DST, and in all of it.
 ///
 /// # Errors
 /// Even a single tile doesn't fit.
-pub(super) fn room(draft: &Draft<'_>, product: &Product) -> Result<Room, Diagnostic> {
+pub(super) fn rooms(draft: &Draft<'_>, product: &Product) -> Result<Vec<Room>, Diagnostic> {
     let kernel = &draft.plan.kernel;
     // 32-bit tiles: half of the 16-bit ones, and half of those in each section.
     let dst = draft.tensix().dst_tiles / 2;
-    in_section(kernel, product, dst / 2, false).or_else(|_| in_section(kernel, product, dst, true))
+    let whole = in_section(kernel, product, dst, true)?;
+    Ok(in_section(kernel, product, dst / 2, false).into_iter().chain([whole]).collect())
 }
 
 fn in_section(
@@ -58,20 +67,32 @@ fn in_section(
         finished(kernel, product, &tiles, dst).map(|_| ())
     };
     let most = |fits: &dyn Fn(u32) -> bool| (1..=dst).rev().find(|&count| fits(count));
-    fits(1, false)?;
+    let [one] = [tile(0, false)];
+    let (finishing, _) = finished(kernel, product, &[one], dst)?;
     let group = most(&|count| fits(count, false).is_ok()).unwrap_or(1);
     let sums = most(&|count| fits(count, true).is_ok()).unwrap_or(0);
     let pages = product.scales.as_ref().map_or(0, |scales| scales.inputs.len());
     let pages = vec![Source::Page(0, Index::from(0)); pages];
     let scales = |count: u32| scale(kernel, product, &place(product), &pages, count..dst);
-    scales(1)?;
+    let scaling = scales(1)?.ops;
     let partials = most(&|count| scales(count).is_ok()).unwrap_or(1);
     let alike = [false, true].map(|columns| alike(product, columns));
-    Ok(Room { full_sync, dst, sums, group, partials, alike })
+    let [scaling, finishing] = [scaling, finishing].map(|ops| cycles(&ops));
+    Ok(Room { full_sync, dst, sums, group, partials, alike, scaling, finishing })
 }
 
-/// Of how many tiles in a line, from one that is a multiple of it, all scales are the same;
-/// a power of two.
+/// Copies to DST and ops of the vector unit.
+fn cycles(ops: &[Op]) -> u64 {
+    let of = |op: &Op| match op {
+        Op::Math(Math::Vector(op)) => vector_cycles(op),
+        Op::Math(Math::Copy { .. }) => COPY,
+        _ => 0,
+    };
+    ops.iter().map(of).sum()
+}
+
+/// Of how many tiles in a line, from one that is a multiple of it, all scales are the same:
+/// 0 is of all, else a power of two.
 fn alike(product: &Product, columns: bool) -> u32 {
     let tiles = product.tiles()[usize::from(columns)];
     let pages = |input: &super::operand::Input| -> Vec<Index> {
@@ -88,7 +109,8 @@ fn alike(product: &Product, columns: bool) -> u32 {
         let mut lines = pages.iter().flat_map(|pages| pages.chunks(count));
         lines.all(|line| line.iter().all(|page| *page == line[0]))
     };
-    [8, 4, 2].into_iter().find(|&count| same(count as usize)).unwrap_or(1)
+    let all = same(tiles.max(1) as usize).then_some(0);
+    all.or([8, 4, 2].into_iter().find(|&count| same(count as usize))).unwrap_or(1)
 }
 
 /// The largest rows and columns of tiles that divide a block, have all scales in common
@@ -96,10 +118,7 @@ fn alike(product: &Product, columns: bool) -> u32 {
 pub(super) fn subblock(block: [u32; 3], room: Room, most: u32) -> Option<[u32; 2]> {
     let [rows, columns, _] = block;
     let sizes = |length: u32, alike: u32| {
-        (1..=most).filter(move |&size| {
-            // Without scales, all are alike.
-            length.is_multiple_of(size) && (alike == 8 || alike.is_multiple_of(size))
-        })
+        (1..=most).filter(move |&size| length.is_multiple_of(size) && alike.is_multiple_of(size))
     };
     let pairs =
         sizes(rows, room.alike[0]).flat_map(|r| sizes(columns, room.alike[1]).map(move |c| [r, c]));
