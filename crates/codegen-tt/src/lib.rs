@@ -55,7 +55,7 @@ pub fn emit(program: &Program, source: Source<'_>, sizes: &[(String, i64)]) -> E
             kernels.push((file, text));
             described
         });
-        manifest::program(program, step, made)
+        manifest::program(step, made)
     });
     let steps = steps.collect();
     Emitted { kernels, programs: manifest::programs(program, sizes, steps) }

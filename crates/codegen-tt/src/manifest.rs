@@ -1,8 +1,6 @@
 //! What `program.json` says: see [`tilec_manifest::tensix`].
 
-use std::collections::BTreeSet;
-
-use tilec_ir::dataflow::{Buffer, Circular, CircularAt, Format, Move, Op, Program, Step};
+use tilec_ir::dataflow::{Buffer, Circular, Format, Program, Step};
 use tilec_ir::tensor::{self, Scalar};
 use tilec_manifest::tensix::{
     self, CircularBuffer, Kernel, Math, Programs, Role, Semaphore, VERSION,
@@ -26,7 +24,7 @@ pub(crate) fn programs(
 }
 
 /// A step with its reader, compute and writer kernel.
-pub(crate) fn program(program: &Program, step: &Step, kernels: [Kernel; 3]) -> tensix::Program {
+pub(crate) fn program(step: &Step, kernels: [Kernel; 3]) -> tensix::Program {
     let [reader, compute, writer] = kernels;
     let semaphore = |semaphore: &tilec_ir::dataflow::Semaphore| Semaphore {
         name: semaphore.name.clone(),
@@ -44,61 +42,18 @@ pub(crate) fn program(program: &Program, step: &Step, kernels: [Kernel; 3]) -> t
             fp32_dest_acc: step.f32_dst,
             full_sync: step.full_sync,
         },
-        circular_buffers: circular(program, step),
+        circular_buffers: (0u32..).zip(&step.circular).map(circular).collect(),
         semaphores: step.semaphores.iter().map(semaphore).collect(),
     }
 }
 
-fn circular(program: &Program, step: &Step) -> Vec<CircularBuffer> {
-    let mut integers = BTreeSet::new();
-    for (_, role) in step.roles() {
-        of_integers(program, &role.body, &mut integers);
-    }
-    let of = |(at, ring): (usize, &Circular)| CircularBuffer {
-        index: u32::try_from(at).expect("rings are few"),
+fn circular((index, ring): (u32, &Circular)) -> CircularBuffer {
+    CircularBuffer {
+        index,
         name: ring.name.clone(),
-        format: words(format(ring.format), integers.contains(&at)),
+        format: format(ring.format),
         pages: ring.tiles,
         unpack_to_dst: ring.format == Format::Word,
-    };
-    step.circular.iter().enumerate().map(of).collect()
-}
-
-/// The rings that pages of integers come to or from.
-fn of_integers(program: &Program, body: &[Op], found: &mut BTreeSet<CircularAt>) {
-    for op in body {
-        match op {
-            Op::Move(
-                Move::Read { buffer, into: ring, .. } | Move::Write { buffer, from: ring, .. },
-            ) => {
-                let tensor = program.buffers[*buffer].tensor;
-                if program.plan.kernel.tensors[tensor].element.is_integer() {
-                    found.insert(*ring);
-                }
-            }
-            Op::Loop { body, .. } => of_integers(program, body, found),
-            Op::If { then, otherwise, .. } => {
-                of_integers(program, then, found);
-                of_integers(program, otherwise, found);
-            }
-            Op::Equation(_)
-            | Op::Comment(_)
-            | Op::Let(..)
-            | Op::Reserve(..)
-            | Op::Push(..)
-            | Op::Wait(..)
-            | Op::Pop(..)
-            | Op::Move(_)
-            | Op::Math(_) => {}
-        }
-    }
-}
-
-/// Words of 32 bits that hold integers are these.
-fn words(format: tensix::Format, integers: bool) -> tensix::Format {
-    match format {
-        tensix::Format::Float32 if integers => tensix::Format::Int32,
-        format => format,
     }
 }
 
@@ -126,7 +81,11 @@ fn buffer(program: &Program, buffer: &Buffer) -> tensix::Buffer {
         batch: dimensions(&buffer.batch),
         rows: dimensions(&buffer.rows),
         columns: dimensions(&buffer.columns),
-        format: words(format(buffer.format), tensor.element.is_integer()),
+        format: match format(buffer.format) {
+            // Its words are the integers themselves, whatever rings make of them.
+            tensix::Format::Float32 if tensor.element.is_integer() => tensix::Format::Int32,
+            format => format,
+        },
         pages: buffer.pages(),
     }
 }
