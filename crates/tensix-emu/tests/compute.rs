@@ -6,6 +6,8 @@
 //! must also be those that the vendor's open simulator gave, bit by bit: of it,
 //! `tests/model/recorded.json` keeps hashes.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -61,7 +63,7 @@ fn python() -> Option<PathBuf> {
         return Some(path);
     }
     assert!(std::env::var_os("CI").is_none(), "{} is missing; run make setup", path.display());
-    println!("skipped: {} is missing, which compares with numpy; run make setup", path.display());
+    eprintln!("skipped: {} is missing, which compares with numpy; run make setup", path.display());
     None
 }
 

@@ -4,6 +4,8 @@
 //! The program adds two products of tiles in L1, then a tile of integers in DST. A fault is
 //! that program with one text of its compute kernel replaced.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod support;
 
 use std::time::Duration;
@@ -33,7 +35,7 @@ fn tiles(count: usize, value: impl Fn(usize, usize, usize) -> u8) -> Vec<u8> {
 }
 
 fn a(tile: usize, row: usize, column: usize) -> u8 {
-    u8::from((tile + row * column) % 3 == 0)
+    u8::from((tile + row * column).is_multiple_of(3))
 }
 
 fn b(tile: usize, row: usize, column: usize) -> u8 {
