@@ -13,21 +13,26 @@ import json
 import pathlib
 import sys
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError as missing:
+    sys.exit(f"error: numpy cannot be imported by {sys.executable}: {missing}")
 
 HERE = pathlib.Path(__file__).resolve().parent
 TILE = 32
 
 # The numpy type of a tensor's file, by element type.
 FILES = {
-    "f32": np.float32, "bf16": np.uint16, "f16": np.float16, "f8e4m3": np.uint8, "f8e5m2": np.uint8,
+    "f32": np.float32, "bf16": np.uint16, "f16": np.float16,
+    "f8e4m3": np.uint8, "f8e5m2": np.uint8,
     "i32": np.int32, "i8": np.int8, "u8": np.uint8, "bool": np.bool_, "idx": np.int32,
 }
 # Bytes of a tile and the numpy type of its elements, by format.
 FORMATS = {
     "Float32": (4096, np.float32), "UInt32": (4096, np.uint32), "Int32": (4096, np.int32),
     "Float16_b": (2048, np.uint16), "Float16": (2048, np.float16), "UInt16": (2048, np.uint16),
-    "Bfp8_b": (1088, None), "Fp8_e4m3": (1024, np.uint8), "Lf8": (1024, np.uint8), "UInt8": (1024, np.uint8),
+    "Bfp8_b": (1088, None),
+    "Fp8_e4m3": (1024, np.uint8), "Lf8": (1024, np.uint8), "UInt8": (1024, np.uint8),
 }
 
 
@@ -58,38 +63,34 @@ def narrowed(array, element):
     return array.astype(FILES[element])
 
 
-def faces(matrix):
-    """[.., rows, columns] to [.., row tiles, column tiles, 1024], four 16 x 16 faces each."""
-    *batch, rows, columns = matrix.shape
-    split = matrix.reshape(*batch, rows // 32, 2, 16, columns // 32, 2, 16)
-    n = len(batch)
-    split = split.transpose(*range(n), n, n + 3, n + 1, n + 4, n + 2, n + 5)
-    return split.reshape(*batch, rows // 32, columns // 32, 1024)
+def faces(matrices):
+    """[batch, rows, columns] to [tiles, 1024]: tiles row by row, four 16 x 16 faces each."""
+    batch, rows, columns = matrices.shape
+    split = matrices.reshape(batch, rows // TILE, 2, 16, columns // TILE, 2, 16)
+    return split.transpose(0, 1, 4, 2, 5, 3, 6).reshape(-1, 1024)
 
 
-def unfaces(tiles):
-    """The inverse of `faces`."""
-    *batch, rows, columns, _ = tiles.shape
-    split = tiles.reshape(*batch, rows, columns, 2, 2, 16, 16)
-    n = len(batch)
-    split = split.transpose(*range(n), n, n + 2, n + 4, n + 1, n + 3, n + 5)
-    return split.reshape(*batch, rows * 32, columns * 32)
+def unfaces(tiles, batch, rows, columns):
+    """The inverse of `faces`; rows and columns are those of tiles."""
+    split = tiles.reshape(batch, rows, columns, 2, 2, 16, 16)
+    return split.transpose(0, 1, 3, 5, 2, 4, 6).reshape(batch, rows * TILE, columns * TILE)
 
 
 def to_bfp8(tiles):
     """16 values share the largest exponent; magnitudes of 7 bits, rounded to nearest even."""
-    values = np.ascontiguousarray(tiles).reshape(-1, 64, 16)
+    values = tiles.reshape(-1, 64, 16)
     bits = values.view(np.uint32)
     exponents = ((bits >> 23) & 0xFF).astype(np.int32)
     shared = exponents.max(axis=-1, keepdims=True)
-    scaled = np.where(exponents > 0, np.abs(values.astype(np.float64)), 0.0) * np.exp2(133.0 - shared)
-    magnitudes = np.rint(scaled)
-    magnitudes = np.minimum(magnitudes, 127).astype(np.uint8)
+    absolute = np.where(exponents > 0, np.abs(values.astype(np.float64)), 0.0)
+    magnitudes = np.minimum(np.rint(absolute * np.exp2(133.0 - shared)), 127).astype(np.uint8)
     signs = np.where(magnitudes > 0, bits >> 31, 0).astype(np.uint8)
-    return np.concatenate([shared[..., 0].astype(np.uint8), (signs << 7 | magnitudes).reshape(-1, 1024)], axis=1)
+    codes = (signs << 7 | magnitudes).reshape(-1, 1024)
+    return np.concatenate([shared[..., 0].astype(np.uint8), codes], axis=1)
 
 
 def from_bfp8(pages):
+    """The inverse of `to_bfp8`, but for what was rounded."""
     shared = pages[:, :64].astype(np.float64)[..., None]
     codes = pages[:, 64:].reshape(-1, 64, 16)
     values = (codes & 0x7F) * np.exp2(shared - 133.0) * np.where(codes >> 7, -1.0, 1.0)
@@ -106,7 +107,7 @@ def tilize(array, buffer):
     elif buffer["element"] == "bool":
         matrix = matrix.astype(np.uint8)
     matrix = np.pad(matrix, [(0, 0), (0, -rows % TILE), (0, -columns % TILE)])
-    tiles = np.ascontiguousarray(faces(matrix)).reshape(-1, 1024)
+    tiles = np.ascontiguousarray(faces(matrix))
     if kind is None:
         return to_bfp8(tiles)
     return tiles.astype(kind, copy=False).view(np.uint8).reshape(-1, page_bytes)
@@ -117,7 +118,7 @@ def untilize(pages, buffer):
     batch, rows, columns, order = matrices(buffer)
     _, kind = FORMATS[buffer["format"]]
     tiles = from_bfp8(pages) if kind is None else np.ascontiguousarray(pages).view(kind)
-    matrix = unfaces(tiles.reshape(batch, -(-rows // TILE), -(-columns // TILE), 1024))
+    matrix = unfaces(tiles, batch, -(-rows // TILE), -(-columns // TILE))
     array = matrix[:, :rows, :columns].reshape([buffer["shape"][d] for d in order])
     array = np.ascontiguousarray(array.transpose(np.argsort(order)) if order else array.reshape(()))
     if buffer["format"] in ("Float32", "Bfp8_b"):
@@ -130,8 +131,10 @@ def untilize(pages, buffer):
 def data_format(ttnn, name):
     types = ttnn.DataType
     known = {
-        "Float32": types.FLOAT32, "Float16_b": types.BFLOAT16, "Bfp8_b": types.BFLOAT8_B, "Fp8_e4m3": types.FP8_E4M3,
-        "UInt32": types.UINT32, "Int32": types.INT32, "UInt16": types.UINT16, "UInt8": types.UINT8,
+        "Float32": types.FLOAT32, "Float16_b": types.BFLOAT16,
+        "Bfp8_b": types.BFLOAT8_B, "Fp8_e4m3": types.FP8_E4M3,
+        "UInt32": types.UINT32, "Int32": types.INT32,
+        "UInt16": types.UINT16, "UInt8": types.UINT8,
     }
     if name not in known:
         fail(f"circular buffers of {name} cannot be asked for through ttnn's Python interface")
@@ -143,8 +146,12 @@ def describe(ttnn, device, program, buffers):
     columns, rows = program["columns"], program["rows"]
     grid = device.compute_with_storage_grid_size()
     if columns > grid.x or rows > grid.y:
-        fail(f"{program['name']} was compiled for {columns} x {rows} cores, and the device has {grid.x} x {grid.y}")
-    cores = ttnn.CoreRangeSet([ttnn.CoreRange(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(columns - 1, rows - 1))])
+        fail(
+            f"{program['name']} was compiled for {columns} x {rows} cores, "
+            f"and the device has {grid.x} x {grid.y}"
+        )
+    last = ttnn.CoreCoord(columns - 1, rows - 1)
+    cores = ttnn.CoreRangeSet([ttnn.CoreRange(ttnn.CoreCoord(0, 0), last)])
     noc = lambda column, row: device.worker_core_from_logical_core(ttnn.CoreCoord(column, row))
 
     def word(value, column, row):
@@ -161,14 +168,15 @@ def describe(ttnn, device, program, buffers):
 
     def kernel(name, config):
         described = program[name]
-        compile_time = [a for b in described["accessors"] for a in ttnn.TensorAccessorArgs(buffers[b]).get_compile_time_args()]
-        words = lambda column, row: [word(a["value"], column, row) for a in described["arguments"]]
+        accessors = [ttnn.TensorAccessorArgs(buffers[b]) for b in described["accessors"]]
+        words = lambda x, y: [word(a["value"], x, y) for a in described["arguments"]]
+        each_core = [(x, y) for y in range(rows) for x in range(columns)]
         return ttnn.KernelDescriptor(
             kernel_source=(HERE / described["file"]).read_text(),
             source_type=ttnn.KernelDescriptor.SourceType.SOURCE_CODE,
             core_ranges=cores,
-            compile_time_args=compile_time,
-            runtime_args=[(ttnn.CoreCoord(x, y), words(x, y)) for y in range(rows) for x in range(columns)],
+            compile_time_args=[a for b in accessors for a in b.get_compile_time_args()],
+            runtime_args=[(ttnn.CoreCoord(x, y), words(x, y)) for x, y in each_core],
             config=config,
         )
 
@@ -194,7 +202,7 @@ def describe(ttnn, device, program, buffers):
 
 
 def unpack_modes(ttnn, rings):
-    """Rings that are copied to DST without passing through the source registers; chips have up to 64."""
+    """Which rings are copied to DST past the source registers; chips have up to 64 rings."""
     modes = ttnn._ttnn.program_descriptor
     chosen = [modes.UnpackToDestMode.Default] * 64
     for ring in rings:
@@ -206,9 +214,13 @@ def unpack_modes(ttnn, rings):
 def ring(ttnn, cores, described):
     page_bytes, _ = FORMATS[described["format"]]
     form = ttnn.CBFormatDescriptor(
-        buffer_index=described["index"], data_format=data_format(ttnn, described["format"]), page_size=page_bytes
+        buffer_index=described["index"],
+        data_format=data_format(ttnn, described["format"]),
+        page_size=page_bytes,
     )
-    return ttnn.CBDescriptor(total_size=described["pages"] * page_bytes, core_ranges=cores, format_descriptors=[form])
+    return ttnn.CBDescriptor(
+        total_size=described["pages"] * page_bytes, core_ranges=cores, format_descriptors=[form]
+    )
 
 
 def run(ttnn, device, described, inputs):
@@ -250,7 +262,8 @@ def read_inputs(described, given):
         if array.dtype.itemsize == kind.itemsize and array.dtype.kind == "V":
             array = array.view(kind)
         if list(array.shape) != buffer["shape"] or array.dtype != kind:
-            fail(f"`{name}` is {buffer['element']}{buffer['shape']} as {kind}, and {given[name]} holds {array.dtype}{list(array.shape)}")
+            wanted = f"{buffer['element']}{buffer['shape']} as {kind}"
+            fail(f"`{name}` is {wanted}; {given[name]} holds {array.dtype}{list(array.shape)}")
         inputs[name] = array
     return inputs
 

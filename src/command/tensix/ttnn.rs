@@ -90,6 +90,9 @@ fn complaint(output: &Output) -> String {
     let tells =
         |line: &&str| ["TT_FATAL", "TT_THROW", "ERROR", "Error"].iter().any(|w| line.contains(w));
     match (own, said.lines().find(tells)) {
+        (Some(own), _) if own.contains("cannot be imported") => {
+            format!("{own}; {PYTHON} names the Python that has ttnn")
+        }
         (Some(own), _) => own.to_owned(),
         (None, Some(line)) => format!("ttnn did not run the programs: {}", line.trim()),
         (None, None) => format!("run.py failed ({}) and said nothing of it", output.status),
