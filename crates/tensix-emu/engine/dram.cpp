@@ -44,15 +44,13 @@ std::byte* DramPlace::bytes() const {
     return buffer->bytes + uint64_t{page} * buffer->info.page_bytes + offset;
 }
 
-// Whether elements are 32 bits, which a ring that bypasses the source registers keeps as they
-// are, integers too.
-bool is_word(Format format) {
-    return format == Format::Float32 || format == Format::UInt32 || format == Format::Int32;
-}
-
 void check_format(const Buffer& buffer, const RingInfo& ring, const char* call, const Where& at) {
     if (buffer.info.format == ring.format) return;
-    if (is_word(buffer.info.format) && is_word(ring.format)) return;
+    // 32 bits stay what they are, integers too, in a ring that bypasses the source registers.
+    const auto has_32_bits = [](Format format) {
+        return format == Format::Float32 || format == Format::UInt32 || format == Format::Int32;
+    };
+    if (has_32_bits(buffer.info.format) && has_32_bits(ring.format)) return;
     fault(Fault::Format,
           text("%s: %s holds %s and the ring %s %s", call, buffer.info.name.c_str(),
                format_name(buffer.info.format), ring.name.c_str(), format_name(ring.format)),
