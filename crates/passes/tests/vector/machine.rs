@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use tilec_ir::dataflow::{Format, Index, Math, Move, Op, Program, Role, Step, Test, Vector};
 use tilec_ir::{Array, Id, tensor::Tensor};
 
-use crate::tile::{Tile, tilize, untilize};
+use crate::tile::{Tile, count, tilize, untilize};
 use crate::vectors::{broadcast, keep, reduce, unary};
 
 /// What nobody has written.
@@ -18,7 +18,7 @@ pub(crate) fn run(program: &Program, tensors: &mut BTreeMap<Id<Tensor>, Array>) 
     let kernel = &program.plan.kernel;
     let mut dram: Vec<Vec<Tile>> = Vec::new();
     for buffer in &program.buffers {
-        let empty = || vec![Tile([POISON; 1024]); usize::try_from(buffer.pages()).unwrap()];
+        let empty = || vec![Tile([POISON; 1024]); count(buffer.pages())];
         let input = tensors
             .get(&buffer.tensor)
             .filter(|_| kernel.tensors[buffer.tensor].role == tilec_ir::tensor::Role::Input);
@@ -35,7 +35,9 @@ pub(crate) fn run(program: &Program, tensors: &mut BTreeMap<Id<Tensor>, Array>) 
             let shape: Vec<usize> = tensor
                 .shape
                 .iter()
-                .map(|&dim| usize::try_from(kernel.ints.as_constant(dim).unwrap()).unwrap())
+                .map(|&dim| {
+                    count(kernel.ints.as_constant(dim).expect("sizes are bound").unsigned_abs())
+                })
                 .collect();
             let element = tilec_ir::Element::of(tensor.element);
             let array = untilize(pages, buffer, element, &shape);
@@ -106,12 +108,12 @@ impl<'a> Core<'a> {
 
     fn value(&self, index: &Index, names: &BTreeMap<String, u32>) -> u32 {
         let core = [self.core % self.step.grid[0], self.core / self.step.grid[0]];
-        index.value(core, &|name| names.get(name).copied()).unwrap()
+        index.value(core, &|name| names.get(name).copied()).expect("a verified role")
     }
 
     fn holds(&self, test: &Test, names: &BTreeMap<String, u32>) -> bool {
         let core = [self.core % self.step.grid[0], self.core / self.step.grid[0]];
-        test.holds(core, &|name| names.get(name).copied()).unwrap()
+        test.holds(core, &|name| names.get(name).copied()).expect("a verified role")
     }
 
     fn body(&mut self, body: &[Op], names: &mut BTreeMap<String, u32>) {
@@ -238,7 +240,8 @@ impl<'a> Core<'a> {
             Vector::Position { columns, base, dst } => {
                 let base = self.value(base, names);
                 let at = |at: usize| {
-                    base + u32::try_from(if *columns { at % 32 } else { at / 32 }).unwrap()
+                    base + u32::try_from(if *columns { at % 32 } else { at / 32 })
+                        .expect("tiles are small")
                 };
                 (Tile(std::array::from_fn(|x| (at(x) as f32).to_bits())), *dst)
             }
@@ -259,7 +262,9 @@ fn unpack(bits: u32, format: Format) -> u32 {
         Format::F32 => bits & !0x1fff,
         Format::Word | Format::Byte => bits,
         Format::Bf16 => bits << 16,
-        Format::F16 => tilec_ir::Format::F16.decode(u16::try_from(bits).unwrap()).to_bits(),
+        Format::F16 => {
+            tilec_ir::Format::F16.decode(u16::try_from(bits).expect("16 bits")).to_bits()
+        }
         _ => panic!("{format:?} is not made"),
     }
 }

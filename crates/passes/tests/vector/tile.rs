@@ -21,9 +21,14 @@ impl Tile {
     }
 }
 
+/// A number of things in memory.
+pub(crate) fn count(number: u64) -> usize {
+    usize::try_from(number).expect("tests are small")
+}
+
 /// The pages of a buffer that holds a tensor.
 pub(crate) fn tilize(array: &Array, buffer: &Buffer) -> Vec<Tile> {
-    let mut pages = vec![Tile([0; 1024]); usize::try_from(buffer.pages()).unwrap()];
+    let mut pages = vec![Tile([0; 1024]); count(buffer.pages())];
     each(array, buffer, |page, element, at| pages[page].0[element] = bits(array, at));
     pages
 }
@@ -35,7 +40,7 @@ pub(crate) fn untilize(
     element: Element,
     shape: &[usize],
 ) -> Array {
-    let array = Array::zeros(element, shape).unwrap();
+    let array = Array::zeros(element, shape).expect("it is small");
     let mut result = array.clone();
     each(&array, buffer, |page, element, at| set(&mut result, at, pages[page].0[element]));
     result
@@ -43,8 +48,7 @@ pub(crate) fn untilize(
 
 /// By element of a tensor: its page, its place there and its place in row-major order.
 fn each(array: &Array, buffer: &Buffer, mut f: impl FnMut(usize, usize, usize)) {
-    let [_, columns] = buffer.tiles().map(|tiles| usize::try_from(tiles).unwrap());
-    let rows = usize::try_from(buffer.tiles()[0]).unwrap();
+    let [rows, columns] = buffer.tiles().map(count);
     for at in 0..array.len() {
         let mut rest = at;
         let mut index = vec![0; array.shape.len()];
@@ -73,7 +77,7 @@ fn set(array: &mut Array, at: usize, bits: u32) {
     match &mut array.data {
         Data::F32(x) => x[at] = f32::from_bits(bits),
         Data::I32(x) => x[at] = bits.cast_signed(),
-        Data::B16(x) => x[at] = u16::try_from(bits).unwrap(),
-        Data::B8(x) => x[at] = u8::try_from(bits).unwrap(),
+        Data::B16(x) => x[at] = u16::try_from(bits).expect("16 bits"),
+        Data::B8(x) => x[at] = u8::try_from(bits).expect("8 bits"),
     }
 }

@@ -9,7 +9,7 @@ pub(crate) fn unary(op: UnaryVector, bits: u32) -> u32 {
     let x = f32::from_bits(bits);
     let exact = |f: fn(f64) -> f64| (f(x.into()) as f32).to_bits();
     let code = |format: Format| u32::from(format.encode(x));
-    let value = |format: Format| format.decode(u16::try_from(bits).unwrap()).to_bits();
+    let value = |format: Format| format.decode(u16::try_from(bits).expect("a code")).to_bits();
     match op {
         UnaryVector::Move => bits,
         UnaryVector::Negate => (-x).to_bits(),

@@ -377,7 +377,7 @@ impl Walk<'_, '_> {
                 let code = self.build.unary(UnaryVector::EncodeE5M2, x.at);
                 self.build.unary(UnaryVector::DecodeE5M2, code)
             }
-            Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Idx(_) => self.to_integer(x, interval),
+            Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Idx(_) => self.truncated(x, interval),
         };
         Ok(Value { at, interval })
     }

@@ -204,6 +204,10 @@ impl Read<'_> {
 
     /// That a dimension which tells the matrix stays in range.
     fn within(&self, dim: usize, id: IntId) -> Result<(), Diagnostic> {
+        if self.length(dim) == 0 {
+            // Nothing is there, so nothing reads it.
+            return Ok(());
+        }
         let (low, high) = self
             .lines
             .interval(&Terms::of(self.kernel, id))

@@ -184,7 +184,7 @@ impl Walk<'_, '_> {
     }
 
     /// A value as an integer within an interval; a float toward zero, NaN as 0.
-    pub(super) fn to_integer(&mut self, x: Value, to: Option<(i64, i64)>) -> NodeAt {
+    pub(super) fn truncated(&mut self, x: Value, to: Option<(i64, i64)>) -> NodeAt {
         let Some((low, high)) = to else { return x.at };
         let mut at = x.at;
         if x.interval.is_none() {
