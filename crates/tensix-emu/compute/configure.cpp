@@ -38,7 +38,7 @@ void check_supported(const RingInfo& ring, const char* call, const Where& at) {
 }  // namespace
 
 Configured needs(const RingInfo& ring) {
-    return {ring.format, is_word(ring.format) || ring.unpack_to_dst};
+    return {ring.format, is_integer_word(ring.format) || ring.unpack_to_dst};
 }
 
 void check_started(const char* call, const Where& at) {

@@ -22,7 +22,7 @@ bool has_short_exponent(Format format);
 // Formats that arrive in DST as integers, through the integer mode of the math unit.
 bool is_byte(Format format);
 // Formats whose 32-bit words bypass the source registers.
-bool is_word(Format format);
+bool is_integer_word(Format format);
 
 // Unpacks a tile into a source register, face by face: sign, 8 bits of exponent and 10 of
 // fraction (tf32), as the upper 19 bits of a word. With `wide` off an f32 keeps 7 bits of

@@ -58,7 +58,7 @@ bool has_short_exponent(Format format) {
 
 bool is_byte(Format format) { return format == Format::UInt8; }
 
-bool is_word(Format format) { return format == Format::UInt32 || format == Format::Int32; }
+bool is_integer_word(Format format) { return format == Format::UInt32 || format == Format::Int32; }
 
 void unpack_source(Format format, Arch arch, bool wide, const std::byte* tile, uint32_t* words) {
     auto byte = [&](uint32_t i) { return uint32_t(tile[i]); };
