@@ -95,14 +95,16 @@ fn depths(product: &Product, settings: &Settings) -> Vec<u32> {
     all
 }
 
-/// The rectangle of cores that blocks on their own are dealt out to.
+/// The rectangle of cores that blocks on their own are dealt out to: the smallest of those
+/// whose busiest core has the fewest.
 fn grid_of(product: &Product, [rows, columns, _]: [u32; 3], most: [u32; 2]) -> [u32; 2] {
-    let [m, n, _] = product.tiles();
+    let [m, n, _] = product.tiles().map(u64::from);
     let blocks =
-        u64::from(product.batches) * u64::from(m.div_ceil(rows)) * u64::from(n.div_ceil(columns));
-    let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
-    let columns = most[0].min(blocks);
-    [columns, blocks.div_ceil(columns).min(most[1])]
+        u64::from(product.batches) * m.div_ceil(u64::from(rows)) * n.div_ceil(u64::from(columns));
+    let grids = (1..=most[0]).flat_map(|columns| (1..=most[1]).map(move |rows| [columns, rows]));
+    let cores = |grid: &[u32; 2]| u64::from(grid[0] * grid[1]);
+    let best = grids.min_by_key(|grid| (blocks.div_ceil(cores(grid)), cores(grid), grid[1]));
+    best.expect("a chip has cores")
 }
 
 type Outline = ([u32; 2], Spread, [u32; 3]);

@@ -11,6 +11,9 @@ use super::operand::{Input, Operand, Side};
 use super::rings::Use;
 use crate::dataflow::vector::{Given, Place, Root, Source, lower};
 
+/// The most tiles of DST that are made at once; more would only make kernels longer.
+const MOST_AT_ONCE: u32 = 4;
+
 impl Compute<'_> {
     /// Makes the computed operands of a block of `k`, where this core does that.
     pub(super) fn make(&self, k_block: &Index) -> Result<Vec<Op>, Diagnostic> {
@@ -36,7 +39,7 @@ impl Compute<'_> {
         let mut ops: Vec<_> = inputs.clone().map(|at| Op::Wait(raw(at), tiles)).collect();
         ops.extend([Op::Reserve(into, tiles), Op::Math(Math::PackInit(into))]);
         ops.push(Op::Math(Math::PackAdds(false)));
-        let sizes = (1..=self.cut.room.dst.min(tiles)).rev().filter(|&n| tiles.is_multiple_of(n));
+        let sizes = (1..=MOST_AT_ONCE.min(tiles)).rev().filter(|&n| tiles.is_multiple_of(n));
         let mut result = Ok(Vec::new());
         for size in sizes {
             result = self.made_at_once(side, operand, size);
