@@ -27,6 +27,7 @@ const TEXT: &str = "kernel gemm[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: bf
 /// Rows of the result that are compared.
 const CHECKED: usize = 8;
 
+#[expect(clippy::print_stdout, reason = "an example is a program")]
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [chip, m, n, k] = arguments.as_slice() else {
