@@ -39,6 +39,20 @@ fn products_of_ragged_sizes() {
     }
 }
 
+#[test]
+fn products_without_rows_columns_or_depth() {
+    let fp8 = read("examples/gemm_fp8/gemm_fp8.tile");
+    let epilogues = read("tests/cases/contract/epilogues.tile");
+    for (text, name) in [(&fp8, "gemm_fp8"), (&epilogues, "bias_gelu")] {
+        let module = parse(text);
+        for [m, n, k] in [[0, 5, 7], [5, 0, 7], [5, 7, 0], [0, 0, 0]] {
+            for chip in CHIPS {
+                tensix::check((text, &module), name, chip, &[("M", m), ("N", n), ("K", k)]);
+            }
+        }
+    }
+}
+
 /// Every kernel of a file that the cores can run, each on one of the chips.
 fn every_kernel(path: &str, refused: &[&str], size: &dyn Fn(&str) -> i64) {
     let text = read(path);

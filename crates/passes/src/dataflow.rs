@@ -18,8 +18,8 @@ mod vector;
 use tilec_ir::dataflow::verify::{self, Limits};
 use tilec_ir::dataflow::{Program, Step};
 use tilec_ir::plan::{Plan, RegionKind};
-use tilec_ir::tensor::{Kernel, Tiling};
-use tilec_ir::{Atom, Diagnostic, IntId, Kind};
+use tilec_ir::tensor::{Expr, ExprKind, Kernel, Reduction, Scalar, Tiling, Var};
+use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind};
 use tilec_target::{Chip, Tensix};
 
 use crate::tune::settings::{self, Given};
@@ -41,7 +41,7 @@ pub fn compile_dataflow(
         return Err(diagnostics);
     }
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
-    let mut draft = Draft::new(plan, chip);
+    let mut draft = Draft::new(without_empty_sums(plan), chip);
     let mut steps = Vec::new();
     for (at, given) in given.iter().enumerate() {
         match region(&mut draft, at, given) {
@@ -55,6 +55,24 @@ pub fn compile_dataflow(
     let program = draft.finish(steps);
     verify::diagnose(&program, &limits(chip))?;
     Ok(program)
+}
+
+/// Sums over nothing as the pointwise equations that they are: 0, and what follows.
+fn without_empty_sums(mut plan: Plan) -> Plan {
+    let Plan { kernel, regions, .. } = &mut plan;
+    for region in regions {
+        let first = &mut kernel.equations[region.covers[0]];
+        let sum = &kernel.exprs[first.value];
+        let ExprKind::Reduce(Reduction::Sum, vars, _) = &sum.kind else { continue };
+        let empty = |&var: &Id<Var>| kernel.ints.as_constant(kernel.vars[var].range) == Some(0);
+        let alone = matches!(region.kind, RegionKind::Contract(_) | RegionKind::Generic { .. });
+        if sum.ty == Scalar::F32 && alone && vars.iter().any(empty) {
+            let zero = Expr { kind: ExprKind::Float(0.0), ty: sum.ty, span: sum.span };
+            first.value = kernel.exprs.push(zero);
+            region.kind = RegionKind::Pointwise;
+        }
+    }
+    plan
 }
 
 /// The steps of a region.
