@@ -111,11 +111,21 @@ impl Kernel<'_> {
                     self.line(format!("copy_init({ring});"));
                 }
             }
-            Math::PackInit(ring) if now.packed != before.packed => {
-                let line = format!("pack_reconfig_data_format({});", self.ring(*ring));
-                self.line(line);
+            Math::PackInit(ring) => {
+                if now.packed != before.packed {
+                    let line = format!("pack_reconfig_data_format({});", self.ring(*ring));
+                    self.line(line);
+                }
             }
-            _ => {}
+            Math::Acquire
+            | Math::Commit
+            | Math::AwaitMath
+            | Math::Release
+            | Math::Multiply { .. }
+            | Math::Copy { .. }
+            | Math::Vector(_)
+            | Math::PackAdds(_)
+            | Math::Pack { .. } => {}
         }
     }
 

@@ -81,10 +81,13 @@ fn buffer(program: &Program, buffer: &Buffer) -> tensix::Buffer {
         batch: dimensions(&buffer.batch),
         rows: dimensions(&buffer.rows),
         columns: dimensions(&buffer.columns),
-        format: match format(buffer.format) {
-            // Its words are the integers themselves, whatever rings make of them.
-            tensix::Format::Float32 if tensor.element.is_integer() => tensix::Format::Int32,
-            format => format,
+        // Words of an integer tensor are the integers themselves.
+        format: if tensor.element.is_integer()
+            && matches!(buffer.format, Format::Word | Format::F32)
+        {
+            tensix::Format::Int32
+        } else {
+            format(buffer.format)
         },
         pages: buffer.pages(),
     }
