@@ -427,3 +427,46 @@ fn reductions_along_anything() {
         agree_on("blackhole_p150", text, sizes);
     }
 }
+
+/// A chip with less L1.
+fn with_l1(name: &str, bytes: u32) -> Chip {
+    let mut chip = smaller(name, [2, 2]);
+    let Machine::Tensix(tensix) = &mut chip.machine else { panic!("{name} is no Tensix") };
+    tensix.l1_bytes = bytes;
+    chip
+}
+
+/// Rows that don't fit into L1 are read for each sweep; as much as fits stays.
+#[test]
+fn rows_longer_than_l1() {
+    let softmax = &file("examples/softmax/softmax.tile").kernels[0];
+    let rmsnorm = &file("examples/rmsnorm/rmsnorm.tile").kernels[0];
+    let quantize = &file("tests/cases/rowwise/quantize.tile").kernels[0];
+    let norm = &parse(
+        "kernel k[M, G](x: bf16[M, G * 64], w: bf16[G * 64]) -> (q: bf16[M, G * 64], s: f32[M, G])
+         {
+             square[m]      = sum[j](x[m, j] * x[m, j])
+             peak[m, g < G] = max[i < 64](abs(x[m, g * 64 + i] * w[g * 64 + i] / (square[m] + 1.0)))
+             s[m, g]        = peak[m, g] * 2.0
+             q[m, j]        = bf16(x[m, j] * s[m, j / 64] + w[j])
+         }",
+    )
+    .kernels[0];
+    let chosen = |bytes| {
+        let program = check(softmax, &with_l1("blackhole_p150", bytes), &[("M", 33), ("N", 500)]);
+        program.expect("it fits").steps[0].chosen_by.clone()
+    };
+    assert!(chosen(70_000).ends_with("x do not fit into L1 and are read for each sweep"));
+    assert!(chosen(200_000).ends_with("x stay in L1"));
+    for name in ["blackhole_p150", "wormhole_n150"] {
+        for bytes in [70_000, 90_000, 120_000, 200_000] {
+            let chip = with_l1(name, bytes);
+            for m in [33, 300] {
+                check(softmax, &chip, &[("M", m), ("N", 500)]).expect("it fits");
+                check(rmsnorm, &chip, &[("M", m), ("N", 500)]).expect("it fits");
+                check(quantize, &chip, &[("M", m), ("N", 500)]).expect("it fits");
+                check(norm, &chip, &[("M", m), ("G", 5)]).expect("it fits");
+            }
+        }
+    }
+}
