@@ -8,6 +8,7 @@ use tilec::program::Program;
 use tilec::stage::Compilation;
 use tilec::tensix::Tensix;
 use tilec_codegen_tt::{Emitted, Source};
+use tilec_ir::Diagnostic;
 
 use crate::files::tile_files;
 
@@ -39,18 +40,22 @@ pub(crate) fn all() -> Vec<Case> {
         let program = Program::check(&text);
         let kernels = program.module.kernels.iter().map(|kernel| kernel.name.as_str());
         let each = kernels.flat_map(|name| CHIPS.map(|(chip, size)| (name, chip, size)));
-        each.filter_map(|(name, chip, size)| emit(&file, &text, &program, name, chip, size))
+        each.filter_map(|(name, chip, size)| emit(&file, &text, &program, name, chip, size).ok())
             .collect::<Vec<_>>()
     };
     parallel(&files, of_file).into_iter().flatten().collect()
 }
 
-/// A kernel of a file for a chip, which compiles.
+/// A kernel of a file for a chip.
+///
+/// # Panics
+/// If it is refused.
 pub(crate) fn of(file: &str, kernel: &str, chip: &str) -> Case {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
     let text = text.expect("programs are text");
     let (_, size) = CHIPS.into_iter().find(|(name, _)| *name == chip).expect("it is one of these");
-    emit(file, &text, &Program::check(&text), kernel, chip, size).expect("it compiles")
+    emit(file, &text, &Program::check(&text), kernel, chip, size)
+        .unwrap_or_else(|found| panic!("{file}, {kernel}, for {chip}: {found:#?}"))
 }
 
 fn emit(
@@ -60,17 +65,19 @@ fn emit(
     name: &str,
     chip: &str,
     size: i64,
-) -> Option<Case> {
-    let kernel = program.kernel(Some(name)).ok()?;
+) -> Result<Case, Vec<Diagnostic>> {
+    let kernel = program.module.kernels.iter().find(|kernel| kernel.name == name);
+    let kernel = kernel.expect("the file has the kernel");
     let unbound = kernel.sizes.iter().filter(|(_, size)| size.default.is_none());
     let set: Vec<_> = unbound.map(|(_, one)| (one.name.clone(), size)).collect();
     let sizes = tilec::tensix::bound(kernel, &set);
-    let compilation = Compilation::new(kernel, &sizes).ok()?;
+    let compilation = Compilation::new(kernel, &sizes)?;
     let chip = tilec_target::chip(chip).expect("it has a table");
     let source = Source { file, text };
-    let tensix = Tensix::of(&program.module, name, chip, source, sizes)?;
-    let emitted = tensix.emit(&compilation.dataflow(&tensix).ok()?);
-    Some(Case { name: format!("{file}, {name}, for {}", chip.name), emitted })
+    let tensix = Tensix::of(&program.module, name, chip, source, sizes);
+    let tensix = tensix.expect("the file has the kernel");
+    let emitted = tensix.emit(&compilation.dataflow(&tensix)?);
+    Ok(Case { name: format!("{file}, {name}, for {}", chip.name), emitted })
 }
 
 /// `work` on every item, on all processors; in the order of the items.
