@@ -1,0 +1,138 @@
+//! Ops of the vector unit: maps, reductions and broadcasts of whole tiles of DST.
+
+use super::{Dst, Index};
+
+/// An op of the vector unit on whole tiles of DST, as f32. `out` may be an operand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Vector {
+    /// One operand.
+    Unary(UnaryVector, Dst, Dst),
+    /// `out = a op b`
+    Binary(BinaryVector, Dst, Dst, Dst),
+    /// `out = a op constant`
+    Constant(BinaryVector, Dst, f32, Dst),
+    /// `out = a * b + c`, each step rounded as the unit does.
+    MultiplyAdd([Dst; 3], Dst),
+    /// `out = if test != 0 then a else b`
+    Select([Dst; 3], Dst),
+    /// Every element the same.
+    Fill(f32, Dst),
+    /// Element `[r, c]` becomes `base + r` or `base + c`.
+    Position {
+        /// Whether columns are counted.
+        columns: bool,
+        /// What the first is; below 2^24.
+        base: Index,
+        /// Where to.
+        dst: Dst,
+    },
+    /// Replaces columns (or rows) from `count` on by `fill`; a `count` of 32 or more does
+    /// nothing.
+    Keep {
+        /// Whether columns are counted.
+        columns: bool,
+        /// How many stay.
+        count: Index,
+        /// The others.
+        fill: f32,
+        /// In place.
+        dst: Dst,
+    },
+    /// Combines the columns of each row (or the rows of each column); every column (row)
+    /// gets the result.
+    Reduce {
+        /// Whether columns are combined.
+        columns: bool,
+        /// By what: `Add`, `Multiply`, `Minimum` or `Maximum`.
+        by: BinaryVector,
+        /// In place.
+        dst: Dst,
+    },
+    /// Row 0 to all rows, column 0 to all columns, or element 0, 0 to all.
+    Broadcast(Spread, Dst),
+}
+
+/// What is repeated over a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Spread {
+    /// Row 0, to all rows.
+    Row,
+    /// Column 0, to all columns.
+    Column,
+    /// The first element, to all.
+    Element,
+}
+
+/// Vector ops with one operand, `out = op(a)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnaryVector {
+    /// A copy.
+    Move,
+    /// `-x`
+    Negate,
+    /// `abs(x)`
+    Absolute,
+    /// `exp(x)`
+    Exponential,
+    /// Natural logarithm.
+    Logarithm,
+    /// `sqrt(x)`
+    SquareRoot,
+    /// `1 / sqrt(x)`
+    ReciprocalSquareRoot,
+    /// `1 / x`
+    Reciprocal,
+    /// `tanh(x)`
+    Tanh,
+    /// `erf(x)`
+    ErrorFunction,
+    /// `floor(x)`
+    Floor,
+    /// 1 where 0, else 0.
+    Not,
+    /// To the nearest bf16, ties to even.
+    RoundBf16,
+    /// To the nearest f16, ties to even.
+    RoundF16,
+    /// A code of e4m3 in an integer to its value.
+    DecodeE4M3,
+    /// A code of e5m2 in an integer to its value.
+    DecodeE5M2,
+    /// The code of the nearest e4m3 (ties to even, saturating) in an integer.
+    EncodeE4M3,
+    /// The code of the nearest e5m2 (ties to even, saturating) in an integer.
+    EncodeE5M2,
+    /// An integer to f32.
+    FromInteger,
+    /// To an integer, toward zero, saturating.
+    ToInteger,
+}
+
+/// Vector ops with two operands; relations give 1 or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinaryVector {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Subtract,
+    /// `a * b`
+    Multiply,
+    /// `a / b`
+    Divide,
+    /// The smaller; NaN if either is; -0 below +0.
+    Minimum,
+    /// The larger; NaN if either is; -0 below +0.
+    Maximum,
+    /// `a == b`
+    Equal,
+    /// `a != b`
+    NotEqual,
+    /// `a < b`
+    Less,
+    /// `a <= b`
+    AtMost,
+    /// Both are not 0.
+    And,
+    /// One is not 0.
+    Or,
+}
