@@ -4,7 +4,7 @@
 //! They are the addresses of buffers, the role's own arguments, the place of the core, and
 //! the NoC coordinates of the cores that it reaches: only what it uses.
 
-use tilec_ir::dataflow::Area;
+use tilec_ir::dataflow::{self, Area};
 use tilec_manifest::tensix::{self, Argument, Value};
 
 use crate::kernel::{BufferNames, Kernel, RoleName, SemaphoreNames};
@@ -19,7 +19,8 @@ pub(crate) fn read(kernel: &mut Kernel<'_>, file: &str) -> tensix::Kernel {
         let name = kernel.buffers[at].address.clone();
         list.read(kernel, &name, Value::Address(buffer));
     }
-    for argument in &kernel.role.arguments {
+    let used = |argument: &&dataflow::Argument| kernel.needs.names.contains(&argument.name);
+    for argument in kernel.role.arguments.iter().filter(used).collect::<Vec<_>>() {
         let name = kernel.names.number(&argument.name);
         list.read(kernel, &name, Value::PerCore(argument.values.clone()));
     }
