@@ -35,9 +35,8 @@ impl<'p> Wide<'_, '_, 'p> {
         }
         let output = self.boxed();
         let (kernel, contract, tensor) = (self.f.kernel, self.contract, output.equation.tensor);
-        let size = |vars: &[_]| {
-            formula::product(kernel, vars.iter().map(|&var| kernel.vars[var].range))
-        };
+        let size =
+            |vars: &[_]| formula::product(kernel, vars.iter().map(|&var| kernel.vars[var].range));
         let element = kernel.tensors[tensor].element;
         let [m, n] = [&contract.m, &contract.n].map(|vars| size(vars));
         let bytes = i64::from(types::bytes(element));
@@ -97,8 +96,8 @@ impl<'p> Wide<'_, '_, 'p> {
         self.open_unrolled("$i", 32);
         self.bind_clamped(&m, &n);
         let sum = self.sum();
-        let [total, at] = [format!("{sum}[$from / 2 + $i]"), "$i".to_owned()]
-            .map(|word| self.words.fill(&word));
+        let [total, at] =
+            [format!("{sum}[$from / 2 + $i]"), "$i".to_owned()].map(|word| self.words.fill(&word));
         self.results(&outputs, &rows, &total, &at);
         self.f.close();
         self.narrow_rows(&outputs, &mut rows);

@@ -18,8 +18,8 @@ use crate::int::{Atom, IntId, Ints};
 use crate::plan::{Contract, RegionKind};
 use crate::tensor::Kernel as Equations;
 use crate::tile::{
-    Accumulate, Body, Condition, Exchange, Grid, Kernel, Pipeline, Program, Put, Rows, Side, Stepped,
-    Unit, channels, workspace,
+    Accumulate, Body, Condition, Exchange, Grid, Kernel, Pipeline, Program, Put, Rows, Side,
+    Stepped, Unit, channels, workspace,
 };
 
 /// What a chip allows a block, in the words of no chip.

@@ -13,7 +13,8 @@
 //! swapped one, whose blocks are short, those of several blocks come at once.
 
 use tilec_ir::tile::{
-    Accumulate, Channel, Exchange, Instruction, Op, Pipeline, Put, Raster, Role, RoleKind, Side, Source,
+    Accumulate, Channel, Exchange, Instruction, Op, Pipeline, Put, Raster, Role, RoleKind, Side,
+    Source,
 };
 
 use crate::tune::cut::{INSTRUCTION_ROWS, PipelineCut, instruction_depth};
