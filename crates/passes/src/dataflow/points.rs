@@ -222,6 +222,7 @@ impl Points<'_> {
             leaves: &leaves,
             known: &[],
             inlined: &inlined,
+            kept: &[],
             free: &free,
         };
         let roots = self.layout.roots(kernel);

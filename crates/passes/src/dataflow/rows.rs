@@ -12,6 +12,7 @@
 //! whole row is reduced too.
 
 mod compute;
+mod constant;
 mod fold;
 mod inputs;
 mod parts;
@@ -20,8 +21,10 @@ mod writer;
 
 use tilec_ir::dataflow::{Circular, CircularAt, Fidelity, Format, Index, Role, Step};
 use tilec_ir::plan::Rowwise;
+use tilec_ir::print::print_expr;
 use tilec_ir::{Diagnostic, Kind};
 
+use self::constant::Constant;
 use self::inputs::Input;
 use self::parts::Parts;
 use super::draft::{Draft, unique};
@@ -30,6 +33,8 @@ use super::vector::{ELSEWHERE, Order, Place, format_of};
 
 pub(super) use fold::steps as fold;
 
+/// The longest expression that is quoted where rings are listed.
+const LONGEST: usize = 60;
 /// The counter of a core's items.
 const I: &str = "i";
 /// The tile along a row.
@@ -80,8 +85,11 @@ struct Rows {
     counter: Counter,
     rings: Vec<Circular>,
     inputs: Vec<Input>,
-    /// By part: the ring of what it reduces, or of what it stores.
+    /// By part: the ring of what it reduces.
     results: Vec<Option<CircularAt>>,
+    /// Values that sweeps use at every tile, and their rings.
+    constants: Vec<Constant>,
+    constant_rings: Vec<CircularAt>,
     /// By part.
     outputs: Vec<Option<Output>>,
     /// How f32 results of reductions are kept.
@@ -130,10 +138,21 @@ impl Rows {
     ) -> Result<Self, Diagnostic> {
         let counter = counter(draft, &parts);
         let (f32_ring, outputs) = (draft.f32_ring(), outputs.to_vec());
-        let (rings, inputs, results) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rows = Self { parts, counter, rings, inputs, results, outputs, f32_ring };
+        let mut rows = Self {
+            parts,
+            counter,
+            rings: Vec::new(),
+            inputs: Vec::new(),
+            results: Vec::new(),
+            constants: Vec::new(),
+            constant_rings: Vec::new(),
+            outputs,
+            f32_ring,
+        };
+        rows.constants = rows.parts.constants(&draft.plan.kernel, &rows.sweeps());
         rows.read(draft)?;
         rows.name_results(draft);
+        rows.name_constants(draft);
         rows.hold(draft.tensix());
         Ok(rows)
     }
@@ -151,14 +170,10 @@ impl Rows {
             let part = self.parts.parts[at].clone();
             let tensor = draft.plan.kernel.equations[part.equation].tensor;
             let name = super::draft::word(&draft.plan.kernel.tensors[tensor].name);
-            let mut result = None;
-            if part.reduction().is_some() {
-                // Three bf16 hold an f32 where its words can't come to DST.
-                let (format, tiles) =
-                    if self.pieces() { (Format::Bf16, 3) } else { (self.f32_ring, 1) };
+            let result = part.reduction().map(|_| {
                 let holds = format!("{name} of 32 rows, in all columns");
-                result = Some(self.ring(&name, format, tiles, holds));
-            }
+                self.ring_of_rows(&name, holds)
+            });
             self.results.push(result);
             if let Some(output) = &self.outputs[at] {
                 let format = draft.buffers[output.buffer].format;
@@ -167,6 +182,27 @@ impl Rows {
                 self.outputs[at].as_mut().expect("it was just there").ring = ring;
             }
         }
+    }
+
+    /// The rings of values that sweeps use.
+    fn name_constants(&mut self, draft: &Draft<'_>) {
+        for Constant { expr, equation, .. } in self.constants.clone() {
+            let kernel = &draft.plan.kernel;
+            let tensor = kernel.equations[equation].tensor;
+            let name = format!("{}_factor", super::draft::word(&kernel.tensors[tensor].name));
+            let text = print_expr(kernel, expr);
+            let what = if text.len() <= LONGEST { text } else { "what it uses".to_owned() };
+            let ring = self.ring_of_rows(&name, format!("{what} of 32 rows, in all columns"));
+            self.constant_rings.push(ring);
+        }
+    }
+
+    /// A ring of an f32 value of 32 rows.
+    fn ring_of_rows(&mut self, name: &str, holds: String) -> CircularAt {
+        // Three bf16 hold an f32 where its words can't come to DST.
+        let format = if self.pieces() { Format::Bf16 } else { self.f32_ring };
+        let pages = self.result_pages();
+        self.ring(name, format, pages, holds)
     }
 
     /// Whether f32 results are kept as three bf16.

@@ -85,6 +85,8 @@ pub(crate) struct Given<'a> {
     pub(crate) known: &'a [Known],
     /// In the order of their dependencies.
     pub(crate) inlined: &'a [Inlined<'a>],
+    /// Values that are at hand, in all elements of a tile.
+    pub(crate) kept: &'a [(Id<Expr>, Source)],
     /// Tiles of DST that are free.
     pub(crate) free: &'a [Dst],
 }
@@ -106,7 +108,18 @@ pub(crate) fn leaves(
     known: &[Id<Tensor>],
     inlined: &[Inlined<'_>],
 ) -> Result<Vec<Leaf>, Diagnostic> {
-    Ok(graph::graph(kernel, roots, known, inlined)?.leaves)
+    leaves_beside(kernel, roots, known, inlined, &[])
+}
+
+/// As [`leaves`], without those of values that are kept.
+pub(crate) fn leaves_beside(
+    kernel: &Kernel,
+    roots: &[Root<'_>],
+    known: &[Id<Tensor>],
+    inlined: &[Inlined<'_>],
+    kept: &[Id<Expr>],
+) -> Result<Vec<Leaf>, Diagnostic> {
+    Ok(graph::graph(kernel, roots, known, inlined, kept)?.leaves)
 }
 
 /// The roots, computed from what is given: each leaf is copied to DST when it is needed,
@@ -116,6 +129,7 @@ pub(crate) fn leaves(
 /// As [`leaves`], and an expression that needs more tiles of DST than are free.
 pub(crate) fn lower(given: &Given<'_>, roots: &[Root<'_>]) -> Result<Lowered, Diagnostic> {
     let known: Vec<_> = given.known.iter().map(|known| known.tensor).collect();
-    let graph = graph::graph(given.kernel, roots, &known, given.inlined)?;
+    let kept: Vec<_> = given.kept.iter().map(|(expr, _)| *expr).collect();
+    let graph = graph::graph(given.kernel, roots, &known, given.inlined, &kept)?;
     schedule::schedule(&graph, given, roots)
 }

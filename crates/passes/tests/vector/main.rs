@@ -233,7 +233,7 @@ fn places_and_integers() {
         "kernel k[M, N](x: bf16[M, N]) -> (y: f32[M, N], z: i8[M, N], b: bool[M, N], i: idx<N>[M, N])
          where 1 <= N
          {
-             y[m, n] = if n <= m then x[m, n] else f32(m * 3 + n / 5 - n % 7)
+             y[m, n] = if n <= m then x[m, n] else f32(m * 3 + n / 49 - n % 41)
              z[m, n] = i8(min(n - m, 100)) 
              b[m, n] = x[m, n] < 0.5 and not (n == 3) or m > n
              i[m, n] = idx<N>(n * 2 - 1)

@@ -194,6 +194,7 @@ impl Finish {
             leaves: &leaves,
             known: &known,
             inlined: &[],
+            kept: &[],
             free: &free,
         };
         let lowered = lower(&given, &roots(&self.stored))?;

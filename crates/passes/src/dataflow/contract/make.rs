@@ -83,8 +83,15 @@ impl Compute<'_> {
                     (0..self.cut.room.dst).filter(|dst| !results.contains(dst)).collect();
                 let place = Place::default();
                 let (kernel, known, inlined) = (self.kernel, &[], &[]);
-                let given =
-                    Given { kernel, place: &place, leaves: &leaves, known, inlined, free: &free };
+                let given = Given {
+                    kernel,
+                    place: &place,
+                    leaves: &leaves,
+                    known,
+                    inlined,
+                    kept: &[],
+                    free: &free,
+                };
                 let root = Root { expr: operand.expr, axes: &operand.axes, stored };
                 match lower(&given, &[root]) {
                     Ok(lowered) => {

@@ -171,6 +171,7 @@ pub(super) fn scale(
     let leaves: Vec<_> = scales.inputs.iter().map(|input| input.leaf.clone()).collect();
     let leaves: Vec<_> = leaves.into_iter().zip(pages.to_vec()).collect();
     let free: Vec<_> = free.collect();
-    let given = Given { kernel, place, leaves: &leaves, known: &[], inlined: &[], free: &free };
+    let given =
+        Given { kernel, place, leaves: &leaves, known: &[], inlined: &[], kept: &[], free: &free };
     lower(&given, &[Root { expr: scales.expr, axes: &scales.axes, stored: None }])
 }

@@ -1,14 +1,16 @@
 //! The compute role: reductions in DST, tile after tile; values and maps from what came out.
 
-use tilec_ir::Diagnostic;
 use tilec_ir::dataflow::{BinaryVector, CircularAt, Dst, Index, Math, Op, UnaryVector, Vector};
+use tilec_ir::tensor::Expr;
+use tilec_ir::{Diagnostic, Id, Kind, Span};
 
+use super::constant::Constant;
 use super::inputs::{Input, Scope, busy};
-use super::parts::combines;
+use super::parts::{Part, combines};
 use super::{COLUMN, Rows};
 use crate::dataflow::draft::Draft;
 use crate::dataflow::points::{Output, Sections, keep_within, sections};
-use crate::dataflow::vector::{Given, Inlined, Known, Leaf, Place, Root, Source, lower};
+use crate::dataflow::vector::{ELSEWHERE, Given, Inlined, Known, Leaf, Place, Root, Source, lower};
 
 /// What all sections of the role start from.
 struct Scene<'a> {
@@ -17,6 +19,7 @@ struct Scene<'a> {
     leaves: Vec<(Leaf, Source)>,
     known: Vec<Known>,
     inlined: Vec<Inlined<'a>>,
+    kept: Vec<(Id<Expr>, Source)>,
     /// How many tiles a section of DST has.
     tiles: u32,
 }
@@ -29,6 +32,7 @@ impl Scene<'_> {
             leaves: &self.leaves,
             known: &self.known,
             inlined: &self.inlined,
+            kept: &self.kept,
             free,
         }
     }
@@ -53,16 +57,23 @@ impl Rows {
         }
         let values = [self.values(&scene, false)?, self.values(&scene, true)?];
         let mut frames = Vec::new();
-        for parts in &sweeps[..maps] {
-            frames.push(self.frame(&scene, parts)?);
+        for (at, parts) in sweeps.iter().enumerate() {
+            let before = self.constants_of(&scene, at)?;
+            let (start, after) =
+                if at == maps { (Vec::new(), Vec::new()) } else { self.frame(&scene, parts)? };
+            frames.push(([before, start].concat(), after));
         }
+        let outside = self.constants_outside(&scene)?;
         let body = self.walk_framed(
             &mut |sweep| tile_ops[sweep].clone(),
-            &mut |sweep, ops| match frames.get(sweep) {
-                Some((before, after)) => [before.clone(), ops, after.clone()].concat(),
-                None => ops,
+            &mut |sweep, ops| {
+                let (before, after) = frames[sweep].clone();
+                if ops.is_empty() { ops } else { [before, ops, after].concat() }
             },
-            &mut |segmented| values[usize::from(segmented)].clone(),
+            &mut |segmented| {
+                let ops = values[usize::from(segmented)].clone();
+                if segmented { ops } else { [ops, outside.clone()].concat() }
+            },
             |inside| self.around_segment(inside),
         );
         Ok(self.around_items(body, idle))
@@ -72,21 +83,27 @@ impl Rows {
         let page = |input: &Input| {
             (input.leaf.clone(), Source::Page(input.ring, self.page_in_ring(input)))
         };
-        let result = |(part, ring): (&super::parts::Part, &Option<CircularAt>)| {
-            let ring = (*ring)?;
-            let source = if self.pieces() {
-                Source::Pieces(ring)
-            } else {
-                Source::Page(ring, Index::from(0))
-            };
+        let source = |ring| match self.pieces() {
+            true => Source::Pieces(ring),
+            false => Source::Page(ring, Index::from(0)),
+        };
+        let result = |(part, ring): (&Part, &Option<CircularAt>)| {
+            let source = source((*ring)?);
             Some(Known { tensor: part.tensor, source, spread: None })
         };
+        let rings = self.constant_rings.iter();
         Scene {
             draft,
             place: self.place(),
             leaves: self.inputs.iter().map(page).collect(),
             known: self.parts.parts.iter().zip(&self.results).filter_map(result).collect(),
             inlined: self.parts.inlined(),
+            kept: self
+                .constants
+                .iter()
+                .zip(rings)
+                .map(|(x, &ring)| (x.expr, source(ring)))
+                .collect(),
             tiles,
         }
     }
@@ -126,43 +143,95 @@ impl Rows {
             parts.iter().map(|&at| Op::Equation(self.parts.parts[at].equation)).collect();
         before.push(Op::Math(Math::Acquire));
         let (mut after, mut results) = (Vec::new(), Vec::new());
-        let sums = count(parts);
-        let mut free: Vec<Dst> = (sums..scene.tiles).rev().collect();
         for (dst, &at) in (0..).zip(parts) {
             let (by, nothing) = combines(self.reduction(at));
             before.push(vector(Vector::Fill(nothing, dst)));
             after.push(vector(Vector::Reduce { columns: true, by, dst }));
+            results.push((self.results[at].expect("a reduction has a ring"), dst));
+        }
+        let free = (count(parts)..scene.tiles).collect();
+        let Some(end) = self.finish(&results, free) else {
+            return Err(self.no_room(scene, parts[0]));
+        };
+        after.extend(end);
+        Ok((before, after))
+    }
+
+    /// Packs f32 values of rows to their rings; `None` if the tiles that are free don't suffice.
+    fn finish(&self, results: &[(CircularAt, Dst)], mut free: Vec<Dst>) -> Option<Vec<Op>> {
+        let (mut ops, mut packs) = (Vec::new(), Vec::new());
+        for &(ring, dst) in results {
             let mut pieces = vec![dst];
             if self.pieces() {
-                let taken = (free.pop(), free.pop(), free.last().copied());
-                let (Some(middle), Some(low), Some(test)) = taken else {
-                    return Err(self.no_room(scene, at));
-                };
-                after.extend(split(dst, middle, low, test));
-                pieces = vec![middle, dst, low];
+                let (high, low, test) = (free.pop()?, free.pop()?, free.last().copied()?);
+                ops.extend(split(dst, high, low, test));
+                pieces = vec![high, dst, low];
             }
-            results.push((self.results[at].expect("a reduction has a ring"), pieces));
+            packs.push(Op::Math(Math::PackInit(ring)));
+            let pack = |dst| Op::Math(Math::Pack { dst, into: ring, at: None });
+            packs.extend(pieces.into_iter().map(pack));
         }
-        after.push(Op::Math(Math::Commit));
         let pages = self.result_pages();
-        after.extend(results.iter().map(|(ring, _)| Op::Reserve(*ring, pages)));
-        after.push(Op::Math(Math::AwaitMath));
-        for (ring, pieces) in &results {
-            after.push(Op::Math(Math::PackInit(*ring)));
-            let pack = |&dst: &Dst| Op::Math(Math::Pack { dst, into: *ring, at: None });
-            after.extend(pieces.iter().map(pack));
+        ops.push(Op::Math(Math::Commit));
+        ops.extend(results.iter().map(|(ring, _)| Op::Reserve(*ring, pages)));
+        ops.push(Op::Math(Math::AwaitMath));
+        ops.extend(packs);
+        ops.push(Op::Math(Math::Release));
+        ops.extend(results.iter().map(|(ring, _)| Op::Push(*ring, pages)));
+        ops.extend(results.iter().map(|(ring, _)| Op::Wait(*ring, pages)));
+        Some(ops)
+    }
+
+    /// Whether segments are counted within an item.
+    fn has_segments(&self) -> bool {
+        self.parts.segment.is_some() && !self.parts.by_segment
+    }
+
+    /// Whether a value of rows is computed before the segments of its item.
+    fn is_outside(&self, constant: &Constant) -> bool {
+        self.has_segments() && !constant.segmented
+    }
+
+    /// Computes the values that a sweep is the first to use.
+    fn constants_of(&self, scene: &Scene<'_>, sweep: usize) -> Result<Vec<Op>, Diagnostic> {
+        let within = sweep >= self.parts.whole.len();
+        let first =
+            |constant: &Constant| constant.sweep == sweep && !(within && self.is_outside(constant));
+        self.constants_where(scene, first)
+    }
+
+    /// Computes the values of rows that sweeps over segments use.
+    fn constants_outside(&self, scene: &Scene<'_>) -> Result<Vec<Op>, Diagnostic> {
+        let whole = self.parts.whole.len();
+        self.constants_where(scene, |constant| constant.sweep >= whole && self.is_outside(constant))
+    }
+
+    fn constants_where(
+        &self,
+        scene: &Scene<'_>,
+        wanted: impl Fn(&Constant) -> bool,
+    ) -> Result<Vec<Op>, Diagnostic> {
+        let mut ops = Vec::new();
+        let all = self.constants.iter().zip(&self.constant_rings);
+        for (constant, &ring) in all.filter(|(constant, _)| wanted(constant)) {
+            let free: Vec<Dst> = (0..scene.tiles).collect();
+            let root = Root { expr: constant.expr, axes: &constant.axes, stored: None };
+            let lowered = lower(&Given { kept: &[], ..scene.given(&free) }, &[root])?;
+            let dst = lowered.results[0];
+            let rest = free.iter().copied().filter(|&other| other != dst).collect();
+            let span = scene.draft.plan.kernel.exprs[constant.expr].span;
+            let end = self.finish(&[(ring, dst)], rest).ok_or_else(|| no_room(span))?;
+            ops.push(Op::Equation(constant.equation));
+            ops.push(Op::Math(Math::Acquire));
+            ops.extend(lowered.ops);
+            ops.extend(end);
         }
-        after.push(Op::Math(Math::Release));
-        after.extend(results.iter().map(|(ring, _)| Op::Push(*ring, pages)));
-        after.extend(results.iter().map(|(ring, _)| Op::Wait(*ring, pages)));
-        Ok((before, after))
+        Ok(ops)
     }
 
     fn no_room(&self, scene: &Scene<'_>, at: usize) -> Diagnostic {
         let span = scene.draft.plan.kernel.equations[self.parts.parts[at].equation].span;
-        let message = "this reduction needs more tiles of DST than there are";
-        Diagnostic::new(tilec_ir::Kind::NotExpressible, span, message)
-            .help(crate::dataflow::vector::ELSEWHERE)
+        no_room(span)
     }
 
     /// The values of rows, or of segments, that are stored.
@@ -216,12 +285,19 @@ impl Rows {
         let mut ops: Vec<_> = inputs.iter().map(|input| Op::Wait(input.ring, 1)).collect();
         ops.extend(inside);
         ops.extend(self.pop_results(&self.parts.inner));
+        ops.extend(self.pop_constants(|constant| !self.is_outside(constant)));
         ops.extend(inputs.iter().map(|input| Op::Pop(input.ring, 1)));
         ops
     }
 
     fn pop_results(&self, levels: &[Vec<usize>]) -> Vec<Op> {
         let rings = levels.iter().flatten().filter_map(|&at| self.results[at]);
+        rings.map(|ring| Op::Pop(ring, self.result_pages())).collect()
+    }
+
+    fn pop_constants(&self, which: impl Fn(&Constant) -> bool) -> Vec<Op> {
+        let all = self.constants.iter().zip(&self.constant_rings);
+        let rings = all.filter(|(constant, _)| which(constant)).map(|(_, &ring)| ring);
         rings.map(|ring| Op::Pop(ring, self.result_pages())).collect()
     }
 
@@ -233,12 +309,18 @@ impl Rows {
         let mut body: Vec<_> = of_item.iter().map(wait).collect();
         body.extend(inside);
         body.extend(self.pop_results(&self.parts.whole));
+        body.extend(self.pop_constants(|constant| self.is_outside(constant)));
         body.extend(of_item.iter().map(pop));
         let mut role = busy(idle, of_all.iter().map(wait).collect());
         role.extend(self.items(body));
         role.extend(busy(idle, of_all.iter().map(pop).collect()));
         role
     }
+}
+
+fn no_room(span: Span) -> Diagnostic {
+    let message = "this value of rows needs more tiles of DST than there are";
+    Diagnostic::new(Kind::NotExpressible, span, message).help(ELSEWHERE)
 }
 
 fn vector(op: Vector) -> Op {

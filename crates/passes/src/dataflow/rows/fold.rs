@@ -384,6 +384,7 @@ impl Made {
             leaves: &leaves,
             known: &[],
             inlined: &[],
+            kept: &[],
             free: &free,
         };
         let root = Root { expr: fold.body, axes: &fold.axes, stored: None };

@@ -1,13 +1,15 @@
 //! What a step reads: which tiles stay in L1, and for how long.
 
-use tilec_ir::Diagnostic;
 use tilec_ir::dataflow::{BufferAt, CircularAt, Index, Move, Op, Test};
+use tilec_ir::tensor::Expr;
+use tilec_ir::{Diagnostic, Id};
 use tilec_target::Tensix;
 
+use super::constant::Constant;
 use super::{COLUMN, I, Rows, WITHIN};
 use crate::dataflow::draft::Draft;
 use crate::dataflow::points::{lets, share};
-use crate::dataflow::vector::{Leaf, ring_of};
+use crate::dataflow::vector::{Leaf, Root, leaves, ring_of};
 
 /// How many tiles of an operand are on their way while it is streamed.
 const AHEAD: u32 = 4;
@@ -50,18 +52,29 @@ impl Rows {
     /// Asks for the buffers of all tiles.
     pub(super) fn read(&mut self, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
         for (at, sweep) in self.sweeps().iter().enumerate() {
-            for leaf in self.parts.leaves(&draft.plan.kernel, sweep)? {
+            for leaf in self.parts.leaves(&draft.plan.kernel, sweep, &self.kept())? {
                 self.input(draft, leaf, Some(at))?;
+            }
+        }
+        for Constant { expr, axes, .. } in self.constants.clone() {
+            let roots = [Root { expr, axes: &axes, stored: None }];
+            for leaf in leaves(&draft.plan.kernel, &roots, &self.parts.reduced(), &[])? {
+                self.input(draft, leaf, None)?;
             }
         }
         for segmented in [false, true] {
             let mut values = self.parts.values(segmented);
             values.retain(|&at| self.parts.parts[at].reduction().is_none());
-            for leaf in self.parts.leaves(&draft.plan.kernel, &values)? {
+            for leaf in self.parts.leaves(&draft.plan.kernel, &values, &self.kept())? {
                 self.input(draft, leaf, None)?;
             }
         }
         Ok(())
+    }
+
+    /// Values that are computed before the sweeps that use them.
+    pub(super) fn kept(&self) -> Vec<Id<Expr>> {
+        self.constants.iter().map(|constant| constant.expr).collect()
     }
 
     fn input(

@@ -8,7 +8,7 @@ use tilec_ir::tensor::{Equation, Expr, ExprKind, Kernel, Reduction, Role, Scalar
 use tilec_ir::{Atom, Diagnostic, Id, Kind, walk};
 
 use crate::dataflow::draft::Draft;
-use crate::dataflow::vector::{Axes, ELSEWHERE, Inlined, Leaf, Root, leaves, ring_of};
+use crate::dataflow::vector::{Axes, ELSEWHERE, Inlined, Leaf, Root, leaves_beside, ring_of};
 
 /// Rows and columns of a tile.
 const TILE: u64 = 32;
@@ -85,6 +85,13 @@ impl Part {
         axes
     }
 
+    /// The variable of its segment.
+    pub(super) fn segment_var(&self) -> Id<Var> {
+        let side = if self.reduction().is_some() { &self.axes.columns } else { &self.axes.batch };
+        let at = if self.reduction().is_some() { 0 } else { side.len() - 1 };
+        side[at]
+    }
+
     /// Its value at a tile, as it is stored.
     pub(super) fn root(&self, kernel: &Kernel) -> Root<'_> {
         let stored = Some(kernel.tensors[self.tensor].element);
@@ -139,7 +146,7 @@ fn read(kernel: &mut Kernel, at: EquationAt) -> Id<Expr> {
 fn readable(draft: &mut Draft<'_>, parts: Parts) -> Result<Parts, Diagnostic> {
     let roots: Vec<_> = (0..parts.parts.len()).collect();
     let ring = draft.f32_ring();
-    for leaf in parts.leaves(&draft.plan.kernel, &roots)? {
+    for leaf in parts.leaves(&draft.plan.kernel, &roots, &[])? {
         let format = ring_of(&draft.plan.kernel, &leaf, ring)?;
         if draft.plan.kernel.tensors[leaf.tensor].role != Role::Input {
             draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
@@ -321,10 +328,15 @@ impl Parts {
         reductions.map(|part| part.tensor).collect()
     }
 
-    /// The tiles that some parts need.
-    pub(super) fn leaves(&self, kernel: &Kernel, parts: &[usize]) -> Result<Vec<Leaf>, Diagnostic> {
+    /// The tiles that some parts need beside values that are kept.
+    pub(super) fn leaves(
+        &self,
+        kernel: &Kernel,
+        parts: &[usize],
+        kept: &[Id<Expr>],
+    ) -> Result<Vec<Leaf>, Diagnostic> {
         let roots: Vec<_> = parts.iter().map(|&at| self.parts[at].root(kernel)).collect();
-        leaves(kernel, &roots, &self.reduced(), &self.inlined())
+        leaves_beside(kernel, &roots, &self.reduced(), &self.inlined(), kept)
     }
 
     /// Values that are stored: of whole rows, or of segments.

@@ -26,6 +26,8 @@ pub(super) enum Node {
     Leaf(usize),
     /// A tensor whose elements are at hand.
     Known(Id<Tensor>),
+    /// A value that is at hand.
+    Kept(Id<Expr>),
     /// The same number everywhere.
     Fill(f32),
     /// The same integer everywhere, with symbols for the place.
@@ -56,12 +58,13 @@ pub(super) fn graph(
     roots: &[Root<'_>],
     known: &[Id<Tensor>],
     inlined: &[Inlined<'_>],
+    kept: &[Id<Expr>],
 ) -> Result<Graph, Diagnostic> {
     let graph = Graph { nodes: Vec::new(), leaves: Vec::new(), roots: Vec::new() };
     let (made, inside) = (HashMap::new(), BTreeMap::new());
-    let mut build = Build { kernel, known, graph, made, inlined: inside };
+    let mut build = Build { kernel, known, kept, graph, made, inlined: inside };
     let exprs: Vec<_> = roots.iter().map(|root| root.expr).collect();
-    for inlined in read_inlined(kernel, &exprs, inlined) {
+    for inlined in read_inlined(kernel, &exprs, inlined, kept) {
         let value = build.value(inlined.expr, inlined.axes)?;
         build.inlined.insert(inlined.tensor, value);
     }
@@ -78,11 +81,12 @@ fn read_inlined<'a, 'b>(
     kernel: &Kernel,
     exprs: &[Id<Expr>],
     inlined: &'a [Inlined<'b>],
+    kept: &[Id<Expr>],
 ) -> Vec<&'a Inlined<'b>> {
     let mut open: Vec<_> = exprs.to_vec();
     let mut read = BTreeSet::new();
     while let Some(root) = open.pop() {
-        for expr in needed(kernel, root) {
+        for expr in needed(kernel, root, kept) {
             let ExprKind::Read(tensor, _) = kernel.exprs[expr].kind else { continue };
             let found = inlined.iter().find(|inlined| inlined.tensor == tensor);
             if let Some(inlined) = found
@@ -101,6 +105,7 @@ impl Node {
         let mut operands = match *self {
             Self::Leaf(_)
             | Self::Known(_)
+            | Self::Kept(_)
             | Self::Fill(_)
             | Self::Scalar(_)
             | Self::Position { .. } => vec![],
@@ -118,6 +123,7 @@ impl Node {
 struct Build<'a> {
     kernel: &'a Kernel,
     known: &'a [Id<Tensor>],
+    kept: &'a [Id<Expr>],
     graph: Graph,
     inlined: BTreeMap<Id<Tensor>, Value>,
     /// Nodes by their text, which tells all bits of a float apart.
@@ -173,6 +179,7 @@ impl<'a> Build<'a> {
             Node::Fill(value) => Some(value),
             Node::Leaf(_)
             | Node::Known(_)
+            | Node::Kept(_)
             | Node::Scalar(_)
             | Node::Position { .. }
             | Node::Unary(..)
@@ -193,7 +200,7 @@ impl<'a> Build<'a> {
 
     /// The value of an expression.
     fn value(&mut self, root: Id<Expr>, axes: &Axes) -> Result<Value, Diagnostic> {
-        let needed = needed(self.kernel, root);
+        let needed = needed(self.kernel, root, self.kept);
         for &expr in &needed {
             possible(&self.kernel.exprs[expr])?;
         }
@@ -231,6 +238,9 @@ impl<'a> Build<'a> {
 
 impl Walk<'_, '_> {
     fn value(&mut self, expr: Id<Expr>) -> Result<Value, Diagnostic> {
+        if self.build.kept.contains(&expr) {
+            return Ok(self.float(Node::Kept(expr)));
+        }
         let Expr { kind, ty, span } = &self.build.kernel.exprs[expr];
         let (ty, span) = (*ty, *span);
         match kind {
@@ -405,11 +415,14 @@ fn possible(expr: &Expr) -> Result<(), Diagnostic> {
 }
 
 /// What a root computes with, in evaluation order: what stands in the index of a read is
-/// not computed.
-fn needed(kernel: &Kernel, root: Id<Expr>) -> BTreeSet<Id<Expr>> {
+/// not computed, nor what is kept.
+fn needed(kernel: &Kernel, root: Id<Expr>, kept: &[Id<Expr>]) -> BTreeSet<Id<Expr>> {
     let mut needed = BTreeSet::from([root]);
     let mut open = vec![root];
     while let Some(expr) = open.pop() {
+        if kept.contains(&expr) {
+            continue;
+        }
         let kind = &kernel.exprs[expr].kind;
         let mut operands = direct(kind);
         if let ExprKind::Int(id) = kind {

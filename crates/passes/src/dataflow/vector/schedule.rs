@@ -17,7 +17,7 @@ use super::graph::{Graph, Node, NodeAt};
 use super::integer::Along;
 use super::leaf::ELSEWHERE;
 use super::store::decoded;
-use super::{Given, Known, Lowered, Root, Source};
+use super::{Given, Lowered, Root, Source};
 
 /// The most ops that computing values again may take.
 const MOST_OPS: usize = 4096;
@@ -107,10 +107,8 @@ impl<'a> Schedule<'a> {
     /// What lies in DST from the start.
     fn hold_known(&mut self) {
         for (at, node) in self.graph.nodes.iter().enumerate() {
-            let Some(Known { source: Source::Tile(dst), spread, .. }) = self.known(node) else {
-                continue;
-            };
-            let (dst, spread, uses) = (*dst, *spread, self.uses[at]);
+            let Some((Source::Tile(dst), spread)) = self.source(node) else { continue };
+            let (dst, uses) = (*dst, self.uses[at]);
             if uses > 0 {
                 self.spread(spread, dst);
                 // Without sharing, nobody knows who is the last.
@@ -120,10 +118,9 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn known(&self, node: &Node) -> Option<&'a Known> {
-        let Node::Known(tensor) = node else { return None };
-        let found = self.given.known.iter().find(|known| known.tensor == *tensor);
-        Some(found.expect("a known tensor is given"))
+    /// Where a value is that is at hand, and what of the tile holds it.
+    fn source(&self, node: &Node) -> Option<(&'a Source, Option<Spread>)> {
+        source(self.given, node)
     }
 
     fn run(mut self) -> Result<Lowered, NoRoom> {
@@ -208,8 +205,7 @@ impl<'a> Schedule<'a> {
 
     /// Whether a value is loaded in pieces, which takes a tile more for a moment.
     fn in_pieces(&self, node: NodeAt) -> bool {
-        let known = self.known(&self.graph.nodes[node]);
-        matches!(known, Some(Known { source: Source::Pieces(_), .. }))
+        matches!(self.source(&self.graph.nodes[node]), Some((Source::Pieces(_), _)))
     }
 
     /// Whether an operand has its last use here.
@@ -226,10 +222,10 @@ impl<'a> Schedule<'a> {
     fn emit(&mut self, node: NodeAt, of: &impl Fn(NodeAt) -> Dst, out: Dst) {
         match &self.graph.nodes[node] {
             Node::Leaf(at) => self.leaf(*at, out),
-            Node::Known(_) => {
-                let known = self.known(&self.graph.nodes[node]).expect("it is a known tensor");
-                self.load(&known.source, out);
-                self.spread(known.spread, out);
+            node @ (Node::Known(_) | Node::Kept(_)) => {
+                let (source, spread) = self.source(node).expect("it is at hand");
+                self.load(source, out);
+                self.spread(spread, out);
             }
             Node::Fill(value) => self.vector(Vector::Fill(*value, out)),
             Node::Scalar(index) => self.scalar(Along::at(index, self.given.place), out),
@@ -301,6 +297,27 @@ impl<'a> Schedule<'a> {
     }
 }
 
+/// Where a value is that is at hand, and what of the tile holds it.
+fn source<'a>(given: &Given<'a>, node: &Node) -> Option<(&'a Source, Option<Spread>)> {
+    match node {
+        Node::Known(tensor) => {
+            let mut known = given.known.iter();
+            known.find(|known| known.tensor == *tensor).map(|known| (&known.source, known.spread))
+        }
+        Node::Kept(expr) => {
+            given.kept.iter().find(|(kept, _)| kept == expr).map(|(_, source)| (source, None))
+        }
+        Node::Leaf(_)
+        | Node::Fill(_)
+        | Node::Scalar(_)
+        | Node::Position { .. }
+        | Node::Unary(..)
+        | Node::Binary(..)
+        | Node::Constant(..)
+        | Node::Select(_) => None,
+    }
+}
+
 /// By node: how many tiles it takes to compute it, if nothing is shared.
 fn needs(graph: &Graph, given: &Given<'_>) -> Vec<usize> {
     let mut needs: Vec<usize> = Vec::new();
@@ -308,8 +325,7 @@ fn needs(graph: &Graph, given: &Given<'_>) -> Vec<usize> {
         let mut operands: Vec<_> = node.operands().iter().map(|&at| needs[at]).collect();
         operands.sort_unstable_by(|a, b| b.cmp(a));
         let waiting = operands.iter().enumerate().map(|(before, need)| before + need);
-        let source = given.known.iter().find(|known| *node == Node::Known(known.tensor));
-        let least = match source.map(|known| &known.source) {
+        let least = match source(given, node).map(|(source, _)| source) {
             Some(Source::Tile(_)) => 0,
             Some(Source::Pieces(_)) => 2,
             Some(Source::Page(..)) | None => 1,
