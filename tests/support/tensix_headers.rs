@@ -304,8 +304,6 @@ fn code(format: Format) -> u32 {
 
 /// That of what the unpacker makes of it: an f32 becomes tf32 (4) in the source registers.
 fn in_registers(ring: &CircularBuffer) -> u32 {
-    match ring.format {
-        Format::Float32 if !ring.unpack_to_dst => 4,
-        format => code(format),
-    }
+    let is_tf32 = ring.format == Format::Float32 && !ring.unpack_to_dst;
+    if is_tf32 { 4 } else { code(ring.format) }
 }
