@@ -169,7 +169,7 @@ fn a_bias_and_an_activation() {
 
 #[test]
 fn f32_is_exact_where_words_reach_dst() {
-    let text = "kernel k[M, N](x: f32[M, N]) -> (y: f32[M, N]) { y[m, n] = x[m, n] * 3.0 }";
+    let text = "kernel k[M, N](x: f32[M, N]) -> (y: f32[M, N]) { y[m, n] = x[m, n] * 3.0 / 8.0 }";
     let kernel = &parse(text).kernels[0];
     for sizes in SIZES {
         check(kernel, &smaller("blackhole_p150", [2, 2]), sizes).expect("it compiles");
@@ -306,6 +306,8 @@ fn layouts() {
         "kernel k[B, M, N](x: bf16[M, B, N]) -> (y: f32[B, N, M]) { y[b, n, m] = x[m, b, n] }",
         "kernel k[M, G](x: bf16[M, G * 64]) -> (y: bf16[M, G, 64])
              { y[m, g, i] = bf16(x[m, g * 64 + i]) }",
+        "kernel k[M, G](x: bf16[M, G * 128], s: f32[G], t: f32[2]) -> (y: f32[M, G, 2, 64])
+             { y[m, g, h, i] = x[m, g * 128 + h * 64 + i] * t[h] + s[g] }",
         "kernel k[M, G](x: bf16[M, G, 48]) -> (y: bf16[M, G * 48])
              { y[m, j] = bf16(x[m, j / 48, j % 48]) }",
         "kernel k[M, N](x: bf16[M, N], s: f32[M, ceil(N / 64)], t: f32[ceil(M / 32), ceil(N / 32)])
@@ -346,12 +348,12 @@ fn values_of_rows_that_others_read() {
 #[test]
 fn a_norm_before_quantization() {
     agree(
-        "kernel k[M, G](x: bf16[M, G * 64], w: bf16[G * 64], eps: f32) -> (q: f8e4m3[M, G * 64], s: f32[M, G])
+        "kernel k[M, G](x: bf16[M, G * 64], w: bf16[G * 64], t: bf16[G], eps: f32) -> (q: f8e4m3[M, G * 64], s: f32[M, G])
          {
              square[m]      = sum[j](x[m, j] * x[m, j])
              y[m, j]        = x[m, j] * rsqrt(square[m] / f32(G * 64) + eps) * w[j]
              peak[m, g < G] = max[i < 64](abs(y[m, g * 64 + i]))
-             s[m, g]        = max(peak[m, g], 1e-6) / 448.0
+             s[m, g]        = max(peak[m, g], 1e-6) / 448.0 + abs(t[g])
              q[m, j]        = f8e4m3(y[m, j] / s[m, j / 64])
          }",
         &[&[("M", 33), ("G", 3)], &[("M", 1), ("G", 1)]],
@@ -412,7 +414,7 @@ fn reductions_along_anything() {
         &[("B", 31), ("M", 31), ("N", 33)],
     ];
     for text in [
-        "kernel k[B, M, N](x: bf16[B, M, N]) -> (y: f32[N]) { y[n] = sum[b, m](x[b, m, n]) }",
+        "kernel k[B, M, N](x: bf16[B, M, N]) -> (y: f32[N]) { y[n] = sum[b, m](x[b, m, n] + 1.0) }",
         "kernel k[B, M, N](x: bf16[B, M, N]) -> (y: f32) { y = max[b, m, n](abs(x[b, m, n])) }",
         "kernel k[B, M, N](x: bf16[B, M, N]) -> (y: f32[M, N]) { y[m, n] = sum[b](x[b, m, n]) }",
         "kernel k[B, M, N](x: bf16[B, M, N]) -> (y: f32[B, N]) { y[b, n] = min[m](x[b, m, n]) }",

@@ -188,6 +188,10 @@ impl<'a> Build<'a> {
             | Node::Select(_) => None,
         };
         match (fill(a), fill(b)) {
+            // A power of two divides by a product, without another bit.
+            (_, Some(value)) if op == BinaryVector::Divide && has_exact_inverse(value) => {
+                self.push(Node::Constant(BinaryVector::Multiply, a, 1.0 / value))
+            }
             (_, Some(value)) => self.push(Node::Constant(op, a, value)),
             (Some(value), None) if commutes(op) => self.push(Node::Constant(op, b, value)),
             (Some(value), None) if op == BinaryVector::Subtract => {
@@ -391,6 +395,11 @@ impl Walk<'_, '_> {
         };
         Ok(Value { at, interval })
     }
+}
+
+/// Whether `x / value` is `x * (1 / value)` for every x.
+fn has_exact_inverse(value: f32) -> bool {
+    value.is_normal() && (1.0 / value).is_normal() && value.to_bits() & 0x7f_ffff == 0
 }
 
 /// That the vector unit has a way to compute this kind of value.
