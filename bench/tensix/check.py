@@ -136,7 +136,10 @@ def through_runtime(folder: Path, device: dict, inputs: dict | None = None, outp
     command += [word for name, file in (outputs or {}).items() for word in ("--output", f"{name}={file}")]
     cache = str(ROOT / "target/tensix-runtime")
     environment = {**os.environ, **RUNTIME, **device, "TT_METAL_CACHE": cache}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, env=environment)
+    # The runtime leaves files where it runs.
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=LONGEST, env=environment, cwd=folder
+    )
     return "" if done.returncode == 0 else (done.stdout + done.stderr) or f"exit code {done.returncode}"
 
 
