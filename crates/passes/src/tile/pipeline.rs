@@ -82,7 +82,10 @@ pub(crate) fn pipeline(
 
 /// Whether results may leave as boxes of 64 columns.
 fn boxes(product: &Product, cut: &PipelineCut) -> bool {
-    product.epilogue.boxed && !cut.swapped && cut.tile[1] >= BOX_COLUMNS
+    // Four boxes on top of scales and their partial sums are more than registers hold.
+    let scaled = matches!(cut.accumulate, Accumulate::Scale(_));
+    let fits = !scaled || cut.tile[1] <= 3 * BOX_COLUMNS;
+    product.epilogue.boxed && fits && !cut.swapped && cut.tile[1] >= BOX_COLUMNS
 }
 
 /// The items of a pipeline's grid: tiles of clusters.
