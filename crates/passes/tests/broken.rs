@@ -3,7 +3,7 @@
 
 use tilec_ir::tile::verify::{Limits, verify};
 use tilec_ir::tile::{
-    Accumulate, Body, Condition, Exchange, Grid, Op, Pipeline, Program, Side, Stepped, Variant,
+    Accumulate, Body, Condition, Exchange, Grid, Op, Pipeline, Program, Put, Side, Stepped, Variant,
 };
 use tilec_passes::{compile_plan, normalize, recognize, specialize};
 
@@ -105,6 +105,8 @@ fn parts_of_a_pipeline() {
     let zero = good.plan.kernel.ints.clone().constant(0);
     let square = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 4096)]);
     check(&square, |p| pipeline(p).swapped = true, "for results");
+    let in_boxes = |p: &mut Program| (pipeline(p).swapped, pipeline(p).put) = (true, Put::Boxes);
+    check(&square, in_boxes, "as wide as its boxes");
     check(&good, |p| pipeline(p).tiles[0] = zero, "tile counts");
     check(&good, |p| pipeline(p).split = 2, "parts meet");
     check(&good, |p| pipeline(p).exchange = Exchange::Cluster, "parts meet");
