@@ -127,21 +127,34 @@ fn matrix_instruction(name: &str, parameters: &str) -> String {
 fn some_launch(
     kernel: &Kernel,
     random: &mut Random,
+    most_elements: usize,
     allows: impl Fn(&launch::Launch) -> bool,
 ) -> Option<launch::Launch> {
     let inputs = vec![None; kernel.tensors_of(Role::Input).count()];
-    let some = [0, 1, 2, 3, 5, 8, 16, 17, 24, 32, 64, 65, 96, 127, 128, 130, 160, 256, 300];
-    let few = |launch: &launch::Launch| {
-        let counts = launch.shapes.iter().map(|shape| shape.iter().product::<usize>());
-        counts.sum::<usize>() < 15_000
-    };
+    let some = [0, 1, 2, 3, 5, 8, 16, 17, 24, 32, 64, 65, 96, 127, 128, 130, 160, 256, 300, 384];
     let draw = |_| {
         let sizes = kernel.sizes.iter();
         let set = sizes.map(|(_, size)| (size.name.clone(), *random.pick(&some)));
         let launch = launch::bind(kernel, &inputs, &set.collect::<Vec<_>>()).ok();
-        launch.filter(few).filter(&allows)
+        launch.filter(|launch| elements(launch) < most_elements).filter(&allows)
     };
     (0..3000).find_map(draw)
+}
+
+/// The one of some with the most work, so that there are several tiles of several slots,
+/// and one is loaded while another is written.
+fn large_launch(
+    kernel: &Kernel,
+    random: &mut Random,
+    allows: impl Fn(&launch::Launch) -> bool,
+) -> Option<launch::Launch> {
+    let some = (0..20).filter_map(|_| some_launch(kernel, random, 350_000, &allows));
+    let work = |launch: &launch::Launch| launch.sizes.iter().map(|&size| size.max(1)).product();
+    some.max_by_key::<i64, _>(work)
+}
+
+fn elements(launch: &launch::Launch) -> usize {
+    launch.shapes.iter().map(|shape| shape.iter().product::<usize>()).sum()
 }
 
 /// Whether sizes allow a variant, also where others are preferred for them: conditions that
@@ -190,7 +203,11 @@ fn run(
     for (program, forced, special) in wanted {
         let of = &tiled[program];
         let allows = |launch: &_| forced.is_none_or(|variant| allowed(of, launch, variant));
-        let Some(launch) = some_launch(&of.kernel, random, allows) else { continue };
+        let launch = match forced {
+            Some(_) if !special => large_launch(&of.kernel, random, allows),
+            _ => some_launch(&of.kernel, random, 15_000, allows),
+        };
+        let Some(launch) = launch else { continue };
         let inputs: Vec<_> = of.kernel.tensors_of(Role::Input).collect();
         let draw = |tensor| agree::draw(&of.kernel, &launch, tensor, special, random);
         let inputs: Vec<_> = inputs.into_iter().map(draw).collect();

@@ -27,6 +27,11 @@ def bias_gelu(acc, bound, inputs):
     return {"c": stored(gelu_exactly(v), 1.13 * (bound + UNIT * np.abs(v)) + 16 * UNIT * np.abs(v), BF16)}
 
 
+def biased(acc, bound, inputs):
+    v = acc + column(inputs["bias"])
+    return {"c": stored(v, bound + 2 * UNIT * np.abs(v), BF16)}
+
+
 def residual(acc, bound, inputs):
     v = acc + wide(inputs["r"])
     return {"c": stored(v, bound + 2 * UNIT * np.abs(v), BF16)}
@@ -155,6 +160,10 @@ PRODUCTS = {
         "few_heads": laid("shd", "thd", "hst", (BF16, BF16), F32, "q key score"),
         "few_i8": laid("mk", "nk", "nm", (I8, I8), I32),
         "few_names": laid("mk", "nk", "mn", (BF16, BF16), BF16, "ring staging place"),
+    },
+    "boxes": {
+        "boxes_odd": nt((BF16, BF16), None, finish=biased, more=[("bias", "n", F32)]),
+        "boxes_batch": laid("bmk", "bnk", "bmn", (E4M3, E5M2), F16, scales={"sa": "b m", "sb": "b n"}),
     },
     "epilogues": {
         "bias_gelu": nt((BF16, BF16), None, finish=bias_gelu, more=[("bias", "n", F32)]),

@@ -53,7 +53,7 @@ pub(crate) fn run(programs: &[Emitted], cases: &[Case<'_>]) -> Result<Vec<Vec<Ar
 fn compile(folder: &Path, binary: &Path) -> Result<(), String> {
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
     let mut command = Command::new("g++");
-    command.args(["-std=c++17", "-O0", "-ffp-contract=off", "-w"]);
+    command.args(["-std=c++17", "-O1", "-ffp-contract=off", "-w"]);
     command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     command.arg("-I").arg(include).arg("-o").arg(binary).arg(folder.join("cases.cpp"));
     if let Ok(kept) = std::env::var("TILEC_KEEP_HOST") {
@@ -140,13 +140,16 @@ fn write_case(text: &mut String, at: usize, case: &Case<'_>, program: &Emitted) 
         for launch in &variant.launches {
             let blocks: Vec<_> = launch.grid.iter().map(eval).collect();
             assert!(blocks[1..] == [1, 1], "grids are along x");
+            // As few blocks as can be, so that each takes several items.
+            let cluster = i64::from(launch.cluster[0]);
+            let most = if case.forced.is_some() { cluster } else { i64::MAX };
             let parameters = launch.parameters.iter().map(|p| parameter(manifest, p, &eval));
             let parameters = parameters.collect::<Vec<_>>().join(", ");
             *text += &format!(
                 "    host::launch({}, {}, {}, {}, [&] {{ {}({parameters}); }});\n",
-                blocks[0],
+                blocks[0].min(most),
                 launch.block[0],
-                launch.cluster[0],
+                cluster,
                 together(&program.source, &launch.function),
                 launch.function
             );

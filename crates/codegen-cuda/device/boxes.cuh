@@ -14,9 +14,9 @@ namespace tilec {
 
 // Lays a warp's 16 x 64 results at `to`, a multiple of 1024.
 template <class T>
-__device__ __forceinline__ void lay_box(u32 to, const Vector<T, 32>& results) {
+__device__ __forceinline__ void lay_box(u32 to, const T (&results)[32]) {
     static_assert(sizeof(T) == 2, "matrices of 16-bit units");
-    const u32* const pairs = reinterpret_cast<const u32*>(results.at);
+    const u32* const pairs = reinterpret_cast<const u32*>(results);
 #pragma unroll
     for (u32 i = 0; i < 4; ++i) {
         const u32 at = swizzle_128(lane() % 16, i * 32 + lane() / 16 * 16);

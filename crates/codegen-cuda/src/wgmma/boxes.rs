@@ -69,7 +69,12 @@ impl<'p> Wide<'_, '_, 'p> {
 
     /// What stands before all items.
     pub(super) fn first_box(&mut self) {
-        self.say(&format!("tilec::u32 $box = $staging + $warp * {OF_WARP};"));
+        self.say(&format!(
+            "
+            const tilec::u32 $boxes = $staging + $warp * {OF_WARP};
+            tilec::u32 $other = 0;
+            "
+        ));
     }
 
     /// Waits until the copy engine has read all boxes: shared memory goes with the block.
@@ -88,6 +93,7 @@ impl<'p> Wide<'_, '_, 'p> {
             "
             // The last box may hold columns of the one before, too.
             const int $from = min($part, $COLUMNS - 64);
+            const tilec::u32 $box = $boxes + $other;
             if ($lane == 0) tilec::tma_store_wait<1>();
             __syncwarp();
             ",
@@ -102,7 +108,6 @@ impl<'p> Wide<'_, '_, 'p> {
         self.f.close();
         self.narrow_rows(&outputs, &mut rows);
         let narrow = rows.pop().flatten().expect("the last output is stored in rows");
-        let narrow = narrow.trim_end_matches(".at").to_owned();
         self.leave(map, &narrow, &m, &n);
         self.f.close();
         self.close_groups();
@@ -143,7 +148,7 @@ impl<'p> Wide<'_, '_, 'p> {
             "
         ));
         self.f.close();
-        self.say("$box ^= 2048;");
+        self.say(&format!("$other ^= {};", OF_WARP / 2));
     }
 
     /// The first row of a warp's box.
