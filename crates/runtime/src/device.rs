@@ -53,6 +53,11 @@ impl Device {
         Ok(Self { context, name, capability, multiprocessors, cache_bytes })
     }
 
+    /// Its primary context.
+    pub(crate) fn context(&self) -> &CudaContext {
+        &self.context
+    }
+
     /// Makes its context the thread's own, which the driver's functions work in.
     pub(crate) fn enter(&self) -> Result<(), Error> {
         self.context.bind_to_thread().map_err(|e| failed("enter the GPU's context", e))
@@ -129,7 +134,7 @@ fn count() -> Result<usize, Error> {
 
 /// The driver must be there, and know the functions that are called later: a
 /// missing one would end the process.
-fn check_driver() -> Result<(), Error> {
+pub(crate) fn check_driver() -> Result<(), Error> {
     // SAFETY: only opens the library by its name, which runs its initializers.
     if !unsafe { sys::is_culib_present() } {
         return Err(Error::NoDriver);

@@ -1,20 +1,18 @@
 //! Launching a program: the checks of its C launcher, then one call of the driver
 //! per launch. Allocates nothing on the GPU and waits for nothing, so launches can
-//! be captured in a graph.
+//! be captured in a graph. Whoever launches the same sizes again and again keeps what
+//! [`Program::prepare`] gives.
 #![allow(unsafe_code, reason = "the driver is a C library")]
 
-use std::ffi::c_void;
 use std::sync::{Arc, PoisonError};
 
-use cudarc::driver::sys;
 use tilec_manifest::sentences;
 
-use crate::device::{Stream, failed};
+use crate::device::Stream;
 use crate::error::Error;
-use crate::load::{Function, Program};
-use crate::map;
+use crate::load::Program;
 use crate::memory::Buffer;
-use crate::resolve::{Passed, Place, Resolved, ResolvedLaunch, resolve};
+use crate::ready::Prepared;
 
 /// Sizes whose launches are remembered; past so many, all are forgotten.
 const REMEMBERED: usize = 4096;
@@ -37,22 +35,15 @@ pub struct Workspace {
     pub bytes: u64,
 }
 
-/// A launch with certain sizes, computed but for addresses.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    resolved: Resolved,
-    functions: Vec<Function>,
-}
-
 impl Program {
     /// The bytes of scratch memory that a launch with these sizes needs.
     pub fn workspace_bytes(&self, sizes: &[i64]) -> Result<u64, Error> {
-        Ok(self.prepared(sizes)?.resolved.workspace_bytes)
+        Ok(self.prepare(sizes)?.workspace_bytes())
     }
 
     /// The bytes of each argument of a launch with these sizes.
     pub fn argument_bytes(&self, sizes: &[i64]) -> Result<Vec<u64>, Error> {
-        Ok(self.prepared(sizes)?.resolved.argument_bytes.clone())
+        Ok(self.prepare(sizes)?.argument_bytes().to_vec())
     }
 
     /// Launches on buffers, which are large enough or the launch is refused.
@@ -63,8 +54,8 @@ impl Program {
         workspace: &Buffer,
         stream: &Stream,
     ) -> Result<(), Error> {
-        let prepared = self.prepared(sizes)?;
-        let needed = &prepared.resolved.argument_bytes;
+        let prepared = self.prepare(sizes)?;
+        let needed = prepared.argument_bytes();
         for ((given, needed), argument) in
             arguments.iter().zip(needed).zip(&self.manifest.arguments)
         {
@@ -81,39 +72,35 @@ impl Program {
         let values: Vec<_> = arguments.iter().map(Given::value).collect();
         let workspace = Workspace { address: workspace.address(), bytes: workspace.bytes() };
         // SAFETY: buffers are as large as needed, and freeing one waits for the GPU.
-        unsafe { self.launch(sizes, &values, workspace, stream.address()) }
+        unsafe { self.launch(&prepared, &values, workspace, stream.address()) }
     }
 
     /// Launches in the order of a stream (a `cudaStream_t` as a number).
     ///
     /// # Safety
-    /// Addresses are in memory that the GPU reaches, hold as many bytes as the
+    /// `prepared` is of this program. Addresses are in memory that the GPU reaches, hold as many bytes as the
     /// manifest says, and stay valid until the work has ended; the stream is one of
     /// this GPU's.
     pub unsafe fn launch(
         &self,
-        sizes: &[i64],
+        prepared: &Prepared,
         arguments: &[Value],
         workspace: Workspace,
         stream: u64,
     ) -> Result<(), Error> {
-        let prepared = self.prepared(sizes)?;
-        self.check(&prepared.resolved, arguments, workspace)?;
-        self.device.enter()?;
-        let resolved = &prepared.resolved.launches;
-        for (launch, function) in resolved.iter().zip(&prepared.functions) {
-            let parameters = Parameters::new(launch, arguments, workspace)?;
-            start(launch, *function, parameters, stream as sys::CUstream)?;
-        }
-        Ok(())
+        self.check(prepared, arguments, workspace)?;
+        let _kept = self.device.enter_for_now()?;
+        prepared.start(arguments, workspace, stream)
     }
 
-    fn prepared(&self, sizes: &[i64]) -> Result<Arc<Prepared>, Error> {
+    /// What launches with these sizes, in the order of the manifest, need but
+    /// addresses; computed once.
+    pub fn prepare(&self, sizes: &[i64]) -> Result<Arc<Prepared>, Error> {
         let lock = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(prepared) = lock().get(sizes) {
             return Ok(Arc::clone(prepared));
         }
-        let prepared = Arc::new(prepare(self, sizes)?);
+        let prepared = Arc::new(Prepared::new(self, sizes)?);
         let mut all = lock();
         if all.len() >= REMEMBERED {
             all.clear();
@@ -125,7 +112,7 @@ impl Program {
     /// The checks of addresses, in the words of the C launcher.
     fn check(
         &self,
-        resolved: &Resolved,
+        prepared: &Prepared,
         given: &[Value],
         workspace: Workspace,
     ) -> Result<(), Error> {
@@ -139,7 +126,7 @@ impl Program {
                 arguments.len()
             ));
         }
-        for ((argument, value), bytes) in arguments.iter().zip(given).zip(&resolved.argument_bytes)
+        for ((argument, value), bytes) in arguments.iter().zip(given).zip(prepared.argument_bytes())
         {
             let is_scalar = argument.shape.is_empty() && !argument.output;
             match value {
@@ -157,7 +144,7 @@ impl Program {
                 Value::Address(_) => {}
             }
         }
-        check_workspace(resolved.workspace_bytes, workspace)
+        check_workspace(prepared.workspace_bytes(), workspace)
     }
 }
 
@@ -176,96 +163,6 @@ fn check_workspace(needed: u64, given: Workspace) -> Result<(), Error> {
         return refuse(sentences::misaligned("the workspace", sentences::WORKSPACE_ALIGNMENT));
     }
     Ok(())
-}
-
-fn prepare(program: &Program, sizes: &[i64]) -> Result<Prepared, Error> {
-    let resolved = resolve(&program.manifest, sizes)?;
-    let find = |launch: &ResolvedLaunch| program.functions.get(&launch.function).copied();
-    let functions = resolved.launches.iter().map(find).collect::<Option<_>>();
-    let functions = functions.expect("loading has found every function of the manifest");
-    Ok(Prepared { resolved, functions })
-}
-
-/// The values of a launch's parameters, and the addresses of these values.
-struct Parameters {
-    /// 16 words each, so that a tensor map fits and every address stays where it is.
-    values: Vec<sys::CUtensorMap>,
-}
-
-impl Parameters {
-    fn new(launch: &ResolvedLaunch, given: &[Value], workspace: Workspace) -> Result<Self, Error> {
-        let at = |place: Place| match place {
-            Place::Workspace(offset) => workspace.address + offset,
-            Place::Argument(position) => match given[position] {
-                Value::Address(address) => address,
-                Value::Scalar(_) => 0,
-            },
-        };
-        let word = |word: u64| {
-            let mut opaque = [0; 16];
-            opaque[0] = word;
-            sys::CUtensorMap { opaque }
-        };
-        let value = |parameter: &Passed| match parameter {
-            Passed::Address(place) => Ok(word(at(*place))),
-            Passed::Size(size) => Ok(word(size.cast_unsigned())),
-            Passed::Scalar(position) => Ok(word(match given[*position] {
-                Value::Scalar([a, b, c, d]) => u64::from_le_bytes([a, b, c, d, 0, 0, 0, 0]),
-                Value::Address(_) => 0,
-            })),
-            Passed::Map(None) => Ok(word(0)),
-            Passed::Map(Some(map)) => map::encode(map, at(map.base)),
-        };
-        let values = launch.parameters.iter().map(value).collect::<Result<_, _>>()?;
-        Ok(Self { values })
-    }
-}
-
-fn start(
-    launch: &ResolvedLaunch,
-    function: Function,
-    mut parameters: Parameters,
-    stream: sys::CUstream,
-) -> Result<(), Error> {
-    let address = |value: &mut sys::CUtensorMap| std::ptr::from_mut(value).cast::<c_void>();
-    let mut addresses: Vec<_> = parameters.values.iter_mut().map(address).collect();
-    let mut attributes = cluster_attribute(launch.cluster);
-    let config = sys::CUlaunchConfig {
-        gridDimX: launch.grid[0],
-        gridDimY: launch.grid[1],
-        gridDimZ: launch.grid[2],
-        blockDimX: launch.block[0],
-        blockDimY: launch.block[1],
-        blockDimZ: launch.block[2],
-        sharedMemBytes: launch.shared_bytes,
-        hStream: stream,
-        attrs: attributes.as_mut_ptr(),
-        numAttrs: u32::try_from(attributes.len()).expect("there is at most one"),
-    };
-    // SAFETY: the function belongs to a loaded module; every parameter's value is as
-    // long as the manifest, which was emitted with the function, says, and the driver
-    // copies them before it returns.
-    let launched = unsafe {
-        sys::cuLaunchKernelEx(
-            &raw const config,
-            function.0,
-            addresses.as_mut_ptr(),
-            std::ptr::null_mut(),
-        )
-    };
-    launched.result().map_err(|e| failed(&format!("launch {}", launch.function), e))
-}
-
-fn cluster_attribute([x, y, z]: [u32; 3]) -> Vec<sys::CUlaunchAttribute> {
-    if [x, y, z] == [1, 1, 1] {
-        return vec![];
-    }
-    let dimensions = sys::CUlaunchAttributeValue_union__bindgen_ty_1 { x, y, z };
-    vec![sys::CUlaunchAttribute {
-        id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION,
-        pad: [0; 4],
-        value: sys::CUlaunchAttributeValue { clusterDim: dimensions },
-    }]
 }
 
 /// An argument of [`Program::launch_on`].

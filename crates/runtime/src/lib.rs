@@ -12,19 +12,23 @@
 
 mod cache;
 mod compile;
+mod current;
 mod device;
 mod error;
 mod launch;
 mod load;
 mod map;
 mod memory;
+mod ready;
 pub mod resolve;
 pub mod time;
 
 pub use cache::{Cache, Key};
 pub use compile::{Compiler, Cubin};
+pub use current::{Kept, Uncaptured, is_capturing, keep};
 pub use device::{Device, Stream};
 pub use error::Error;
 pub use launch::{Given, Value, Workspace};
 pub use load::Program;
 pub use memory::Buffer;
+pub use ready::Prepared;

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::compile::{Compiler, Cubin};
 use crate::device::{Device, failed};
 use crate::error::Error;
-use crate::launch::Prepared;
+use crate::ready::Prepared;
 
 /// A program that is ready to be launched, from any thread.
 #[derive(Debug)]

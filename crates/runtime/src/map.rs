@@ -38,6 +38,21 @@ pub(crate) fn encode(map: &ResolvedMap, address: u64) -> Result<sys::CUtensorMap
     Ok(encoded)
 }
 
+/// An encoded map for a tensor that lies elsewhere.
+pub(crate) fn at(
+    mut encoded: sys::CUtensorMap,
+    map: &ResolvedMap,
+    address: u64,
+) -> Result<sys::CUtensorMap, Error> {
+    // SAFETY: the map was encoded by the driver, which writes to it alone and does not
+    // follow the address.
+    let result =
+        unsafe { sys::cuTensorMapReplaceAddress(&raw mut encoded, address as *mut c_void) };
+    let refused = |code: u32| Error::Refused(sentences::tensor_map(&map.name, code));
+    result.result().map_err(|error| refused(error.0 as u32))?;
+    Ok(encoded)
+}
+
 fn element(element: MapElement) -> sys::CUtensorMapDataType {
     use sys::CUtensorMapDataType as Type;
     match element {
