@@ -31,7 +31,7 @@ pub(crate) fn emit(kernel: &Kernel, plan: &Plan, machine: Machine, attributes: &
         emit_step(&mut program, step);
     }
     let functions = program.finish();
-    let helpers = concat!(include_str!("math.ll"), include_str!("select.ll"));
+    let helpers = concat!(include_str!("math.ll"), include_str!("select/order.ll"));
     format!(
         "{helpers}\n{functions}attributes #0 = {{ nounwind {attributes} }}\nattributes #1 = {{ nounwind noinline optnone {attributes} }}\nattributes #2 = {{ nounwind alwaysinline {attributes} }}\n"
     )

@@ -18,6 +18,7 @@ use tilec_ir::{IntId, Kernel, Scalar};
 
 use super::context::Context;
 use super::function::{Function, Value};
+use super::select::Extent;
 use super::vector::Machine;
 use crate::plan::{Buffer, Plan, Step};
 
@@ -41,11 +42,15 @@ pub(crate) struct Task {
     pub(crate) scratch: Value,
 }
 
-/// Memory: `elements`, each a product of sizes, times `bytes`.
+/// How much memory something takes.
 #[derive(Clone, Debug)]
-pub(crate) struct Bytes {
-    pub(crate) shape: Vec<IntId>,
-    pub(crate) bytes: i64,
+pub(crate) enum Bytes {
+    /// Elements of so many bytes.
+    Elements { shape: Vec<IntId>, bytes: i64 },
+    /// What a task keeps of a part of a row.
+    Kept(Extent),
+    /// What all parts of all rows keep.
+    Merged(Extent),
 }
 
 /// Where the words of the argument structure are.
@@ -114,7 +119,10 @@ impl Words {
 
 impl<'k> Program<'k> {
     pub(crate) fn new(kernel: &'k Kernel, plan: &'k Plan, machine: Machine) -> Self {
-        let bytes = |b: &Buffer| Bytes { shape: b.shape.clone(), bytes: element_bytes(b.element) };
+        let bytes = |b: &Buffer| Bytes::Elements {
+            shape: b.shape.clone(),
+            bytes: element_bytes(b.element),
+        };
         Self {
             kernel,
             plan,
@@ -402,12 +410,21 @@ fn aligned(f: &mut Function, bytes: &Value) -> Value {
     f.def(format_args!("and i64 {above}, {}", -ALIGNMENT))
 }
 
+fn bytes_of(c: &mut Context<'_>, bytes: &Bytes) -> Value {
+    let size = match bytes {
+        Bytes::Elements { shape, bytes } => bytes_of_elements(c, shape, *bytes),
+        Bytes::Kept(extent) => extent.kept_bytes(c),
+        Bytes::Merged(extent) => extent.merged_bytes(c),
+    };
+    aligned(&mut c.f, &size)
+}
+
 /// At most [`TOO_MANY`]: buffers of steps have shapes that no tensor has, which
 /// no launch has looked at.
-fn bytes_of(c: &mut Context<'_>, bytes: &Bytes) -> Value {
-    let mut size = Value::from(bytes.bytes);
-    let mut estimate = Value::new(format_args!("{}.0", bytes.bytes));
-    for &dimension in &bytes.shape {
+fn bytes_of_elements(c: &mut Context<'_>, shape: &[IntId], bytes: i64) -> Value {
+    let mut size = Value::from(bytes);
+    let mut estimate = Value::new(format_args!("{bytes}.0"));
+    for &dimension in shape {
         let dimension = c.int(dimension);
         let dimension = c.f.max(&dimension, &0.into());
         size = c.f.mul(&size, &dimension);
@@ -415,8 +432,7 @@ fn bytes_of(c: &mut Context<'_>, bytes: &Bytes) -> Value {
         estimate = c.f.def(format_args!("fmul double {estimate}, {float}"));
     }
     let fits = c.f.def(format_args!("fcmp olt double {estimate}, {TOO_MANY}.0"));
-    let size = c.f.def(format_args!("select i1 {fits}, i64 {size}, i64 {TOO_MANY}"));
-    aligned(&mut c.f, &size)
+    c.f.def(format_args!("select i1 {fits}, i64 {size}, i64 {TOO_MANY}"))
 }
 
 /// Bytes of one element in memory.

@@ -8,4 +8,5 @@ mod documented;
 mod linear;
 mod math;
 mod object;
+mod select;
 mod support;

@@ -93,7 +93,7 @@ pub(crate) fn emit(program: &mut Program<'_>, step: &Step) -> bool {
     let words = offsets(machine)[4];
     let bytes = i64::try_from(words * 4).expect("scratch memory is a few megabytes");
     program.phase(
-        vec![Bytes { shape: Vec::new(), bytes }],
+        vec![Bytes::Elements { shape: Vec::new(), bytes }],
         |c| {
             let units = unit_counts(c, &found, sorted);
             let units = units.iter().fold(Value::from(1), |product, n| c.f.mul(&product, n));

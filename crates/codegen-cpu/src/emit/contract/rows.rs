@@ -36,9 +36,9 @@ pub(super) fn emit(program: &mut Program<'_>, step: &Step, found: &Contraction) 
     let buckets = [batch.clone(), found.bucket.iter().map(|b| b.1).collect()].concat();
     // One more per batch than there are buckets: the second buffer follows the
     // first in memory and is what the first runs over into.
-    let first = program.buffer(Bytes { shape: buckets, bytes: 8 });
-    program.buffer(Bytes { shape: batch, bytes: 16 });
-    let order = program.buffer(Bytes { shape: all.clone(), bytes: 8 });
+    let first = program.buffer(Bytes::Elements { shape: buckets, bytes: 8 });
+    program.buffer(Bytes::Elements { shape: batch, bytes: 16 });
+    let order = program.buffer(Bytes::Elements { shape: all.clone(), bytes: 8 });
     let sorted = Sorted { first, order, bucketed: found.bucket.map(|b| b.1) };
     program.phase(
         Vec::new(),
