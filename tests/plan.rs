@@ -18,7 +18,7 @@ mod random;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tilec_ir::plan::{Plan, RegionKind, verify as plan_verify};
+use tilec_ir::plan::{Plan, Region, RegionKind, verify as plan_verify};
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Kernel, compare, interpret, launch, verify};
 use tilec_passes::{normalize, recognize};
@@ -110,6 +110,10 @@ fn near_misses_are_declined_with_a_reason() {
                 matches!(region.kind, RegionKind::Contract(_) | RegionKind::Scan(_))
             });
             assert!(found.is_none(), "{} is taken\n{plan}", path.display());
+            let select = |region: &Region| matches!(region.kind, RegionKind::Select(_));
+            let why = plan.declined.iter().any(|declined| declined.pattern == "selection");
+            let taken = plan.regions.iter().any(select) && !why;
+            assert!(!taken, "{} is a selection\n{plan}", path.display());
         }
         let name = path.file_stem().expect("cases have names").to_string_lossy().into_owned();
         taken.push(name.clone());

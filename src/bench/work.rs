@@ -77,6 +77,7 @@ pub fn work(kernel: &Kernel, plan: &Plan, launch: &Launch) -> Work {
         }
         RegionKind::Rowwise(_)
         | RegionKind::Scan(_)
+        | RegionKind::Select(_)
         | RegionKind::Pointwise
         | RegionKind::Generic { .. } => None,
     });

@@ -11,6 +11,7 @@
 //! a region is cut or knows a chip; the plan of a kernel means what its equations say.
 
 mod meaning;
+mod select;
 pub mod text;
 pub mod verify;
 
@@ -18,6 +19,8 @@ use crate::arena::Id;
 use crate::diagnostic::Span;
 use crate::int::IntId;
 use crate::tensor::{Expr, Kernel, Scalar, Tensor, Var};
+
+pub use select::{Gathered, Select, Stage};
 
 /// The position of an equation in [`Kernel::equations`].
 pub type EquationAt = usize;
@@ -52,6 +55,8 @@ pub enum RegionKind {
     Rowwise(Rowwise),
     /// A running sum along rows.
     Scan(Scan),
+    /// The first so many of each row in the order of a key.
+    Select(Select),
     /// Equations without reductions over the same points.
     Pointwise,
     /// One equation, computed as it stands: loops over the output with the
@@ -231,7 +236,7 @@ pub struct Scan {
 pub struct Declined {
     /// The equation.
     pub equation: EquationAt,
-    /// The pattern: "contraction", "rowwise", "scan".
+    /// The pattern: "contraction", "rowwise", "scan", "selection".
     pub pattern: &'static str,
     /// What stands against it: a sentence that names the factor.
     pub reason: String,

@@ -89,6 +89,9 @@ fn unstored(plan: &Plan) -> BTreeSet<Id<Tensor>> {
             RegionKind::Contract(contract) if !contract.stored => {
                 unstored.insert(tensor(0));
             }
+            RegionKind::Select(select) if !select.stored => {
+                unstored.insert(tensor(0));
+            }
             RegionKind::Rowwise(rowwise) => {
                 let parts = rowwise.parts.iter().enumerate();
                 unstored
@@ -96,6 +99,7 @@ fn unstored(plan: &Plan) -> BTreeSet<Id<Tensor>> {
             }
             RegionKind::Contract(_)
             | RegionKind::Scan(_)
+            | RegionKind::Select(_)
             | RegionKind::Pointwise
             | RegionKind::Generic { .. } => {}
         }

@@ -22,6 +22,7 @@ use tilec_ir::tensor::{Expr, ExprKind, Kernel, Reduction, Scalar, Tiling, Var};
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind};
 use tilec_target::{Chip, Tensix};
 
+use crate::counted::count;
 use crate::tune::settings::{self, Given};
 pub(crate) use draft::Draft;
 
@@ -40,6 +41,7 @@ pub fn compile_dataflow(
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
+    let plan = count(plan, |_| false);
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
     let mut draft = Draft::new(without_empty_sums(plan), chip);
     let mut steps = Vec::new();
@@ -82,6 +84,7 @@ fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, 
         RegionKind::Pointwise => points::steps(draft, at),
         RegionKind::Rowwise(rowwise) => rows::steps(draft, at, &rowwise),
         RegionKind::Generic { why } => rows::fold(draft, at, &why),
+        RegionKind::Select(_) => unreachable!("selections were taken apart"),
         RegionKind::Scan(_) => Err(vec![rows::no_scan(draft, at)]),
     }
 }

@@ -15,6 +15,7 @@
 
 mod groups;
 mod rows;
+mod selections;
 
 use tilec_ir::plan::{Declined, EquationAt, Plan, Region, RegionKind};
 use tilec_ir::tensor::Role;
@@ -31,6 +32,7 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
         match found {
             Found::Contract(contract) => groups.push(at, Kind::Contract(*contract)),
             Found::Scan(scan) => groups.push(at, Kind::Scan(scan)),
+            Found::Select(select) => groups.push(at, Kind::Select(*select)),
             Found::Generic(why) => groups.push(at, Kind::Generic(why)),
             Found::Row(piece) => {
                 if !rows::join_reduction(&mut groups, &mut scene, at, &piece) {
@@ -40,6 +42,7 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
             }
             Found::Pointwise => {
                 let joined = join_contraction(&mut groups, &scene, at)
+                    || selections::join(&mut groups, &scene, at)
                     || rows::join_map(&mut groups, &mut scene, at)
                     || join_pointwise(&mut groups, &scene, at);
                 if !joined {
@@ -121,6 +124,10 @@ fn region(scene: &Scene, group: Group) -> Region {
             RegionKind::Contract(contract)
         }
         Kind::Scan(scan) => RegionKind::Scan(scan),
+        Kind::Select(mut select) => {
+            select.stored = is_stored(scene, &covers, covers[0]);
+            RegionKind::Select(select)
+        }
         Kind::Rows(rows) => RegionKind::Rowwise(rows.finish(&|at| is_stored(scene, &covers, at))),
         Kind::Pointwise => RegionKind::Pointwise,
         Kind::Generic(why) => RegionKind::Generic { why },

@@ -16,6 +16,7 @@ pub mod allocate;
 mod builder;
 pub mod canonical;
 pub mod compile;
+mod counted;
 mod dataflow;
 mod emit;
 mod flat;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Recognizers are plain functions, tried in order, most specific first:
-//! contraction, scan, rowwise, pointwise, and loops for the rest. They read the
+//! contraction, scan, selection, rowwise, pointwise, and loops for the rest. They read the
 //! canonical equations, never names or spellings. What comes close to a pattern
 //! and is not one is declined with a sentence that names what stands against it.
 //! [`crate::fuse`] then joins equations into regions.
@@ -23,6 +23,7 @@ mod narrow;
 mod rowwise;
 mod scales;
 mod scan;
+mod select;
 pub(crate) mod scene;
 pub(crate) mod uses;
 
@@ -30,7 +31,7 @@ pub(crate) use layout::same_points;
 pub(crate) use rowwise::{Along, Piece, row_read};
 
 use tilec_ir::diagnostic::Span;
-use tilec_ir::plan::{Contract, Declined, EquationAt, Plan, Scan, verify};
+use tilec_ir::plan::{Contract, Declined, EquationAt, Plan, Scan, Select, verify};
 
 use crate::canonical::{Body, Canonical};
 use crate::fuse::fuse;
@@ -43,6 +44,8 @@ pub(crate) enum Found {
     Contract(Box<Contract>),
     /// A running sum.
     Scan(Scan),
+    /// A selection, without what is gathered.
+    Select(Box<Select>),
     /// A reduction along a row.
     Row(Piece),
     /// No reduction at all.
@@ -93,6 +96,11 @@ fn find(scene: &mut Scene, at: EquationAt, declined: &mut Vec<Declined>) -> Foun
         Ok(Some(scan)) => return Found::Scan(scan),
         Ok(None) => {}
         Err(reason) => decline("scan", reason),
+    }
+    match select::select(scene, at) {
+        Ok(Some(select)) => return Found::Select(Box::new(select)),
+        Ok(None) => {}
+        Err(reason) => decline("selection", reason),
     }
     match rowwise::reduction(scene, at) {
         Ok(Some(piece)) => return Found::Row(piece),

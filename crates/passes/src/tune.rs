@@ -104,6 +104,8 @@ fn region(
             let length = sizes.range(scan.to);
             vec![rows::scan(&mut sizes, length)]
         }
+        // Counting is all there is: `compile_plan` leaves no selection.
+        RegionKind::Select(_) => vec![rows::ranks()],
         RegionKind::Pointwise => vec![rows::points(&mut sizes, None)],
         RegionKind::Generic { .. } if is_rank(sizes.kernel, &region) => vec![rows::ranks()],
         RegionKind::Generic { .. } => {

@@ -3,9 +3,10 @@
 //! ```text
 //! Contract { m, n, k, a, b, scales, .. }  ->  acc[m, n] = sum[k](a * b * scales)
 //! Scan { rows, to, from, value, .. }      ->  c[rows, to] = sum[from](if from <= to then value else 0)
+//! Select { rows, place, column, key, .. } ->  index[rows, place] = argsort[column](key)[first + place]
 //! ```
 //!
-//! Sums and running sums are built from axes, operands and scales, not copied from
+//! Sums, running sums and orders are built from axes, operands, scales and keys, not copied from
 //! the equations that they cover, so that interpreting the result tests what was
 //! recognized. Pointwise equations, and what is reduced along rows, are the same
 //! expressions in the order of the regions.
@@ -13,8 +14,8 @@
 use crate::arena::Id;
 use crate::diagnostic::Span;
 use crate::int::{Atom, IntId};
-use crate::plan::{Axis, Contract, Operand, Part, Plan, Region, RegionKind, Rowwise, Scan};
-use crate::tensor::{Binary, Equation, Expr, ExprKind, Kernel, Reduction, Scalar, Var};
+use crate::plan::{Axis, Contract, Operand, Part, Plan, Region, RegionKind, Rowwise, Scan, Select};
+use crate::tensor::{Binary, Equation, Expr, ExprKind, Kernel, Order, Reduction, Scalar, Var};
 
 impl Plan {
     /// A kernel that computes the same, built from the regions.
@@ -45,6 +46,7 @@ impl Writer<'_> {
                 equations[0].value = self.contract(contract, span);
             }
             RegionKind::Scan(scan) => equations[0].value = self.scan(scan, span),
+            RegionKind::Select(select) => equations[0].value = self.select(select, span),
             RegionKind::Rowwise(rowwise) => self.rowwise(rowwise, &mut equations),
             RegionKind::Pointwise | RegionKind::Generic { .. } => {}
         }
@@ -115,6 +117,44 @@ impl Writer<'_> {
         let zero = self.zero(ty, span);
         let value = self.push(ExprKind::Select(test, scan.value, zero), ty, span);
         self.push(ExprKind::Reduce(Reduction::Sum, vec![scan.from], value), ty, span)
+    }
+
+    /// `argsort[column](if column < limit then key else last)[first + place]`, 0 where it is
+    /// not needed.
+    fn select(&mut self, select: &Select, span: Span) -> Id<Expr> {
+        let key = self.limited(select, span);
+        let place = match select.place {
+            Some(place) => {
+                let place = self.variable(place);
+                self.kernel.ints.add(select.first, place).expect("the program has this place")
+            }
+            None => select.first,
+        };
+        let kind = ExprKind::Rank { var: select.column, order: select.order, key, place };
+        let ty = Scalar::Idx(select.length);
+        let rank = self.push(kind, ty, span);
+        let Some(guard) = select.guard else { return rank };
+        let zero = self.zero(ty, span);
+        self.push(ExprKind::Select(guard, rank, zero), ty, span)
+    }
+
+    /// The key, and past the limit the last value of the order.
+    fn limited(&mut self, select: &Select, span: Span) -> Id<Expr> {
+        let Some(limit) = select.limit else { return select.key };
+        let ty = self.kernel.exprs[select.key].ty;
+        let descending = select.order == Order::Descending;
+        let last = if ty.is_float() {
+            ExprKind::Float(if descending { f32::NEG_INFINITY } else { f32::INFINITY })
+        } else {
+            let last = if descending { i32::MIN } else { i32::MAX };
+            ExprKind::Int(self.kernel.ints.constant(last.into()))
+        };
+        let class = if ty.is_float() { Scalar::F32 } else { Scalar::I32 };
+        let last = self.push(last, class, span);
+        let column = self.variable(select.column);
+        let column = self.push(ExprKind::Int(column), Scalar::I32, span);
+        let test = self.push(ExprKind::Binary(Binary::Less, column, limit), Scalar::Bool, span);
+        self.push(ExprKind::Select(test, select.key, last), class, span)
     }
 
     /// The variables of each equation by what its part says that they are.

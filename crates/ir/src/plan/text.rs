@@ -17,10 +17,10 @@ use std::fmt::{self, Write};
 use crate::arena::Id;
 use crate::int_text::show;
 use crate::plan::{
-    Contract, EquationAt, Operand, Part, Plan, Region, RegionKind, Rowwise, Scale, Varies,
+    Contract, EquationAt, Operand, Part, Plan, Region, RegionKind, Rowwise, Scale, Select, Varies,
 };
 use crate::print::{binders, print_equation, print_expr, scalar};
-use crate::tensor::Var;
+use crate::tensor::{Order, Var};
 use crate::walk::{bound, postorder};
 
 impl fmt::Display for Plan {
@@ -55,6 +55,7 @@ pub fn title(plan: &Plan, region: &Region) -> String {
 pub fn lines(plan: &Plan, region: &Region) -> Vec<String> {
     match &region.kind {
         RegionKind::Contract(contract) => of_contract(plan, contract),
+        RegionKind::Select(select) => of_select(plan, select),
         RegionKind::Rowwise(rowwise) => of_rowwise(plan, region, rowwise),
         RegionKind::Scan(scan) => {
             let kernel = &plan.kernel;
@@ -85,6 +86,7 @@ impl RegionKind {
             Self::Contract(_) => "contraction",
             Self::Rowwise(_) => "rowwise",
             Self::Scan(_) => "scan",
+            Self::Select(_) => "selection",
             Self::Pointwise => "pointwise",
             Self::Generic { .. } => "loops",
         }
@@ -178,6 +180,43 @@ fn of_rowwise(plan: &Plan, region: &Region, rowwise: &Rowwise) -> Vec<String> {
         lines.extend(equation(plan, "", at).into_iter().map(|line| format!("  {line}")));
     }
     lines
+}
+
+fn of_select(plan: &Plan, select: &Select) -> Vec<String> {
+    let kernel = &plan.kernel;
+    let end = match select.order {
+        Order::Ascending => "smallest",
+        Order::Descending => "largest",
+    };
+    let mut lines = vec![
+        entry("rows", &all_or(&binders(kernel, &select.rows), "one")),
+        entry("along", &format!("{}, {end} first", binders(kernel, &[select.column]))),
+        entry("key", &print_expr(kernel, select.key)),
+    ];
+    let optional = [("until", select.limit), ("where", select.guard)];
+    let optional = optional.into_iter().filter_map(|(what, expr)| Some((what, expr?)));
+    lines.extend(optional.map(|(what, expr)| entry(what, &print_expr(kernel, expr))));
+    lines.push(entry("places", &places(plan, select)));
+    lines.push(entry("index", if select.stored { "stored" } else { "not stored" }));
+    let show = |int| show(kernel, int);
+    let staged = select.stages.iter().map(|stage| {
+        let (chunks, length) = (show(stage.chunks), show(stage.length));
+        entry("staged", &format!("{} of each of {chunks} pieces of {length}", show(stage.kept)))
+    });
+    lines.extend(staged);
+    lines.extend(select.gathered.iter().flat_map(|one| equation(plan, "then", one.equation)));
+    lines
+}
+
+/// "s < S", "P + s, s < S", or "3": the places that are wanted.
+fn places(plan: &Plan, select: &Select) -> String {
+    let kernel = &plan.kernel;
+    let Some(place) = select.place else { return show(kernel, select.first) };
+    let from = match kernel.ints.as_constant(select.first) {
+        Some(0) => String::new(),
+        _ => format!("{} + {}, ", show(kernel, select.first), kernel.vars[place].name),
+    };
+    format!("{from}{}", binders(kernel, &[place]))
 }
 
 impl Part {

@@ -6,13 +6,16 @@
 //! * The axes of a contraction divide the variables of its sum; a plain operand
 //!   lies as its axes say; an epilogue reads the sum at its own points.
 //! * The parts of a rowwise region use up the variables of their equations.
+//! * The key of a selection is pointwise, of its rows and its column alone; what is
+//!   gathered reads nothing else of the region than the index.
 
 use crate::arena::Id;
 use crate::plan::{
-    Axis, Contract, EquationAt, Operand, Part, Plan, Region, RegionKind, Rowwise, Scan,
+    Axis, Contract, EquationAt, Gathered, Operand, Part, Plan, Region, RegionKind, Rowwise, Scan,
+    Select,
 };
-use crate::tensor::{Equation, ExprKind, Reduction, Scalar, Var};
-use crate::walk::{reachable, reads};
+use crate::tensor::{Equation, Expr, ExprKind, Reduction, Scalar, Tensor, Var};
+use crate::walk::{bound, ints, reachable, reads, vars_of_int};
 
 /// Says what is wrong with a plan, if anything is.
 pub fn verify(plan: &Plan) -> Result<(), String> {
@@ -79,6 +82,7 @@ fn of_region(plan: &Plan, region: &Region) -> Result<(), String> {
         RegionKind::Contract(contract) => of_contract(plan, region, contract),
         RegionKind::Rowwise(rowwise) => of_rowwise(plan, region, rowwise),
         RegionKind::Scan(scan) => of_scan(region, first, scan),
+        RegionKind::Select(select) => of_select(plan, region, first, select),
         RegionKind::Pointwise => {
             let reduces = region.covers.iter().any(|&at| reduces(plan, at));
             ensure(!reduces, || "a pointwise equation reduces".to_owned())
@@ -173,6 +177,67 @@ fn of_scan(region: &Region, equation: &Equation, scan: &Scan) -> Result<(), Stri
     ensure(region.covers.len() == 1, || "a running sum is one equation".to_owned())?;
     let own: Vec<_> = scan.rows.iter().copied().chain([scan.to]).collect();
     ensure(same(&own, &equation.vars), || "a running sum has other variables".to_owned())
+}
+
+fn of_select(
+    plan: &Plan,
+    region: &Region,
+    equation: &Equation,
+    select: &Select,
+) -> Result<(), String> {
+    let kernel = &plan.kernel;
+    let Select { rows, place, column, .. } = select;
+    let own: Vec<_> = rows.iter().copied().chain(*place).collect();
+    ensure(same(&own, &equation.vars), || "a selection has other variables".to_owned())?;
+    ensure(!own.contains(column), || "the column is bound".to_owned())?;
+    ensure(kernel.vars[*column].range == select.length, || "another length".to_owned())?;
+    let one = kernel.ints.as_constant(select.count) == Some(1);
+    let counted = place.map_or(one, |place| kernel.vars[place].range == select.count);
+    ensure(counted, || "the count is not that of the places".to_owned())?;
+    let sizes = vars_of_int(&kernel.ints, select.first).is_empty();
+    ensure(sizes, || "the first place is of sizes".to_owned())?;
+    only(plan, select.key, &[rows.as_slice(), &[*column]].concat())?;
+    select.limit.map_or(Ok(()), |limit| only(plan, limit, rows))?;
+    select.guard.map_or(Ok(()), |guard| only(plan, guard, rows))?;
+    let others = select.gathered.iter().map(|one| one.equation);
+    let covered = region.covers[1..].iter().copied().eq(others);
+    ensure(covered, || "what is gathered is not covered".to_owned())?;
+    select.gathered.iter().try_for_each(|one| of_gathered(plan, region, select, one))
+}
+
+/// An expression is pointwise and of these variables.
+fn only(plan: &Plan, expr: Id<Expr>, vars: &[Id<Var>]) -> Result<(), String> {
+    let kernel = &plan.kernel;
+    for expr in reachable(kernel, expr) {
+        ensure(bound(&kernel.exprs[expr].kind).is_empty(), || "a key reduces".to_owned())?;
+        let mut used = ints(&kernel.exprs[expr]).into_iter();
+        let own = used.all(|int| vars_of_int(&kernel.ints, int).iter().all(|v| vars.contains(v)));
+        ensure(own, || "a key has other variables".to_owned())?;
+    }
+    Ok(())
+}
+
+fn of_gathered(
+    plan: &Plan,
+    region: &Region,
+    select: &Select,
+    gathered: &Gathered,
+) -> Result<(), String> {
+    let kernel = &plan.kernel;
+    let equation = &kernel.equations[gathered.equation];
+    let own: Vec<_> = gathered.rows.iter().copied().chain(gathered.place).collect();
+    ensure(same(&own, &equation.vars), || "what is gathered has other variables".to_owned())?;
+    let range = |var: Id<Var>| kernel.vars[var].range;
+    let alike = gathered.rows.len() == select.rows.len()
+        && gathered.place.is_none_or(|place| range(place) == select.count);
+    ensure(alike, || "what is gathered has other rows or places".to_owned())?;
+    ensure(!reduces(plan, gathered.equation), || "what is gathered reduces".to_owned())?;
+    let inside = |tensor: &Id<Tensor>| {
+        region.covers[1..].iter().any(|&at| kernel.equations[at].tensor == *tensor)
+    };
+    let all = reachable(kernel, equation.value).into_iter().flat_map(|expr| reads(kernel, expr));
+    let stray = all.into_iter().any(|tensor| inside(&tensor));
+    ensure(!stray, || "what is gathered reads more than the index".to_owned())
 }
 
 /// Whether two lists hold the same, each once.

@@ -138,6 +138,7 @@ fn body(
             RegionKind::Contract(_)
             | RegionKind::Rowwise(_)
             | RegionKind::Scan(_)
+            | RegionKind::Select(_)
             | RegionKind::Pointwise
             | RegionKind::Generic { .. },
         ) => Err("the body is for another kind of region".to_owned()),

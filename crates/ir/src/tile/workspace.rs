@@ -51,6 +51,7 @@ fn is_stored(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> boo
         let at = region.covers.iter().position(|&at| kernel.equations[at].tensor == tensor);
         match (&region.kind, at) {
             (RegionKind::Contract(contract), Some(0)) => contract.stored,
+            (RegionKind::Select(select), Some(0)) => select.stored,
             (RegionKind::Rowwise(rowwise), Some(at)) => match rowwise.parts[at] {
                 Part::Reduction { stored, .. }
                 | Part::PerRow { stored, .. }
@@ -59,6 +60,7 @@ fn is_stored(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> boo
             (
                 RegionKind::Contract(_)
                 | RegionKind::Scan(_)
+                | RegionKind::Select(_)
                 | RegionKind::Pointwise
                 | RegionKind::Generic { .. },
                 Some(_),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tilec_ir::plan::{Contract, EquationAt, Scan};
+use tilec_ir::plan::{Contract, EquationAt, Scan, Select};
 use tilec_ir::tensor::Tensor;
 use tilec_ir::{Id, IntId};
 
@@ -21,6 +21,7 @@ pub(super) struct Group {
 pub(super) enum Kind {
     Contract(Contract),
     Scan(Scan),
+    Select(Select),
     Rows(Rows),
     Pointwise,
     Generic(String),

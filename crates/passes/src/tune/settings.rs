@@ -229,6 +229,7 @@ fn region_settings<'a>(
                 RegionKind::Contract(_)
                 | RegionKind::Rowwise(_)
                 | RegionKind::Scan(_)
+                | RegionKind::Select(_)
                 | RegionKind::Pointwise
                 | RegionKind::Generic { .. },
                 For::Contraction | For::Rowwise,
@@ -267,6 +268,7 @@ pub fn kind_name(kind: &RegionKind) -> &'static str {
         RegionKind::Contract(_) => "a contraction",
         RegionKind::Rowwise(_) => "rowwise",
         RegionKind::Scan(_) => "a running sum",
+        RegionKind::Select(_) => "a selection",
         RegionKind::Pointwise => "pointwise",
         RegionKind::Generic { .. } => "generic loops",
     }
