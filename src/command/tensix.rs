@@ -15,10 +15,10 @@ use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Element, Kernel, Launch};
 use tilec_manifest::tensix::{self, Buffer};
 use tilec_target::Chip;
-use tilec_tensix_emu::{Failure, Options, tilize, untilize};
+use tilec_tensix_emu::{Failure, Options, Outcome, tilize, untilize};
 
-use super::Stop;
 use super::gpu::Origin;
+use super::{Stop, print};
 
 /// The chip that is compiled for where `--chip` doesn't say another.
 const DEFAULT_CHIP: &str = "wormhole_n150";
@@ -126,6 +126,7 @@ impl OnTensix {
         let options = Options::default();
         let outcome = tilec_tensix_emu::run(programs, &texts, &pages.collect(), &options);
         let outcome = outcome.map_err(|failure| failed(&failure))?;
+        print(&wrong_sums(&outcome));
         let output = |id| {
             let tensor = &kernel.tensors[id];
             let buffer = programs.buffers.iter().find(|b| b.tensor == tensor.name);
@@ -142,4 +143,15 @@ impl OnTensix {
 /// A verified program doesn't fail, so that this is the host's fault or the compiler's.
 fn failed(failure: &Failure) -> Stop {
     Stop::Target(failure.to_string())
+}
+
+/// What the chip itself would get wrong in silence, for people.
+fn wrong_sums(outcome: &Outcome) -> String {
+    match outcome.counters.iter().flatten().map(|core| core.wrong_sums).sum::<u64>() {
+        0 => String::new(),
+        count => format!(
+            "warning: this chip's matrix unit adds up wrongly where a sum is -1 unit in the last \
+             place, and {count} were; blackhole_p150 does not (docs/tensix-numerics.md)\n"
+        ),
+    }
 }

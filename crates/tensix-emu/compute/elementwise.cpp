@@ -47,22 +47,24 @@ Partial<Words> multiplied(const Sums& sums, uint32_t pass, const uint32_t* a, co
 
 }  // namespace
 
-void elementwise(const Sums& sums, Elementwise op, uint32_t passes, const uint32_t* a,
-                 const uint32_t* b, uint32_t* dst) {
+uint32_t elementwise(const Sums& sums, Elementwise op, uint32_t passes, const uint32_t* a,
+                     const uint32_t* b, uint32_t* dst) {
     const Partial<Words> nothing{};
+    Words wrong{};
     uint32_t flip = op == Elementwise::Subtract ? 0x80000000 : 0;
     for (uint32_t i = 0; i < kElements; i += 8) {
         Words word{};
         if (op == Elementwise::Multiply) {
             word = widened(sums, load_lanes<Words>(dst + i));
             for (uint32_t pass = 0; pass < passes; pass++) {
-                word = accumulated(sums, word, multiplied(sums, pass, a + i, b + i), nothing);
+                word = accumulated(sums, word, multiplied(sums, pass, a + i, b + i), nothing, wrong);
             }
         } else {
-            word = accumulated(sums, word, added(sums, a + i, b + i, flip), nothing);
+            word = accumulated(sums, word, added(sums, a + i, b + i, flip), nothing, wrong);
         }
         store_lanes(dst + i, narrowed(sums, word));
     }
+    return sum_of(wrong);
 }
 
 }  // namespace emu

@@ -44,6 +44,13 @@ EMU_INLINE V smallest(V a, V b) {
     return a < b ? a : b;
 }
 
+template <class V>
+EMU_INLINE uint32_t sum_of(V v) {
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < sizeof(V) / sizeof(v[0]); i++) sum += uint32_t(v[i]);
+    return sum;
+}
+
 }  // namespace emu
 
 

@@ -48,6 +48,8 @@ EMU_INLINE Partial<V> eight_products(int offset, const int16_t* left_exponents,
 
 // ---- a tile ----
 
+using Words = Lanes<int32_t, 8>;
+
 // Two sums of eight products for each of some columns, as 32-bit words.
 template <class V>
 struct Sixteen {
@@ -80,8 +82,7 @@ EMU_INLINE void sixteen_products(int offset, const int16_t* left_exponents, cons
 
 template <class V>
 EMU_INLINE void add_sixteen(const Sums& sums, const Sixteen<V>& from, uint32_t row,
-                            uint32_t column, uint32_t* dst) {
-    using Words = Lanes<int32_t, 8>;
+                            uint32_t column, uint32_t* dst, Words& wrong) {
     for (int lane = 0; lane < Sixteen<V>::kLanes; lane += 8) {
         auto partial = [&](int group) {
             return Partial<Words>{load_lanes<Words>(from.exponents[group] + lane),
@@ -89,14 +90,15 @@ EMU_INLINE void add_sixteen(const Sums& sums, const Sixteen<V>& from, uint32_t r
         };
         uint32_t* at = dst + place(row, column + lane);
         Words word = widened(sums, load_lanes<Words>(at));
-        store_lanes(at, narrowed(sums, accumulated(sums, word, partial(0), partial(1))));
+        store_lanes(at, narrowed(sums, accumulated(sums, word, partial(0), partial(1), wrong)));
     }
 }
 
 // A row of the result, for as many columns as a vector has lanes.
 template <class V>
 EMU_INLINE void add_row(const Sums& sums, uint32_t passes, const Factor& left,
-                        const Factor& right, uint32_t row, uint32_t column, uint32_t* dst) {
+                        const Factor& right, uint32_t row, uint32_t column, uint32_t* dst,
+                        Words& wrong) {
     Sixteen<V> products;
     for (uint32_t pass = 0; pass < passes; pass++) {
         const int16_t* left_part = left.part[pass >> 1 & 1];
@@ -105,40 +107,42 @@ EMU_INLINE void add_row(const Sums& sums, uint32_t passes, const Factor& left,
             uint32_t at = row * 32 + half, from = half * 32 + column;
             sixteen_products(exponent_offset(sums, pass), left.exponent + at, left_part + at,
                              right.exponent + from, right_part + from, &products);
-            add_sixteen(sums, products, row, column, dst);
+            add_sixteen(sums, products, row, column, dst, wrong);
         }
     }
 }
 
 template <class V>
-EMU_INLINE void add_tile(const Sums& sums, uint32_t passes, const Factor& left,
-                         const Factor& right, uint32_t* dst) {
+EMU_INLINE uint32_t add_tile(const Sums& sums, uint32_t passes, const Factor& left,
+                             const Factor& right, uint32_t* dst) {
     constexpr uint32_t kLanes = sizeof(V) / sizeof(V{}[0]);
+    Words wrong{};
     for (uint32_t row = 0; row < 32; row++) {
         for (uint32_t column = 0; column < 32; column += kLanes) {
-            add_row<V>(sums, passes, left, right, row, column, dst);
+            add_row<V>(sums, passes, left, right, row, column, dst, wrong);
         }
     }
+    return sum_of(wrong);
 }
 
-using Product = void (*)(const Sums&, uint32_t, const Factor&, const Factor&, uint32_t*);
+using Product = uint32_t (*)(const Sums&, uint32_t, const Factor&, const Factor&, uint32_t*);
 
-void add_tile_anywhere(const Sums& sums, uint32_t passes, const Factor& left,
-                       const Factor& right, uint32_t* dst) {
-    add_tile<Lanes<int32_t, 8>>(sums, passes, left, right, dst);
+uint32_t add_tile_anywhere(const Sums& sums, uint32_t passes, const Factor& left,
+                           const Factor& right, uint32_t* dst) {
+    return add_tile<Lanes<int32_t, 8>>(sums, passes, left, right, dst);
 }
 
 #if defined(__x86_64__)
 [[gnu::target("avx2,fma")]]
-void add_tile_avx2(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,
-                   uint32_t* dst) {
-    add_tile<Lanes<int32_t, 8>>(sums, passes, left, right, dst);
+uint32_t add_tile_avx2(const Sums& sums, uint32_t passes, const Factor& left,
+                       const Factor& right, uint32_t* dst) {
+    return add_tile<Lanes<int32_t, 8>>(sums, passes, left, right, dst);
 }
 
 [[gnu::target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq")]]
-void add_tile_avx512(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,
-                     uint32_t* dst) {
-    add_tile<Lanes<int16_t, 32>>(sums, passes, left, right, dst);
+uint32_t add_tile_avx512(const Sums& sums, uint32_t passes, const Factor& left,
+                         const Factor& right, uint32_t* dst) {
+    return add_tile<Lanes<int16_t, 32>>(sums, passes, left, right, dst);
 }
 
 Product fastest() {
@@ -171,10 +175,10 @@ void split_left(const uint32_t* words, Factor* factor) {
     }
 }
 
-void add_product(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,
-                 uint32_t* dst) {
+uint32_t add_product(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,
+                     uint32_t* dst) {
     static const Product product = fastest();
-    product(sums, passes, left, right, dst);
+    return product(sums, passes, left, right, dst);
 }
 
 }  // namespace emu

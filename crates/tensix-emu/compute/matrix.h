@@ -33,12 +33,15 @@ struct Sums {
 // Eight products of a row and a column are aligned to the largest of them, rounded
 // (ties away from 0) to its last of 12 bits and summed exactly; two such sums and the word of
 // DST are aligned and rounded alike.
-void add_product(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,
-                 uint32_t* dst);
+//
+// A sum of -1 unit in the last place comes out of Wormhole's unit as -2^27 units. The result
+// is how many did.
+uint32_t add_product(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,
+                     uint32_t* dst);
 
 // out = a + b, or a * b added to out, element by element, as the same unit does it.
 enum class Elementwise : uint8_t { Add, Subtract, Multiply };
-void elementwise(const Sums& sums, Elementwise op, uint32_t passes, const uint32_t* a,
-                 const uint32_t* b, uint32_t* dst);
+uint32_t elementwise(const Sums& sums, Elementwise op, uint32_t passes, const uint32_t* a,
+                     const uint32_t* b, uint32_t* dst);
 
 }  // namespace emu

@@ -102,7 +102,8 @@ void matmul(uint32_t a, uint32_t b, uint32_t a_tile, uint32_t b_tile, uint32_t d
         for (uint32_t column = 0; column < block.columns; ++column) {
             const Factor& y = factor(Source::A, b, b_tile + column, block.transpose, call, at);
             DstTile& tile = accumulator(dst + row * block.columns + column, sums, call, at);
-            add_product(sums, core.program.math.passes, x, y, tile.words);
+            counters().wrong_sums +=
+                add_product(sums, core.program.math.passes, x, y, tile.words);
         }
     }
     counters().tile_products += uint64_t{block.rows} * block.columns;
@@ -163,7 +164,8 @@ void binary(Binary op, Broadcast broadcast, uint32_t a, uint32_t b, uint32_t a_t
     Elementwise unit_op = op == Binary::Add        ? Elementwise::Add
                           : op == Binary::Subtract ? Elementwise::Subtract
                                                    : Elementwise::Multiply;
-    elementwise(sums, unit_op, core.program.math.passes, x, z, tile.words);
+    counters().wrong_sums +=
+        elementwise(sums, unit_op, core.program.math.passes, x, z, tile.words);
 }
 
 }  // namespace emu

@@ -57,14 +57,16 @@ EMU_INLINE V shifted_right(V bits, V by) {  // ties away from 0; by >= 0
 }
 
 // The f32 (or the narrow word widened to f32's place) nearest to sign * bits * 2^exponent,
-// where bits has its unit at bit 23.
+// where bits has its unit at bit 23. Adds 1 to `wrong` where Wormhole makes another of it.
 template <class V>
-EMU_INLINE V normalized(const Sums& sums, V exponent, V total) {
+EMU_INLINE V normalized(const Sums& sums, V exponent, V total, V& wrong) {
     V negative = total < V{};
     V bits = select(negative, -total, total);
     V right = top_bit(bits) - 23;
     if (sums.arch == Arch::Wormhole) {  // -1 is renormalized as if it had 27 bits
-        right = select(negative & (bits == V{} + 1), V{} + 4, right);
+        V taken = negative & (bits == V{} + 1);
+        right = select(taken, V{} + 4, right);
+        wrong -= taken;  // a mask is -1
     }
     exponent += right;
     const int dropped = sums.wide ? 0 : sums.short_exponent ? 13 : 16;
@@ -82,9 +84,10 @@ EMU_INLINE V normalized(const Sums& sums, V exponent, V total) {
     return select((exponent <= V{}) | (total == V{}), V{}, word);
 }
 
-// dst + a + b; dst has f32's fields.
+// dst + a + b; dst has f32's fields. See `normalized` for `wrong`.
 template <class V>
-EMU_INLINE V accumulated(const Sums& sums, V dst, const Partial<V>& a, const Partial<V>& b) {
+EMU_INLINE V accumulated(const Sums& sums, V dst, const Partial<V>& a, const Partial<V>& b,
+                         V& wrong) {
     V dst_exponent = dst >> 23 & (V{} + 255);
     V some = dst_exponent != V{};
     V dst_bits = ((dst & (V{} + 0x7fffff)) | (V{} + 0x800000)) & some;
@@ -99,7 +102,7 @@ EMU_INLINE V accumulated(const Sums& sums, V dst, const Partial<V>& a, const Par
     dst_bits = aligned(dst_bits, top - dst_exponent, V{});
     if (!sums.wide) dst_bits = (dst_bits + 0x1000) & ~(V{} + 0x1fff);
     V total = select(dst < V{}, -dst_bits, dst_bits) + part(a) + part(b);
-    return select(top > V{}, normalized(sums, top, total), V{});
+    return select(top > V{}, normalized(sums, top, total, wrong), V{});
 }
 
 // Narrow words are widened to f32's fields and back.

@@ -66,7 +66,8 @@ std::string counters_text(const Counters& c) {
            ", \"dram_written_bytes\": " + number(c.dram_written_bytes) +
            ", \"noc_bytes\": " + number(c.noc_bytes) +
            ", \"multicast_bytes\": " + number(c.multicast_bytes) +
-           ", \"tile_products\": " + number(c.tile_products) + "}";
+           ", \"tile_products\": " + number(c.tile_products) +
+           ", \"wrong_sums\": " + number(c.wrong_sums) + "}";
 }
 
 void write_report() {

@@ -56,6 +56,9 @@ pub struct Counters {
     pub multicast_bytes: u64,
     /// Products of two 32x32 tiles that it computed.
     pub tile_products: u64,
+    /// Sums that its matrix unit got wrong, as Wormhole's does: -1 unit in the last place comes
+    /// out as -2^27 units.
+    pub wrong_sums: u64,
 }
 
 /// The engine's report.json.

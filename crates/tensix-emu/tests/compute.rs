@@ -17,6 +17,7 @@ use std::process::Command;
 use serde::Deserialize;
 use support::{Case, address, case};
 use tilec_manifest::tensix::Format;
+use tilec_tensix_emu::Outcome;
 
 /// A case as `tests/model/__main__.py` describes it.
 #[derive(Deserialize)]
@@ -34,6 +35,8 @@ struct Model {
     exact: Option<String>,
     near: Option<String>,
     bound: Option<String>,
+    /// Sums that the chip's matrix unit gets wrong.
+    wrong_sums: u64,
     /// The hash of the kernel and its tiles.
     #[serde(rename = "of")]
     _of: String,
@@ -181,11 +184,19 @@ fn unlike_simulator(model: &Model, arch: &str, found: &[u8]) -> Option<String> {
     }
 }
 
+/// Whether other sums are said to be wrong than are.
+fn miscounted(model: &Model, outcome: &Outcome) -> Option<String> {
+    let count: u64 = outcome.counters.iter().flatten().map(|core| core.wrong_sums).sum();
+    (count != model.wrong_sums).then(|| format!("{count} wrong sums, not {}", model.wrong_sums))
+}
+
 fn mistaken(model: &Model, arch: &str, folder: &Path) -> Option<String> {
     let difference = match program(model, arch, folder).run() {
         Ok(outcome) => {
             let found = &outcome.outputs["out"];
-            difference(model, found, folder).or_else(|| unlike_simulator(model, arch, found))?
+            difference(model, found, folder)
+                .or_else(|| unlike_simulator(model, arch, found))
+                .or_else(|| miscounted(model, &outcome))?
         }
         Err(failure) => failure.to_string(),
     };

@@ -28,6 +28,7 @@ struct Counters {
     uint64_t noc_bytes = 0;        // core to core, one destination
     uint64_t multicast_bytes = 0;  // core to cores, counted once per multicast
     uint64_t tile_products = 0;    // 32x32x32, whatever the fidelity
+    uint64_t wrong_sums = 0;       // of the matrix unit, by a fault of the chip; see matrix.h
 };
 Counters& counters();
 

@@ -37,7 +37,8 @@ def described(folder, number, case):
     return {"name": case.name, "text": text + "}\n", "inputs": inputs, "direct": case.direct,
             "output": {"format": case.output[0], "pages": case.output[1]},
             "archs": list(case.archs), "fp32_dest_acc": case.fp32_dest_acc,
-            "full_sync": case.full_sync, "fidelity": case.fidelity, "of": hashed, **files}
+            "full_sync": case.full_sync, "fidelity": case.fidelity, "of": hashed,
+            "wrong_sums": case.wrong_sums, **files}
 
 
 def main(folder):

@@ -35,6 +35,7 @@ class Case:
     full_sync: bool = False
     fidelity: str = "HiFi4"
     direct: list = field(default_factory=list)  # rings that are unpacked straight to DST
+    wrong_sums: int = 0  # that the chip's matrix unit makes
 
 
 def pack(count=1):

@@ -131,6 +131,23 @@ def accumulated(rng):
                      inputs=[("Float16_b", pages(*left)), ("Float16_b", pages(*right))])
 
 
+def least_negative(arch, expected, wrong_sums):
+    """1 - 1 - 2^-23: the sum of the first 16 terms is 1, those behind it leave -1 unit of it."""
+    left, right = np.zeros((32, 32)), np.ones((32, 32))
+    left[:, 0], left[:, 16], left[:, 24] = 1, -1, -(2.0**-23)
+    halves = [(bits(tile) >> 16).astype(np.uint16) for tile in (left, right)]
+    body = """    compute_kernel_hw_startup<SrcOrder::Reverse>(0, 1, 16);
+    matmul_init(0, 1);
+    cb_wait_front(0, 1);
+    cb_wait_front(1, 1);
+    tile_regs_acquire();
+    matmul_tiles(0, 1, 0, 0, 0);
+""" + pack()
+    return Case(name=f"matmul_tiles to -1 unit, {arch}", output=("Float32", 1), body=body,
+                exact=np.full(1024, expected, np.float32), headers=("matmul",), archs=(arch,),
+                inputs=[("Float16_b", pages(half)) for half in halves], wrong_sums=wrong_sums)
+
+
 SPREADS = {"": lambda b: b, "rows": lambda b: np.broadcast_to(b[:1], b.shape),
            "cols": lambda b: np.broadcast_to(b[:, :1], b.shape),
            "scalar": lambda b: np.broadcast_to(b[:1, :1], b.shape)}
@@ -168,3 +185,6 @@ def cases():
                  lambda rng: rng.integers(0, 256, 1024).astype(np.uint8))
     yield accumulated(rng)
     yield from (binary(rng, op, spread) for op in OPS for spread in SPREADS)
+    # Wormhole counts all bits of -1 as signs, and shifts it to the right instead of to the left.
+    yield least_negative("wormhole", -16, wrong_sums=1024)
+    yield least_negative("blackhole", -(2.0**-23), wrong_sums=0)
