@@ -1,6 +1,8 @@
 //! The target cpu: compiled through LLVM where this build has it, else run by
 //! the interpreter.
 
+#[cfg(not(feature = "llvm"))]
+use tilec_ir::Element;
 use tilec_ir::compare::Computed;
 use tilec_ir::interpret::interpret_all;
 use tilec_ir::tensor::{Role, Tensor};
@@ -8,17 +10,19 @@ use tilec_ir::{Array, Diagnostic, Id, Kernel, Launch};
 
 /// A kernel ready to run on this machine.
 #[derive(Debug)]
-pub struct Executable<'a> {
-    kernel: &'a Kernel,
+pub struct Executable {
+    #[cfg(not(feature = "llvm"))]
+    kernel: Kernel,
     #[cfg(feature = "llvm")]
     compiled: tilec_codegen_cpu::Compiled,
 }
 
-impl<'a> Executable<'a> {
+impl Executable {
     /// Compiles a kernel; the error is a sentence on this machine's toolchain.
-    pub fn new(kernel: &'a Kernel) -> Result<Self, String> {
+    pub fn new(kernel: &Kernel) -> Result<Self, String> {
         Ok(Self {
-            kernel,
+            #[cfg(not(feature = "llvm"))]
+            kernel: kernel.clone(),
             #[cfg(feature = "llvm")]
             compiled: tilec_codegen_cpu::compile(kernel)?,
         })
@@ -34,11 +38,51 @@ impl<'a> Executable<'a> {
     ) -> Result<Vec<Array>, Diagnostic> {
         #[cfg(feature = "llvm")]
         {
-            let _ = (self.kernel, progress);
+            let _ = progress;
             self.compiled.run(launch, inputs)
         }
         #[cfg(not(feature = "llvm"))]
-        tilec_ir::interpret::interpret(self.kernel, launch, inputs, progress)
+        tilec_ir::interpret::interpret(&self.kernel, launch, inputs, progress)
+    }
+
+    /// LLVM's text before optimization; `None` where the interpreter runs.
+    #[must_use]
+    pub fn llvm_ir(&self) -> Option<String> {
+        #[cfg(feature = "llvm")]
+        {
+            Some(self.compiled.llvm_ir())
+        }
+        #[cfg(not(feature = "llvm"))]
+        None
+    }
+
+    /// Runs it on memory of the caller's: the bytes of the inputs and outputs in
+    /// order, row-major, as many as the launch says, aligned to their elements.
+    /// Compiled code works in place; the interpreter copies.
+    pub fn run_on(
+        &self,
+        launch: &Launch,
+        inputs: &[&[u8]],
+        outputs: &mut [&mut [u8]],
+    ) -> Result<(), Diagnostic> {
+        #[cfg(feature = "llvm")]
+        {
+            self.compiled.run_on(launch, inputs, outputs)
+        }
+        #[cfg(not(feature = "llvm"))]
+        {
+            let arrays = self.kernel.tensors_of(Role::Input).zip(inputs).map(|(id, bytes)| {
+                let element = Element::of(self.kernel.tensors[id].element);
+                let shape = launch.shapes[id.index()].clone();
+                Array { element, shape, data: crate::arrays::from_bytes(element, bytes) }
+            });
+            let arrays: Vec<_> = arrays.collect();
+            let computed = self.run(launch, &arrays, &|_| ())?;
+            for (array, bytes) in computed.iter().zip(outputs) {
+                bytes.copy_from_slice(&crate::arrays::to_bytes(&array.data));
+            }
+            Ok(())
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The driver of tilec: one straight pipeline from text to text and
-//! diagnostics. Nothing here reads a file or prints; `main.rs` does.
+//! diagnostics. Nothing here prints; only [`source`] and [`memory`] ask the system
+//! for anything: a file's text, and how much memory there is.
 
 pub mod arrays;
 pub mod bench;
@@ -8,10 +9,12 @@ pub mod cuda;
 pub mod explain;
 pub mod gpu;
 pub mod licenses;
+pub mod memory;
 pub mod phases;
 pub mod preconditions;
 pub mod program;
 pub mod render;
+pub mod source;
 pub mod stage;
 pub mod tensix;
 pub mod tune;

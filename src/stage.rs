@@ -65,6 +65,12 @@ impl<'a> Compilation<'a> {
         &self.kernel.name
     }
 
+    /// The kernel with its sizes bound.
+    #[must_use]
+    pub fn specialized(&self) -> &Kernel {
+        &self.specialized
+    }
+
     /// The text of a stage; of `All`, the texts of all stages.
     pub fn text(&self, stage: Stage) -> Result<String, String> {
         match stage {

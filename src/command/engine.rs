@@ -17,22 +17,22 @@ const POISONS: [u8; 4] = [0xff, 0x5a, 0x00, 0xa5];
 
 /// A kernel that is ready to run, and how long its last run took.
 #[derive(Debug)]
-pub(crate) struct Engine<'a> {
-    place: Place<'a>,
+pub(crate) struct Engine {
+    place: Place,
     runs: usize,
     ran: Duration,
 }
 
 #[derive(Debug)]
-enum Place<'a> {
-    Cpu { executable: Executable<'a>, compiling: Duration },
+enum Place {
+    Cpu { executable: Executable, compiling: Duration },
     Gpu(Box<(Loaded, OnGpu)>),
     Tensix(Box<OnTensix>),
 }
 
-impl<'a> Engine<'a> {
+impl Engine {
     /// Compiles for this machine's processor.
-    pub(crate) fn on_cpu(kernel: &'a Kernel) -> Result<Self, Stop> {
+    pub(crate) fn on_cpu(kernel: &Kernel) -> Result<Self, Stop> {
         let start = Instant::now();
         let executable = Executable::new(kernel).map_err(Stop::Target)?;
         let place = Place::Cpu { executable, compiling: start.elapsed() };
@@ -42,7 +42,7 @@ impl<'a> Engine<'a> {
     /// Compiles for a GPU with these sizes bound, and copies the inputs there.
     pub(crate) fn on_gpu(
         gpu: &Gpu,
-        kernel: &'a Kernel,
+        kernel: &Kernel,
         bound: &[(String, i64)],
         origin: Origin<'_>,
         launch: &Launch,
@@ -57,7 +57,7 @@ impl<'a> Engine<'a> {
     pub(crate) fn on_tensix(
         host: Host,
         chip: &'static Chip,
-        kernel: &'a Kernel,
+        kernel: &Kernel,
         origin: Origin<'_>,
         launch: &Launch,
     ) -> Result<Self, Stop> {

@@ -53,9 +53,36 @@ impl Compiled {
             let array = Array::zeros(element, &launch.shapes[id.index()]);
             outputs.push(array.ok_or_else(out_of_memory)?);
         }
+        let from: Vec<_> = inputs.iter().map(|array| address(&array.data)).collect();
+        let to = outputs.iter_mut().map(|array| address_mut(&mut array.data)).collect();
+        self.run_at(launch, from, to)?;
+        Ok(outputs)
+    }
+
+    /// Runs the kernel on memory of the caller's, without copying: the bytes of the
+    /// inputs and outputs in order, row-major, aligned to their elements.
+    ///
+    /// # Panics
+    /// Where a tensor has other bytes than `launch` says, or lies askew.
+    pub fn run_on(
+        &self,
+        launch: &Launch,
+        inputs: &[&[u8]],
+        outputs: &mut [&mut [u8]],
+    ) -> Result<(), Diagnostic> {
+        let place = |bytes: &&[u8]| (bytes.as_ptr().expose_provenance() as u64, bytes.len());
+        let place_mut =
+            |bytes: &mut &mut [u8]| (bytes.as_mut_ptr().expose_provenance() as u64, bytes.len());
+        let from = self.addresses(Role::Input, launch, inputs.iter().map(place));
+        let to = self.addresses(Role::Output, launch, outputs.iter_mut().map(place_mut));
+        self.run_at(launch, from, to)
+    }
+
+    /// Runs on memory at these addresses, which holds what the launch says.
+    fn run_at(&self, launch: &Launch, from: Vec<u64>, to: Vec<u64>) -> Result<(), Diagnostic> {
         let mut words: Vec<u64> = launch.sizes.iter().map(|&n| n.cast_unsigned()).collect();
-        words.extend(inputs.iter().map(|array| address(&array.data)));
-        words.extend(outputs.iter_mut().map(|array| address_mut(&mut array.data)));
+        words.extend(from);
+        words.extend(to);
         let at = Words::of(&self.kernel);
         words.resize(at.context() + 1, 0);
         words[at.workers()] = jit::workers() as u64;
@@ -63,7 +90,7 @@ impl Compiled {
         let workspace = self.workspace(launch, &words)?;
         words[at.workspace()] = workspace.address();
         assert!(self.jit.run(&words), "a launch is bound to sizes that fit the kernel");
-        Ok(outputs)
+        Ok(())
     }
 
     /// LLVM text, as it is before optimization.
@@ -92,6 +119,27 @@ impl Compiled {
         }
         let bytes = self.jit.workspace(words);
         usize::try_from(bytes).ok().and_then(Workspace::new).ok_or_else(out_of_memory)
+    }
+
+    /// The addresses of memory that has as many bytes as the launch says.
+    fn addresses(
+        &self,
+        role: Role,
+        launch: &Launch,
+        memory: impl ExactSizeIterator<Item = (u64, usize)>,
+    ) -> Vec<u64> {
+        let tensors: Vec<_> = self.kernel.tensors_of(role).collect();
+        assert_eq!(memory.len(), tensors.len(), "memory for each tensor");
+        let checked = tensors.into_iter().zip(memory).map(|(id, (address, length))| {
+            let tensor = &self.kernel.tensors[id];
+            let bytes = Element::of(tensor.element).bytes();
+            let count = launch.shapes[id.index()].iter().product::<usize>();
+            let lies_well = length == 0 || address.is_multiple_of(bytes as u64);
+            let fits = length == count * bytes && lies_well;
+            assert!(fits, "the memory of `{}` is not as the launch was bound", tensor.name);
+            address
+        });
+        checked.collect()
     }
 
     fn check_inputs(&self, launch: &Launch, inputs: &[Array]) {

@@ -1,0 +1,176 @@
+//! Arrays of NumPy: reading one without copying, and allocating one.
+//!
+//! An array is read through NumPy's own `__array_interface__`, taken from the type
+//! `numpy.ndarray` itself, so that no subclass can tell something else. FP8 and bf16 are
+//! types of the package ml_dtypes.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use tilec_ir::Element;
+
+use crate::failure::{Failure, Kind, Result};
+use crate::tensor::{Device, Framework, Tensor, wrong_element};
+
+/// `numpy.ndarray` and its getter of `__array_interface__`, once NumPy is imported.
+struct NumPy {
+    array: Py<PyType>,
+    interface: Py<PyAny>,
+}
+
+static NUMPY: PyOnceLock<NumPy> = PyOnceLock::new();
+
+/// NumPy, if the program has imported it: else no object is an array of it.
+fn imported(py: Python<'_>) -> Result<Option<&NumPy>> {
+    if let Some(numpy) = NUMPY.get(py) {
+        return Ok(Some(numpy));
+    }
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+    if !modules.contains(intern!(py, "numpy"))? {
+        return Ok(None);
+    }
+    let make = || {
+        let array = py.import("numpy")?.getattr("ndarray")?.cast_into::<PyType>()?;
+        let interface = array.getattr("__array_interface__")?.getattr("__get__")?.unbind();
+        Ok::<_, PyErr>(NumPy { array: array.unbind(), interface })
+    };
+    Ok(Some(NUMPY.get_or_try_init(py, make)?))
+}
+
+/// Whether it is an array of NumPy.
+pub(crate) fn is_array(object: &Bound<'_, PyAny>) -> Result<bool> {
+    let Some(numpy) = imported(object.py())? else { return Ok(false) };
+    Ok(object.is_instance(numpy.array.bind(object.py()))?)
+}
+
+/// Describes an array; `name` is the argument that it is given for.
+pub(crate) fn read<'py>(
+    name: &str,
+    wanted: Element,
+    object: &Bound<'py, PyAny>,
+) -> Result<Tensor<'py>> {
+    let py = object.py();
+    let numpy = imported(py)?.expect("the object is an array of it");
+    let interface = numpy.interface.bind(py).call1((object,))?.cast_into::<PyDict>();
+    let interface = interface.map_err(PyErr::from)?;
+    let item = |key| {
+        let value = interface.get_item(key)?;
+        value.ok_or_else(|| Failure::new(Kind::Internal, "NumPy's array interface has changed"))
+    };
+    let element = wanted;
+    check_element(name, wanted, &object.getattr(intern!(py, "dtype"))?)?;
+    let (address, read_only): (usize, bool) = item("data")?.extract()?;
+    let shape: Vec<usize> = item("shape")?.extract()?;
+    let strides = item("strides")?;
+    let strides = if strides.is_none() {
+        contiguous(&shape)
+    } else {
+        in_elements(name, element, &strides.extract::<Vec<isize>>()?, &shape)?
+    };
+    Ok(Tensor {
+        object: object.clone(),
+        framework: Framework::NumPy,
+        device: Device::Cpu,
+        element,
+        address,
+        shape,
+        strides,
+        writable: !read_only,
+        requires_grad: false,
+    })
+}
+
+/// Strides of row-major order, in elements.
+pub(crate) fn contiguous(shape: &[usize]) -> Vec<isize> {
+    let mut next = 1isize;
+    let mut strides: Vec<_> = shape
+        .iter()
+        .rev()
+        .map(|&extent| {
+            let stride = next;
+            next = next.saturating_mul(isize::try_from(extent).unwrap_or(isize::MAX));
+            stride
+        })
+        .collect();
+    strides.reverse();
+    strides
+}
+
+/// Fields of records have strides that are no whole elements.
+fn in_elements(
+    name: &str,
+    element: Element,
+    strides: &[isize],
+    shape: &[usize],
+) -> Result<Vec<isize>> {
+    let bytes = element.bytes().cast_signed();
+    if strides.iter().zip(shape).any(|(stride, &extent)| extent > 1 && stride % bytes != 0) {
+        let message = format!(
+            "`{name}` is not contiguous: its elements lie between others; \
+             give numpy.ascontiguousarray({name})"
+        );
+        return Err(Failure::of(Kind::Layout, name, message));
+    }
+    Ok(strides.iter().map(|stride| stride / bytes).collect())
+}
+
+fn check_element(name: &str, wanted: Element, dtype: &Bound<'_, PyAny>) -> Result<()> {
+    let py = dtype.py();
+    let called: String = dtype.getattr(intern!(py, "name"))?.extract()?;
+    if called != self::name(wanted) {
+        return Err(wrong_element(name, &called, wanted, Framework::NumPy));
+    }
+    if dtype.getattr(intern!(py, "isnative"))?.extract()? {
+        return Ok(());
+    }
+    let message = format!(
+        "`{name}` holds {called} in another byte order than this machine's; convert it with \
+         {name}.astype(numpy.{called})"
+    );
+    Err(Failure::of(Kind::DType, name, message))
+}
+
+/// Element types by their names in NumPy and ml_dtypes.
+const ELEMENTS: [(Element, &str); 9] = [
+    (Element::F32, "float32"),
+    (Element::Bf16, "bfloat16"),
+    (Element::F16, "float16"),
+    (Element::F8E4M3, "float8_e4m3fn"),
+    (Element::F8E5M2, "float8_e5m2"),
+    (Element::I32, "int32"),
+    (Element::I8, "int8"),
+    (Element::U8, "uint8"),
+    (Element::Bool, "bool"),
+];
+
+/// The name of an element type.
+pub(crate) fn name(element: Element) -> &'static str {
+    let named = ELEMENTS.iter().find(|(other, _)| *other == element);
+    named.expect("every element type is listed").1
+}
+
+/// An array with arbitrary contents, for the output of this name.
+pub(crate) fn allocate<'py>(
+    py: Python<'py>,
+    output: &str,
+    element: Element,
+    shape: &[usize],
+) -> Result<Bound<'py, PyAny>> {
+    let of_ml_dtypes = matches!(element, Element::Bf16 | Element::F8E4M3 | Element::F8E5M2);
+    let module = if of_ml_dtypes { "ml_dtypes" } else { "numpy" };
+    let types = py.import(module).map_err(|_| {
+        let message = format!(
+            "the output `{output}` is {}, which NumPy has through the package ml_dtypes: \
+             pip install ml_dtypes",
+            element.name()
+        );
+        Failure::of(Kind::DType, output, message)
+    })?;
+    let dtype = match element {
+        Element::Bool => "bool_",
+        _ => name(element),
+    };
+    let shape = PyTuple::new(py, shape)?;
+    Ok(py.import("numpy")?.call_method1("empty", (shape, types.getattr(dtype)?))?)
+}
