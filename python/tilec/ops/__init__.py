@@ -1,0 +1,15 @@
+"""Ready-made operators for PyTorch, on CUDA tensors and on CPU tensors.
+
+    codes, scales = tilec.ops.quantize_fp8(x, block=(1, 128))
+    c = tilec.ops.fp8_gemm(codes, weights, scales, weight_scales)
+
+Each is a custom operator of `torch.library` (`torch.ops.tilec.NAME`) with a fake
+implementation, so it stays one node under `torch.compile(fullgraph=True)` and can be
+captured in a CUDA graph. None has a gradient. The programs are the `.tile` files beside
+this one; a kernel is compiled when its types are first used.
+"""
+
+from .gemm import fp8_gemm
+from .quantize import quantize_fp8
+
+__all__ = ["fp8_gemm", "quantize_fp8"]
