@@ -1,0 +1,424 @@
+"""Kernels and operators on CUDA tensors, compared with torch.
+
+    python bench/python/check.py [FOLDER]
+
+Numbers, shapes at edges, graphs (also with the first call inside the capture),
+`torch.compile(fullgraph=True)`, streams and refusals. Each check is a function; one that
+raises is a failure and the others go on. Writes python_check.json.
+"""
+
+import itertools
+import sys
+import traceback
+
+import torch
+
+import tilec
+import tilec.ops
+from common import write
+
+torch.backends.cuda.matmul.allow_tf32 = False
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def values(*shape, dtype=torch.float32, seed=0):
+    generator = torch.Generator("cuda").manual_seed(seed)
+    return torch.randn(*shape, generator=generator, device="cuda").to(dtype)
+
+
+def close(got, expected, magnitudes=None, ulp=2.0**-8, slack=2.0**-10):
+    """Within a rounding of the result, and a small part of what was added up."""
+    allowed = ulp * expected.abs() + (0 if magnitudes is None else slack * magnitudes) + 1e-30
+    error = (got.double() - expected).abs()
+    assert got.shape == expected.shape, (got.shape, expected.shape)
+    assert bool((error <= allowed).all()), f"error {float((error / allowed).max()):.3g} times what is allowed"
+
+
+# --- Kernels from text -------------------------------------------------------------
+
+ADD = "kernel add[N](x: f32[N], y: f32[N]) -> (z: f32[N])\n{\n    z[n] = x[n] + y[n]\n}\n"
+
+SOFTMAX = """
+kernel softmax[M, N](x: bf16[M, N]) -> (y: bf16[M, N], high: f32[M])
+where 1 <= N
+{
+    high[m] = max[n](x[m, n])
+    e[m, n] = exp(x[m, n] - high[m])
+    y[m, n] = bf16(e[m, n] / sum[j](e[m, j]))
+}
+"""
+
+SCALED = "kernel scaled[N](x: f32[N], s: f32, k: i32) -> (z: f32[N])\n{\n    z[n] = x[n] * s + f32(k)\n}\n"
+
+# Its highest values need scratch memory between two launches.
+WHOLE = """
+kernel whole[M, N](x: f32[M, N]) -> (y: f32[M, N])
+{
+    high[m] = max[n](abs(x[m, n]))
+    y[m, n] = x[m, n] / max(max[i](high[i]), 1e-12)
+}
+"""
+
+
+@check
+def pointwise_of_every_length():
+    add = tilec.load(ADD)
+    for n in (0, 1, 7, 128, 1000, 1 << 20):
+        x, y = values(n), values(n, seed=1)
+        assert torch.equal(add(x, y), x + y), n
+        z = torch.full((n,), torch.nan, device="cuda")
+        assert add(x, y, out=z) is z and torch.equal(z, x + y), n
+
+
+@check
+def rows_with_two_outputs():
+    softmax = tilec.load(SOFTMAX)
+    for m, n in ((1, 1), (3, 17), (64, 1024), (5, 40000)):
+        x = values(m, n, dtype=torch.bfloat16)
+        for _ in range(2):
+            y, high = softmax(x)
+            assert torch.equal(high, x.float().amax(1))
+            close(y, x.double().softmax(1), ulp=2.0**-7)
+        outs = (torch.empty_like(y), torch.empty_like(high))
+        assert softmax(x, out=outs) is outs or torch.equal(outs[0], y)
+        assert torch.equal(outs[0], y) and torch.equal(outs[1], high)
+
+
+@check
+def scalars_by_value():
+    scaled = tilec.load(SCALED)
+    x = values(100)
+    for s, k in ((0.5, 3), (-2.0, -7)):
+        assert torch.equal(scaled(x, s, k), x * s + k)
+        assert torch.equal(scaled(x, k=k, s=s), x * s + k)
+
+
+@check
+def scratch_memory_of_growing_shapes():
+    whole = tilec.load(WHOLE)
+    for m, n in ((2, 3), (300, 70), (2, 3), (3000, 700), (300, 70)):
+        x = values(m, n)
+        close(whole(x), x.double() / x.double().abs().max(), ulp=2.0**-22)
+
+
+@check
+def products_in_bf16():
+    product = tilec.load(
+        "kernel product[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: f32[M, N])\n"
+        "{\n    c[m, n] = sum[k](a[m, k] * b[n, k])\n}\n"
+    )
+    for m, n, k in ((1, 1, 1), (16, 64, 512), (300, 257, 264), (7, 9, 11), (512, 512, 0)):
+        a, b = values(m, k, dtype=torch.bfloat16), values(n, k, dtype=torch.bfloat16, seed=1)
+        close(product(a, b), a.double() @ b.double().t(), a.double().abs() @ b.double().abs().t(), slack=2.0**-18)
+
+
+@check
+def views_and_parameters():
+    add = tilec.load(ADD)
+    base = values(4096)
+    part = base[1024:2048]
+    assert torch.equal(add(part, part), part + part)
+    weight = torch.nn.Parameter(values(64))
+    with torch.no_grad():
+        assert torch.equal(add(weight, weight), weight + weight)
+    refused(tilec.GradError, "x", lambda: add(weight, weight))
+
+
+# --- Operators ---------------------------------------------------------------------
+
+
+def spread(scales, rows, k):
+    """Scales as one for each element, in f64."""
+    s = scales.double()
+    if s.numel() == 1 and s.dim() < 2:
+        return s.reshape(1, 1).expand(rows, k)
+    if s.dim() == 1:
+        return s[:, None].expand(rows, k)
+    s = s.repeat_interleave(-(-rows // s.shape[0]) if s.shape[0] != rows else 1, 0)[:rows]
+    return s.repeat_interleave(128, 1)[:, :k]
+
+
+def scales_of(rows, k, kind, seed):
+    shape = {
+        "tensor": (1,),
+        "row": (rows,),
+        "strip": (rows, -(-k // 128)),
+        "block": (-(-rows // 128), -(-k // 128)),
+    }[kind]
+    return values(*shape, seed=seed).abs() + 0.1
+
+
+@check
+def fp8_gemm_with_every_pair_of_scales():
+    kinds = itertools.product(("tensor", "row", "strip"), ("tensor", "row", "strip", "block"))
+    for kind_a, kind_b in kinds:
+        for m, n, k in ((1, 64, 128), (77, 200, 520), (256, 512, 1024)):
+            a, b = (values(r, k, seed=s).to(torch.float8_e4m3fn) for r, s in ((m, 1), (n, 2)))
+            sa, sb = scales_of(m, k, kind_a, 3), scales_of(n, k, kind_b, 4)
+            left = a.double() * spread(sa, m, k)
+            right = b.double() * (spread(sb, n, k) if kind_b != "block" else blocks(sb, n, k))
+            got = tilec.ops.fp8_gemm(a, b, sa, sb)
+            assert got.dtype == torch.bfloat16
+            close(got, left @ right.t(), left.abs() @ right.abs().t())
+
+
+def blocks(scales, rows, k):
+    return scales.double().repeat_interleave(128, 0).repeat_interleave(128, 1)[:rows, :k]
+
+
+@check
+def fp8_gemm_of_every_type():
+    codes, outs = (torch.float8_e4m3fn, torch.float8_e5m2), (torch.bfloat16, torch.float16, torch.float32)
+    for ta, tb, out in itertools.product(codes, codes, outs):
+        a, b = values(33, 256, seed=1).to(ta), values(65, 256, seed=2).to(tb)
+        one = torch.ones((), device="cuda")
+        got = tilec.ops.fp8_gemm(a, b, one, one, out)
+        assert got.dtype == out
+        close(got, a.double() @ b.double().t(), a.double().abs() @ b.double().abs().t())
+
+
+@check
+def fp8_gemm_beside_scaled_mm():
+    m, n, k = 256, 512, 1024
+    a, b = (values(r, k, seed=s).to(torch.float8_e4m3fn) for r, s in ((m, 1), (n, 2)))
+    sa, sb = scales_of(m, k, "row", 3), scales_of(n, k, "row", 4)
+    peer = torch._scaled_mm(a, b.t(), sa[:, None], sb[None, :], out_dtype=torch.bfloat16)
+    ours = tilec.ops.fp8_gemm(a, b, sa, sb)
+    difference = (ours.double() - peer.double()).norm() / peer.double().norm()
+    assert difference < 2e-3, float(difference)
+
+
+def quantized_by_hand(x, block, dtype):
+    """On the CPU, where torch divides as IEEE says."""
+    x, largest = x.float().cpu(), torch.finfo(dtype).max
+    m, n = x.shape
+    h, w = {None: (m, n)}.get(block) or (block[0], n if block[1] == -1 else block[1])
+    h, w = max(h, 1), max(w, 1)
+    padded = torch.zeros(-(-m // h) * h, -(-n // w) * w)
+    padded[:m, :n] = x.abs()
+    peaks = padded.reshape(padded.shape[0] // h, h, padded.shape[1] // w, w).amax((1, 3))
+    scales = peaks.clamp(min=1e-12) / largest
+    each = scales.repeat_interleave(h, 0).repeat_interleave(w, 1)[:m, :n]
+    return (x / each).to(dtype), scales
+
+
+@check
+def quantize_fp8_to_the_bit():
+    for block in ((1, 128), (128, 128), (1, -1), None, (1, 64), (32, 32)):
+        for dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+            for source in (torch.bfloat16, torch.float16, torch.float32):
+                for m, n in ((1, 1), (130, 257), (64, 1024)):
+                    x = values(m, n, dtype=source) * torch.logspace(-3, 2, m, device="cuda")[:, None].to(source)
+                    codes, scales = tilec.ops.quantize_fp8(x, block, dtype)
+                    expected, expected_scales = quantized_by_hand(x, block, dtype)
+                    assert torch.equal(scales.cpu().flatten(), expected_scales.flatten()), (block, dtype, source, m, n)
+                    same = codes.cpu().view(torch.uint8) == expected.view(torch.uint8)
+                    zeros = (codes.cpu().float() == 0) & (expected.float() == 0)
+                    assert bool((same | zeros).all()), (block, dtype, source, m, n)
+
+
+# --- Graphs, compilers, streams ----------------------------------------------------
+
+
+def captured(call, warm):
+    """What a graph computes on other values than those that it was captured with."""
+    if warm:
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            call()
+        torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = call()
+    return graph, result
+
+
+@check
+def graphs_after_a_first_call():
+    add, whole = tilec.load(ADD), tilec.load(WHOLE)
+    x, y, wide = values(1000), values(1000, seed=1), values(300, 70)
+    z = torch.empty_like(x)
+    graph, results = captured(lambda: (add(x, y, out=z), whole(wide)), warm=True)
+    for seed in (2, 3):
+        x.copy_(values(1000, seed=seed))
+        wide.copy_(values(300, 70, seed=seed))
+        graph.replay()
+        assert torch.equal(z, x + y)
+        close(results[1], wide.double() / wide.double().abs().max(), ulp=2.0**-22)
+
+
+@check
+def graphs_whose_first_call_is_captured():
+    text = WHOLE.replace("whole", "captured_whole")
+    kernel = tilec.load(text)
+    wide = values(300, 70)
+    graph, result = captured(lambda: kernel(wide), warm=False)
+    wide.copy_(values(300, 70, seed=5))
+    graph.replay()
+    close(result, wide.double() / wide.double().abs().max(), ulp=2.0**-22)
+
+
+@check
+def graphs_of_operators():
+    x = values(64, 512, dtype=torch.bfloat16)
+    weight, scale = tilec.ops.quantize_fp8(values(256, 512, dtype=torch.bfloat16), (128, 128))
+
+    def linear():
+        codes, scales = tilec.ops.quantize_fp8(x)
+        return tilec.ops.fp8_gemm(codes, weight, scales, scale)
+
+    graph, result = captured(linear, warm=True)
+    x.copy_(values(64, 512, dtype=torch.bfloat16, seed=7))
+    graph.replay()
+    torch.cuda.synchronize()
+    assert torch.equal(result, linear())
+
+
+@check
+def two_graphs_do_not_share_scratch_memory():
+    whole = tilec.load(WHOLE)
+    one, two = values(3000, 700), values(3000, 700, seed=1) * 100
+    first, a = captured(lambda: whole(one), warm=True)
+    second, b = captured(lambda: whole(two), warm=True)
+    streams = torch.cuda.Stream(), torch.cuda.Stream()
+    for _ in range(20):
+        torch.cuda.synchronize()
+        for stream, graph in zip(streams, (first, second)):
+            with torch.cuda.stream(stream):
+                graph.replay()
+    torch.cuda.synchronize()
+    close(a, one.double() / one.double().abs().max(), ulp=2.0**-22)
+    close(b, two.double() / two.double().abs().max(), ulp=2.0**-22)
+
+
+@check
+def compiled_as_one_graph():
+    weight, scale = tilec.ops.quantize_fp8(values(256, 512, dtype=torch.bfloat16), (128, 128))
+
+    def linear(x):
+        codes, scales = tilec.ops.quantize_fp8(torch.nn.functional.silu(x))
+        return tilec.ops.fp8_gemm(codes, weight, scales, scale).relu()
+
+    fast = torch.compile(linear, fullgraph=True)
+    for m in (64, 64, 96):
+        x = values(m, 512, dtype=torch.bfloat16, seed=m)
+        got, expected = fast(x).double(), linear(x).double()
+        # silu may round otherwise where it is fused, which may move a code.
+        assert (got - expected).norm() / expected.norm() < 2e-2
+
+
+@check
+def operators_pass_opcheck():
+    x = values(64, 256, dtype=torch.bfloat16)
+    codes, scales = tilec.ops.quantize_fp8(x)
+    arguments = (codes, codes, scales, scales, torch.bfloat16)
+    torch.library.opcheck(torch.ops.tilec.fp8_gemm.default, arguments)
+    torch.library.opcheck(torch.ops.tilec.quantize_fp8.default, (x, "strip", 128, torch.float8_e4m3fn))
+
+
+@check
+def the_current_stream_is_used():
+    add, whole = tilec.load(ADD), tilec.load(WHOLE)
+    x = values(1 << 20)
+    side = torch.cuda.Stream()
+    torch.cuda.synchronize()
+    with torch.cuda.stream(side):
+        torch.cuda._sleep(50_000_000)
+        y = x * 2
+        z = add(y, y)
+        w = whole(z.reshape(1024, 1024))
+    assert not side.query(), "the calls waited for the GPU"
+    side.synchronize()
+    assert torch.equal(z, x * 4)
+    close(w.flatten(), x.double() / x.double().abs().max(), ulp=2.0**-21)
+
+
+# --- Refusals ----------------------------------------------------------------------
+
+
+def refused(kind, argument, call):
+    try:
+        call()
+    except kind as error:
+        assert error.argument == argument, (error.argument, error)
+        return str(error)
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+@check
+def wrong_arguments_are_refused():
+    add, scaled = tilec.load(ADD), tilec.load(SCALED)
+    x, y = values(64), values(64, seed=1)
+    add(x, y)
+    refused(tilec.DTypeError, "y", lambda: add(x, y.double()))
+    refused(tilec.RankError, "y", lambda: add(x, y[None]))
+    assert "64" in str(refusal(tilec.SizeError, lambda: add(x, y[:32])))
+    refused(tilec.DeviceError, "y", lambda: add(x, y.cpu()))
+    refused(tilec.LayoutError, "y", lambda: add(x, values(128)[::2]))
+    refused(tilec.LayoutError, "x", lambda: add(values(65)[1:], y))
+    refused(tilec.LayoutError, "z", lambda: add(x, y, out=x))
+    refused(tilec.SizeError, "z", lambda: add(x, y, out=values(32)))
+    refused(tilec.GradError, "x", lambda: add(x.clone().requires_grad_(), y))
+    refused(tilec.DeviceError, "s", lambda: scaled(x, torch.ones((), device="cuda"), 1))
+    refused(tilec.ArgumentError, "y", lambda: add(x, [1.0] * 64))
+
+
+def refusal(kind, call):
+    try:
+        call()
+    except kind as error:
+        return error
+    raise AssertionError(f"{kind.__name__} was not raised")
+
+
+class Elsewhere:
+    """An array that says that it is on a GPU which this machine does not have."""
+
+    def __init__(self, tensor, device):
+        self.tensor, self.device = tensor, device
+
+    def __dlpack_device__(self):
+        return (2, self.device)
+
+    def __dlpack__(self, **keywords):
+        return self.tensor.__dlpack__()
+
+
+@check
+def another_gpu():
+    add = tilec.load(ADD)
+    count = torch.cuda.device_count()
+    if count > 1:
+        with torch.cuda.device(0):
+            x = values(100).to("cuda:1")
+            assert torch.equal(add(x, x), x + x)
+            assert torch.cuda.current_device() == 0
+        refused(tilec.DeviceError, "y", lambda: add(x, x.to("cuda:0")))
+    x = values(100)
+    error = refusal(tilec.DeviceError, lambda: add(Elsewhere(x, count), Elsewhere(x, count), out=Elsewhere(x, count)))
+    assert str(count) in str(error), error
+
+
+def main() -> None:
+    failed = []
+    for function in CHECKS:
+        try:
+            function()
+            torch.cuda.synchronize()
+            print(f"ok      {function.__name__}")
+        except Exception:  # noqa: BLE001 - every failure is reported, and the others still run
+            failed.append(function.__name__)
+            print(f"FAILED  {function.__name__}\n{traceback.format_exc()}")
+    names = [function.__name__ for function in CHECKS]
+    write("check", {"devices": torch.cuda.device_count(), "checks": names, "failed": failed})
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()
