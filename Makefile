@@ -12,11 +12,12 @@ SHELL := bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 PYTHON := .venv/bin/python
 
-.PHONY: help setup demo test lint bench
+.PHONY: help setup demo wheel test test-wheel lint bench
 
 help:
 	@echo 'make demo    run the three examples on the CPU, one on emulated Tensix cores, and check them'
-	@echo 'make test    all tests, in Rust and against the Python references'
+	@echo 'make wheel   build the Python package into dist/'
+	@echo 'make test    all tests, in Rust, against the Python references, and of the wheel'
 	@echo 'make lint    formatting and clippy, warnings as errors'
 	@echo 'make bench   measure, and write bench/results'
 	@echo 'make setup   only what the others need: LLVM 19, a compiler, .venv, nvcc'
@@ -28,11 +29,19 @@ demo: setup
 	cargo build --release $(FEATURES)
 	scripts/demo.sh target/release/tilec
 
+wheel: setup
+	scripts/wheel.sh
+
+# The wheel as its users have it, in environments of its own.
+test-wheel: wheel
+	scripts/test-wheel.sh
+
 test: setup
 	cargo fmt --all --check
 	cargo test --workspace $(FEATURES)
 	cargo check --no-default-features
 	TILEC="$(CURDIR)/target/debug/tilec" $(PYTHON) -m pytest tests/reference -q
+	$(MAKE) test-wheel
 
 lint: setup
 	cargo fmt --all --check

