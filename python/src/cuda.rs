@@ -83,6 +83,11 @@ impl Cuda {
         json.expect("a manifest holds only what JSON can say")
     }
 
+    /// Where it is loaded: the GPU, the compiler, and whether the cache had it.
+    pub(crate) fn loaded(&self) -> Vec<(i32, String, bool)> {
+        self.programs.loaded()
+    }
+
     /// Launches the kernel and gives its outputs.
     pub(crate) fn call<'py>(
         &self,

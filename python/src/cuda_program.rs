@@ -42,6 +42,12 @@ impl Programs {
         })
     }
 
+    /// Where it is loaded: the GPU, the compiler, and whether the cache had it.
+    pub(crate) fn loaded(&self) -> Vec<(i32, String, bool)> {
+        let all = self.lock();
+        all.iter().map(|(on, program)| (*on, program.compiler.clone(), program.cached)).collect()
+    }
+
     fn find(&self, device: i32) -> Option<Arc<Program>> {
         let all = self.lock();
         all.iter().find(|(on, _)| *on == device).map(|(_, program)| Arc::clone(program))

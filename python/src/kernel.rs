@@ -140,6 +140,16 @@ impl Kernel {
         py.import("json")?.call_method1("loads", (json,)).map(Some)
     }
 
+    /// The GPUs that the kernel was called on: for each its index, the compiler of its code,
+    /// and whether that code was found in the cache. Empty on the CPU.
+    #[getter]
+    fn loaded(&self) -> Vec<(i32, String, bool)> {
+        match &self.parts.target {
+            Target::Cpu(_) => Vec::new(),
+            Target::Cuda(cuda) => cuda.loaded(),
+        }
+    }
+
     /// The size parameters by name: the number that one is fixed to, or `None` where the
     /// call tells it.
     #[getter]
