@@ -6,9 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use tilec_ir::dataflow::cycles::vector_cycles;
-use tilec_ir::dataflow::{BinaryVector as Binary, Index, Spread, UnaryVector as Unary, Vector};
+use tilec_ir::dataflow::{
+    BinaryVector as Binary, Index, Spread, UnaryVector as Unary, Vector, WordVector as Word,
+};
+use tilec_ir::formats::Format;
 
-const UNARY: [(Unary, &str); 20] = [
+const UNARY: [(Unary, &str); 23] = [
     (Unary::Move, "move"),
     (Unary::Negate, "negate"),
     (Unary::Absolute, "absolute"),
@@ -29,6 +32,27 @@ const UNARY: [(Unary, &str); 20] = [
     (Unary::EncodeE5M2, "encode_e5m2"),
     (Unary::FromInteger, "from_integer"),
     (Unary::ToInteger, "to_integer"),
+    (Unary::Uniform, "uniform"),
+    (Unary::LowerHalf, "lower_half"),
+    (Unary::UpperHalf, "upper_half"),
+];
+
+const WORDS: [(Word, &str); 8] = [
+    (Word::Add, "add_words"),
+    (Word::Subtract, "subtract_words"),
+    (Word::Multiply, "multiply_words"),
+    (Word::Minimum, "minimum_words"),
+    (Word::Maximum, "maximum_words"),
+    (Word::Equal, "equal_words"),
+    (Word::Less, "less_words"),
+    (Word::Join, "join_words"),
+];
+
+const NARROW: [(Format, &str); 4] = [
+    (Format::F8E4M3, "round_stochastic_e4m3"),
+    (Format::F8E5M2, "round_stochastic_e5m2"),
+    (Format::Bf16, "round_stochastic_bf16"),
+    (Format::F16, "round_stochastic_f16"),
 ];
 
 const BINARY: [(Binary, &str); 12] = [
@@ -57,6 +81,15 @@ fn calls() -> Vec<(Vector, String)> {
         let constant = Vector::Constant(op, 0, 1.1, 2);
         calls.push((constant, format!("{name}_constant<0, 0x3f8ccccd, 2>()")));
     }
+    for (op, name) in WORDS {
+        calls.push((Vector::Word(op, 0, 1, 2), format!("{name}<0, 1, 2>()")));
+    }
+    for (format, name) in NARROW {
+        calls.push((Vector::RoundStochastic(format, 0, 1, 2), format!("{name}<0, 1, 2>()")));
+    }
+    let counter = [1, 2, 3, 4];
+    calls.push((Vector::Random { seed: 0, counter }, "random<0, 1, 2, 3, 4>()".to_owned()));
+    calls.push((Vector::FillWord(70000, 0), "fill<70000, 0>()".to_owned()));
     for (columns, along) in [(true, "columns"), (false, "rows")] {
         for (by, name) in [BINARY[0], BINARY[2], BINARY[4], BINARY[5]] {
             let call = format!("reduce_{along}_{name}<0>()");
@@ -113,7 +146,7 @@ fn cycles_are_the_instructions_of_the_functions() {
         .collect();
     files.sort();
     // The helpers of the other headers come first.
-    files.sort_by_key(|name| !["lanes.h", "horner.h"].contains(&name.as_str()));
+    files.sort_by_key(|name| !["lanes.h", "horner.h", "word.h"].contains(&name.as_str()));
     files.insert(0, "start.h".to_owned());
     let text = |name: &String| std::fs::read_to_string(device.join(name)).expect("it is text");
     let headers: String =

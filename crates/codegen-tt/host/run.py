@@ -49,6 +49,15 @@ def matrices(buffer):
     return size(buffer["batch"]), size(buffer["rows"]), size(buffer["columns"]), order
 
 
+def in_halves(array, buffer):
+    """Words that lie as 16-bit integers, with their halves as a dimension more, and back."""
+    if buffer["format"] != "UInt16" or FILES[buffer["element"]] != np.int32:
+        return array, buffer
+    halves = np.ascontiguousarray(array).reshape(-1).view(np.uint16)
+    shape = [*buffer["shape"], 2]
+    return halves.reshape(shape), {**buffer, "shape": shape}
+
+
 def widened(array, element):
     """Narrow floats as float32, exactly; anything else as it is."""
     if element == "bf16":
@@ -99,6 +108,7 @@ def from_bfp8(pages):
 
 def tilize(array, buffer):
     """A tensor as pages of bytes, [pages, bytes of a tile]."""
+    array, buffer = in_halves(array, buffer)
     batch, rows, columns, order = matrices(buffer)
     matrix = array.transpose(order).reshape(batch, rows, columns)
     page_bytes, kind = FORMATS[buffer["format"]]

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 /// All headers, each after those that it needs.
-const HEADERS: [&str; 17] = [
+const HEADERS: [&str; 20] = [
     include_str!("../device/start.h"),
     include_str!("../device/horner.h"),
     include_str!("../device/arithmetic.h"),
@@ -20,6 +20,9 @@ const HEADERS: [&str; 17] = [
     include_str!("../device/rational.h"),
     include_str!("../device/round.h"),
     include_str!("../device/integer.h"),
+    include_str!("../device/word.h"),
+    include_str!("../device/random.h"),
+    include_str!("../device/stochastic.h"),
     include_str!("../device/fp8.h"),
     include_str!("../device/lanes.h"),
     include_str!("../device/broadcast.h"),

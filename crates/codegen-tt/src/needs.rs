@@ -162,6 +162,10 @@ impl Needs {
                 self.index(index);
             }
             Vector::Unary(..)
+            | Vector::Word(..)
+            | Vector::RoundStochastic(..)
+            | Vector::Random { .. }
+            | Vector::FillWord(..)
             | Vector::Binary(..)
             | Vector::Constant(..)
             | Vector::MultiplyAdd(..)

@@ -1,6 +1,7 @@
 //! Ops of the vector unit as calls of the device headers' functions, whose names these are.
 
-use tilec_ir::dataflow::{BinaryVector, Spread, UnaryVector, Vector};
+use tilec_ir::dataflow::{BinaryVector, Spread, UnaryVector, Vector, WordVector};
+use tilec_ir::formats::Format;
 
 use crate::names::KernelNames;
 
@@ -14,12 +15,16 @@ pub(crate) fn call(op: &Vector, names: &mut KernelNames) -> String {
 fn arguments(op: &Vector, names: &mut KernelNames) -> (String, String) {
     let tiles = match op {
         Vector::Unary(_, a, out) => format!("{a}, {out}"),
-        Vector::Binary(_, a, b, out) => format!("{a}, {b}, {out}"),
+        Vector::Binary(_, a, b, out)
+        | Vector::Word(_, a, b, out)
+        | Vector::RoundStochastic(_, a, b, out) => format!("{a}, {b}, {out}"),
+        Vector::Random { seed, counter: [a, b, c, d] } => format!("{seed}, {a}, {b}, {c}, {d}"),
         Vector::Constant(_, a, constant, out) => format!("{a}, {}, {out}", bits(*constant)),
         Vector::MultiplyAdd([a, b, c], out) | Vector::Select([a, b, c], out) => {
             format!("{a}, {b}, {c}, {out}")
         }
         Vector::Fill(value, out) => format!("{}, {out}", bits(*value)),
+        Vector::FillWord(value, out) => format!("/* {value} */ {value:#010x}, {out}"),
         Vector::Position { base, dst, .. } => return (dst.to_string(), names.index(base)),
         Vector::Keep { count, fill, dst, .. } => {
             return (format!("{dst}, {}", bits(*fill)), names.index(count));
@@ -42,7 +47,10 @@ pub(crate) fn function(op: &Vector) -> String {
         Vector::Constant(op, ..) => format!("{}_constant", binary(*op)),
         Vector::MultiplyAdd(..) => "multiply_add".to_owned(),
         Vector::Select(..) => "select".to_owned(),
-        Vector::Fill(..) => "fill".to_owned(),
+        Vector::Word(op, ..) => word(*op).to_owned(),
+        Vector::RoundStochastic(format, ..) => format!("round_stochastic_{}", narrow(*format)),
+        Vector::Random { .. } => "random".to_owned(),
+        Vector::Fill(..) | Vector::FillWord(..) => "fill".to_owned(),
         Vector::Position { columns: true, .. } => "column_index".to_owned(),
         Vector::Position { columns: false, .. } => "row_index".to_owned(),
         Vector::Keep { columns: true, .. } => "keep_columns".to_owned(),
@@ -77,6 +85,31 @@ fn unary(op: UnaryVector) -> &'static str {
         UnaryVector::EncodeE5M2 => "encode_e5m2",
         UnaryVector::FromInteger => "from_integer",
         UnaryVector::ToInteger => "to_integer",
+        UnaryVector::Uniform => "uniform",
+        UnaryVector::LowerHalf => "lower_half",
+        UnaryVector::UpperHalf => "upper_half",
+    }
+}
+
+fn word(op: WordVector) -> &'static str {
+    match op {
+        WordVector::Add => "add_words",
+        WordVector::Subtract => "subtract_words",
+        WordVector::Multiply => "multiply_words",
+        WordVector::Minimum => "minimum_words",
+        WordVector::Maximum => "maximum_words",
+        WordVector::Equal => "equal_words",
+        WordVector::Less => "less_words",
+        WordVector::Join => "join_words",
+    }
+}
+
+fn narrow(format: Format) -> &'static str {
+    match format {
+        Format::F8E4M3 => "e4m3",
+        Format::F8E5M2 => "e5m2",
+        Format::Bf16 => "bf16",
+        Format::F16 => "f16",
     }
 }
 

@@ -34,7 +34,7 @@ use crate::plan::{EquationAt, Plan};
 use crate::tensor::Tensor;
 
 pub use index::{Index, Test};
-pub use vector::{BinaryVector, Spread, UnaryVector, Vector};
+pub use vector::{BinaryVector, Spread, UnaryVector, Vector, WordVector};
 
 /// The position of a [`Buffer`] in [`Program::buffers`].
 pub type BufferAt = usize;
@@ -65,6 +65,9 @@ pub struct Program {
 /// Its dimensions are split into `batch`, `rows` and `columns`, lists of positions that
 /// are flattened in that order. Page `(b * row_tiles + r) * column_tiles + c` is the
 /// tile `r, c` of matrix `b`.
+///
+/// A tensor of words in the format [`Format::U16`] has a dimension more, after its last one:
+/// the lower and the upper halves of its elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
     /// Its name, unique in the program.

@@ -57,7 +57,8 @@ pub struct Buffer {
     pub element: String,
     /// The tensor's dimensions; none is a scalar.
     pub shape: Vec<u64>,
-    /// Which dimensions tell the matrices.
+    /// Which dimensions tell the matrices. Where 32-bit elements lie as [`Format::UInt16`],
+    /// the number after the last dimension is that of their halves, the lower one first.
     pub batch: Vec<u32>,
     /// Which dimensions are the rows of a matrix.
     pub rows: Vec<u32>,

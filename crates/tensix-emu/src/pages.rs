@@ -4,14 +4,15 @@
 //! row-major elements --order of the dimensions--> matrices --32x32--> tiles --format--> pages
 //! ```
 //!
-//! An element whose bytes are those of its format is carried unchanged. A float in a wider
+//! 32-bit elements that lie as 16-bit integers are two of them: their halves are one dimension
+//! more, the last one. An element whose bytes are those of its format is carried unchanged. A float in a wider
 //! or shared-exponent format is converted: exactly to `Float32`, to the nearest (ties to
 //! even) otherwise.
 
 mod element;
 mod tile;
 
-use tilec_manifest::tensix::Buffer;
+use tilec_manifest::tensix::{Buffer, Format};
 
 use element::Element;
 
@@ -23,8 +24,7 @@ use element::Element;
 /// both from one array.
 #[must_use]
 pub fn tilize(buffer: &Buffer, elements: &[u8]) -> Vec<u8> {
-    let element = Element::of(&buffer.element);
-    let map = Map::of(buffer);
+    let (element, map) = (element(buffer), Map::of(buffer));
     assert_eq!(elements.len(), map.len() * element.bytes(), "the bytes of {}", buffer.tensor);
     let mut pages = Vec::new();
     for place in map.places() {
@@ -41,8 +41,7 @@ pub fn tilize(buffer: &Buffer, elements: &[u8]) -> Vec<u8> {
 /// If the pages are not as many as the buffer's shape asks for.
 #[must_use]
 pub fn untilize(buffer: &Buffer, pages: &[u8]) -> Vec<u8> {
-    let element = Element::of(&buffer.element);
-    let map = Map::of(buffer);
+    let (element, map) = (element(buffer), Map::of(buffer));
     let page_bytes = buffer.format.tile_bytes() as usize;
     assert_eq!(pages.len(), map.places().count() * page_bytes, "the pages of {}", buffer.name);
     let mut elements = vec![0; map.len() * element.bytes()];
@@ -51,6 +50,15 @@ pub fn untilize(buffer: &Buffer, pages: &[u8]) -> Vec<u8> {
         map.each(place, |at, target| element.write(&mut elements, target, bits[at]));
     }
     elements
+}
+
+/// What is laid out: elements, or halves of them.
+fn element(buffer: &Buffer) -> Element {
+    if lies_in_halves(buffer) { Element::U16 } else { Element::of(&buffer.element) }
+}
+
+fn lies_in_halves(buffer: &Buffer) -> bool {
+    buffer.format == Format::UInt16 && Element::of(&buffer.element).bytes() == 4
 }
 
 /// Where each element of each matrix lies in the array.
@@ -66,7 +74,9 @@ type TilePlace = [usize; 3];
 impl Map {
     fn of(buffer: &Buffer) -> Self {
         let offsets = [&buffer.batch, &buffer.rows, &buffer.columns];
-        Self { offsets: offsets.map(|dimensions| offsets_along(&buffer.shape, dimensions)) }
+        let halves = lies_in_halves(buffer).then_some(2);
+        let shape: Vec<_> = buffer.shape.iter().copied().chain(halves).collect();
+        Self { offsets: offsets.map(|dimensions| offsets_along(&shape, dimensions)) }
     }
 
     /// How many elements there are.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use tilec_ir::dataflow::{BinaryVector, Index, Spread, UnaryVector, Vector};
+use tilec_ir::dataflow::{BinaryVector, Index, Spread, UnaryVector, Vector, WordVector};
+use tilec_ir::formats::Format;
 
 use super::{HEADERS, L1, defined, headers, items, used};
 use crate::vector;
 
-const UNARY: [UnaryVector; 20] = [
+const UNARY: [UnaryVector; 23] = [
     UnaryVector::Move,
     UnaryVector::Negate,
     UnaryVector::Absolute,
@@ -28,7 +29,23 @@ const UNARY: [UnaryVector; 20] = [
     UnaryVector::EncodeE5M2,
     UnaryVector::FromInteger,
     UnaryVector::ToInteger,
+    UnaryVector::Uniform,
+    UnaryVector::LowerHalf,
+    UnaryVector::UpperHalf,
 ];
+
+const WORDS: [WordVector; 8] = [
+    WordVector::Add,
+    WordVector::Subtract,
+    WordVector::Multiply,
+    WordVector::Minimum,
+    WordVector::Maximum,
+    WordVector::Equal,
+    WordVector::Less,
+    WordVector::Join,
+];
+
+const NARROW: [Format; 4] = [Format::F8E4M3, Format::F8E5M2, Format::Bf16, Format::F16];
 
 const BINARY: [BinaryVector; 12] = [
     BinaryVector::Add,
@@ -55,6 +72,9 @@ fn functions() -> BTreeSet<String> {
     ops.extend(UNARY.map(|op| Vector::Unary(op, 0, 1)));
     ops.extend(BINARY.map(|op| Vector::Binary(op, 0, 1, 2)));
     ops.extend(BINARY.map(|op| Vector::Constant(op, 0, 1.0, 2)));
+    ops.extend(WORDS.map(|op| Vector::Word(op, 0, 1, 2)));
+    ops.extend(NARROW.map(|format| Vector::RoundStochastic(format, 0, 1, 2)));
+    ops.extend([Vector::Random { seed: 0, counter: [1, 2, 3, 4] }, Vector::FillWord(-1, 0)]);
     let spreads = [Spread::Row, Spread::Column, Spread::Element];
     ops.extend(spreads.map(|spread| Vector::Broadcast(spread, 0)));
     for columns in [false, true] {

@@ -3,7 +3,8 @@
 //! counted; a test counts those of the functions again, and of constants that take two
 //! instructions to load.
 
-use crate::dataflow::{BinaryVector, Spread, UnaryVector, Vector};
+use crate::dataflow::{BinaryVector, Spread, UnaryVector, Vector, WordVector};
+use crate::formats::Format;
 
 /// Cycles of an op on a tile.
 #[must_use]
@@ -13,7 +14,10 @@ pub fn vector_cycles(op: &Vector) -> u64 {
         Vector::Binary(op, ..) | Vector::Constant(op, ..) => binary(*op),
         Vector::MultiplyAdd(..) => 239,
         Vector::Select(..) => 271,
-        Vector::Fill(..) => 81,
+        Vector::Word(op, ..) => word(*op),
+        Vector::RoundStochastic(format, ..) => stochastic(*format),
+        Vector::Random { .. } => 41000,
+        Vector::Fill(..) | Vector::FillWord(..) => 81,
         Vector::Position { columns: true, .. } => 59,
         Vector::Position { columns: false, .. } => 80,
         Vector::Keep { columns: true, .. } => 60,
@@ -44,6 +48,29 @@ fn unary(op: UnaryVector) -> u64 {
         UnaryVector::EncodeE4M3 | UnaryVector::EncodeE5M2 => 917,
         UnaryVector::FromInteger => 303,
         UnaryVector::ToInteger => 754,
+        UnaryVector::Uniform => 241,
+        UnaryVector::LowerHalf => 500,
+        UnaryVector::UpperHalf => 500,
+    }
+}
+
+fn word(op: WordVector) -> u64 {
+    match op {
+        WordVector::Add => 175,
+        WordVector::Subtract => 207,
+        WordVector::Multiply => 1500,
+        WordVector::Minimum | WordVector::Maximum => 463,
+        WordVector::Equal => 303,
+        WordVector::Less => 495,
+        WordVector::Join => 207,
+    }
+}
+
+fn stochastic(format: Format) -> u64 {
+    match format {
+        Format::F8E4M3 | Format::F8E5M2 => 2000,
+        Format::Bf16 => 1000,
+        Format::F16 => 2000,
     }
 }
 

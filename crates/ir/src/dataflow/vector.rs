@@ -1,8 +1,10 @@
 //! Ops of the vector unit: maps, reductions and broadcasts of whole tiles of DST.
 
 use super::{Dst, Index};
+use crate::formats::Format;
 
-/// An op of the vector unit on whole tiles of DST, as f32. `out` may be an operand.
+/// An op of the vector unit on whole tiles of DST, as f32 where nothing else is said. A word
+/// is a 32-bit integer in two's complement. `out` may be an operand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Vector {
     /// One operand.
@@ -15,8 +17,22 @@ pub enum Vector {
     MultiplyAdd([Dst; 3], Dst),
     /// `out = if test != 0 then a else b`
     Select([Dst; 3], Dst),
+    /// `out = a op b`, of words.
+    Word(WordVector, Dst, Dst, Dst),
+    /// An f32 `a` rounded up or down to a narrower float, by the random bits of the word `b`.
+    RoundStochastic(Format, Dst, Dst, Dst),
+    /// Random bits, as words: `counter[0] = philox4x32_10(counter, seed)`, of which the other
+    /// tiles of the counter are lost.
+    Random {
+        /// The first word of the key; the second one is 0.
+        seed: Dst,
+        /// Four words.
+        counter: [Dst; 4],
+    },
     /// Every element the same.
     Fill(f32, Dst),
+    /// Every element the same word.
+    FillWord(i32, Dst),
     /// Element `[r, c]` becomes `base + r` or `base + c`.
     Position {
         /// Whether columns are counted.
@@ -102,10 +118,37 @@ pub enum UnaryVector {
     EncodeE4M3,
     /// The code of the nearest e5m2 (ties to even, saturating) in an integer.
     EncodeE5M2,
-    /// An integer to f32.
+    /// A word to the nearest f32, ties to even.
     FromInteger,
-    /// To an integer, toward zero, saturating.
+    /// To a word, toward zero, saturating.
     ToInteger,
+    /// The upper 24 bits of a word of random bits as a number in [0, 1).
+    Uniform,
+    /// The lower half of a word, ready to be packed as a 16-bit integer.
+    LowerHalf,
+    /// The upper half of a word, ready to be packed as a 16-bit integer.
+    UpperHalf,
+}
+
+/// Ops on words. Sums and products wrap around; relations give the f32 1 or 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WordVector {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Subtract,
+    /// `a * b`
+    Multiply,
+    /// The smaller.
+    Minimum,
+    /// The larger.
+    Maximum,
+    /// `a == b`
+    Equal,
+    /// `a < b`
+    Less,
+    /// The word whose lower 16 bits are those of `a` and whose upper ones are those of `b`.
+    Join,
 }
 
 /// Vector ops with two operands; relations give 1 or 0.

@@ -151,7 +151,11 @@ fn renumber(body: &mut [Op], moved: &[BufferAt]) {
 }
 
 fn buffer(kernel: &Kernel, tensor: Id<Tensor>, order: &Order, format: Format) -> Buffer {
-    let Order { batch, rows, columns } = order.clone();
+    let Order { mut batch, rows, columns } = order.clone();
+    if format == Format::U16 {
+        // The halves of words are matrices of their own, all lower ones first.
+        batch.insert(0, kernel.tensors[tensor].shape.len());
+    }
     let extent = [&batch, &rows, &columns].map(|dims| extent(kernel, tensor, dims));
     let Tensor { name, element, .. } = &kernel.tensors[tensor];
     // Words are what rings make of an f32; it lies in DRAM all the same.
@@ -163,7 +167,12 @@ fn buffer(kernel: &Kernel, tensor: Id<Tensor>, order: &Order, format: Format) ->
 
 /// The number of points of some dimensions.
 fn extent(kernel: &Kernel, tensor: Id<Tensor>, dims: &[usize]) -> u64 {
-    dims.iter().map(|&dim| length(kernel, tensor, dim)).fold(1, u64::saturating_mul)
+    dims.iter().map(|&dim| along(kernel, tensor, dim)).fold(1, u64::saturating_mul)
+}
+
+/// The length of a dimension; that of the halves of words comes after the others.
+fn along(kernel: &Kernel, tensor: Id<Tensor>, dim: usize) -> u64 {
+    if dim == kernel.tensors[tensor].shape.len() { 2 } else { length(kernel, tensor, dim) }
 }
 
 fn lies_as(a: &Buffer, b: &Buffer) -> bool {
@@ -175,7 +184,7 @@ fn lies_as(a: &Buffer, b: &Buffer) -> bool {
 fn same_pages(kernel: &Kernel, a: &Buffer, b: &Buffer) -> bool {
     let joined = |buffer: &Buffer| {
         let several = |dims: &[usize]| -> Vec<usize> {
-            let long = |dim: &usize| length(kernel, buffer.tensor, *dim) != 1;
+            let long = |dim: &usize| along(kernel, buffer.tensor, *dim) != 1;
             dims.iter().copied().filter(long).collect()
         };
         let [mut batch, mut rows, columns] =

@@ -23,7 +23,7 @@ use tilec_ir::dataflow::{
 
 use self::layout::Layout;
 use super::draft::{Draft, unique};
-use super::vector::{Given, Leaf, Place, Source, ring_of};
+use super::vector::{Given, Leaf, Place, Ring, Source, rings_of};
 
 pub(super) use cycles::vector_cycles;
 pub(super) use section::{Output, Sections, is_read_later, keep_within, sections};
@@ -51,6 +51,9 @@ struct Input {
     leaf: Leaf,
     ring: CircularAt,
     buffer: usize,
+    /// How many pages it takes: the further ones are as many pages further each as `apart`.
+    pages: u32,
+    apart: u32,
     /// It changes where the number of the tile is a multiple of this.
     period: u64,
 }
@@ -111,12 +114,16 @@ impl Points<'_> {
 
     fn read(&mut self, draft: &mut Draft<'_>) -> Result<(), Diagnostic> {
         for leaf in self.layout.leaves.clone() {
-            let format = ring_of(&draft.plan.kernel, &leaf, draft.f32_ring())?;
+            let Ring { format, pages } = rings_of(&draft.plan.kernel, &leaf, draft.f32_ring());
             let buffer = draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
+            let apart = draft.buffers[buffer].pages() / u64::from(pages);
+            let apart = u32::try_from(apart).unwrap_or(u32::MAX);
             let name = draft.buffers[buffer].name.clone();
-            let ring = self.ring(&name, format, format!("tiles of {name}"));
+            let holds = if pages == 1 { "tiles" } else { "lower and upper halves" };
+            let ring = self.ring(&name, format, format!("{holds} of {name}"));
+            self.rings[ring].tiles *= pages;
             let period = self.counter.period(&leaf);
-            self.inputs.push(Input { leaf, ring, buffer, period });
+            self.inputs.push(Input { leaf, ring, buffer, pages, apart, period });
         }
         Ok(())
     }
@@ -182,22 +189,27 @@ impl Points<'_> {
     }
 
     fn fetch(&self, inputs: &[&Input]) -> Vec<Op> {
-        let mut ops: Vec<_> = inputs.iter().map(|input| Op::Reserve(input.ring, 1)).collect();
+        let mut ops: Vec<_> =
+            inputs.iter().map(|input| Op::Reserve(input.ring, input.pages)).collect();
         for input in inputs {
-            let (page, at) = (input.leaf.page(&self.place), Index::from(0));
-            let read = Move::Read { buffer: input.buffer, page, into: input.ring, at: at.clone() };
-            let read = Op::Move(read);
-            ops.push(match input.leaf.inside(&self.place) {
-                None => read,
-                Some(test) => Op::If {
+            let (first, into) = (input.leaf.page(&self.place), input.ring);
+            let pages = 0..input.pages;
+            let read = |at: u32| {
+                let page = first.clone() + at * input.apart;
+                Op::Move(Move::Read { buffer: input.buffer, page, into, at: at.into() })
+            };
+            let zero = |at: u32| Op::Move(Move::Zero { into, at: at.into() });
+            match input.leaf.inside(&self.place) {
+                None => ops.extend(pages.map(read)),
+                Some(test) => ops.push(Op::If {
                     test,
-                    then: vec![read],
-                    otherwise: vec![Op::Move(Move::Zero { into: input.ring, at })],
-                },
-            });
+                    then: pages.clone().map(read).collect(),
+                    otherwise: pages.map(zero).collect(),
+                }),
+            }
         }
         ops.push(Op::Move(Move::ReadBarrier));
-        ops.extend(inputs.iter().map(|input| Op::Push(input.ring, 1)));
+        ops.extend(inputs.iter().map(|input| Op::Push(input.ring, input.pages)));
         ops
     }
 
@@ -212,7 +224,14 @@ impl Points<'_> {
 
     fn compute_with(&self, draft: &Draft<'_>, tiles: u32) -> Result<Vec<Op>, Diagnostic> {
         let kernel = &draft.plan.kernel;
-        let page = |input: &Input| (input.leaf.clone(), Source::Page(input.ring, Index::from(0)));
+        let page = |input: &Input| {
+            let first = Index::from(0);
+            let source = match input.pages {
+                1 => Source::Page(input.ring, first),
+                _ => Source::Halves(input.ring, first),
+            };
+            (input.leaf.clone(), source)
+        };
         let leaves: Vec<_> = self.inputs.iter().map(page).collect();
         let free: Vec<_> = (0..tiles).collect();
         let inlined = self.layout.inlined(kernel);
@@ -241,8 +260,8 @@ impl Points<'_> {
             otherwise: Vec::new(),
         };
         for input in &self.inputs {
-            let wait = Op::Wait(input.ring, 1);
-            let pop = Op::Pop(input.ring, 1);
+            let wait = Op::Wait(input.ring, input.pages);
+            let pop = Op::Pop(input.ring, input.pages);
             let Some(test) = self.counter.changes(I, input.period) else {
                 body.push(wait);
                 after.push(pop);
@@ -283,7 +302,7 @@ impl Points<'_> {
         let read = self
             .inputs
             .iter()
-            .map(|input| self.counter.pages(&input.leaf) * self.bytes(input.ring));
+            .map(|input| u64::from(input.pages) * self.counter.pages(&input.leaf) * self.bytes(input.ring));
         let written =
             self.outputs.iter().map(|output| self.layout.tiles() * self.bytes(output.ring));
         read.chain(written).sum()

@@ -23,7 +23,7 @@ use tilec_ir::tensor::{Expr, Kernel, Scalar, Tensor, Var};
 use tilec_ir::{Diagnostic, Id};
 
 pub(crate) use leaf::{ELSEWHERE, Leaf, Order, Place, length};
-pub(crate) use store::{format_of, ring_of};
+pub(crate) use store::{Ring, format_of, ring_of, rings_of};
 
 /// How the variables of an equation lie in tiles: `rows` and `columns`, each
 /// flattened in row-major order, run along a tile; `batch` tells the matrices.
@@ -51,6 +51,8 @@ pub(crate) enum Source {
     Page(CircularAt, Index),
     /// The sum of the first three pages waited for: an f32 in three bf16.
     Pieces(CircularAt),
+    /// Words whose halves are page `at` of those waited for and the one after it.
+    Halves(CircularAt, Index),
     /// In DST; may be overwritten after its last use.
     Tile(Dst),
 }

@@ -14,6 +14,8 @@ pub(super) enum Element {
     I8,
     /// Also truth values.
     U8,
+    /// The halves of words.
+    U16,
 }
 
 impl Element {
@@ -38,7 +40,7 @@ impl Element {
     pub(super) fn bytes(self) -> usize {
         match self {
             Self::F32 | Self::I32 => 4,
-            Self::Bf16 | Self::F16 => 2,
+            Self::Bf16 | Self::F16 | Self::U16 => 2,
             Self::E4M3 | Self::E5M2 | Self::I8 | Self::U8 => 1,
         }
     }
@@ -70,7 +72,7 @@ impl Element {
             Self::F16 => f16::from_bits(half).to_f32(),
             Self::E4M3 => e4m3(low),
             Self::E5M2 => f16::from_bits(u16::from(low) << 8).to_f32(),
-            Self::I32 | Self::I8 | Self::U8 => bits.cast_signed() as f32,
+            Self::I32 | Self::I8 | Self::U8 | Self::U16 => bits.cast_signed() as f32,
         }
     }
 
@@ -84,14 +86,14 @@ impl Element {
                 let same = |code: &u32| self.value(*code).to_bits() == value.to_bits();
                 (0..256).find(same).unwrap_or(0x7f)
             }
-            Self::I32 | Self::I8 | Self::U8 => (value as i32).cast_unsigned(),
+            Self::I32 | Self::I8 | Self::U8 | Self::U16 => (value as i32).cast_unsigned(),
         }
     }
 
     pub(super) fn is_float(self) -> bool {
         match self {
             Self::F32 | Self::Bf16 | Self::F16 | Self::E4M3 | Self::E5M2 => true,
-            Self::I32 | Self::I8 | Self::U8 => false,
+            Self::I32 | Self::I8 | Self::U8 | Self::U16 => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The ops of the compute role in a line each; `d0` is tile 0 of DST.
 
-use crate::dataflow::{BinaryVector, Dst, Math, Spread, UnaryVector, Vector};
+use crate::dataflow::{BinaryVector, Dst, Math, Spread, UnaryVector, Vector, WordVector};
 
 use super::role::Names;
 
@@ -48,7 +48,18 @@ fn vector(op: &Vector) -> String {
         Vector::Constant(op, a, constant, out) => binary(*op, *a, &format!("{constant:?}"), *out),
         Vector::MultiplyAdd([a, b, c], out) => format!("d{out} = d{a} * d{b} + d{c}"),
         Vector::Select([test, a, b], out) => format!("d{out} = if d{test} then d{a} else d{b}"),
+        Vector::Word(op, a, b, out) => word(*op, *a, *b, *out),
+        Vector::RoundStochastic(format, a, b, out) => {
+            format!(
+                "d{out} = round_stochastic<{}>(d{a}, d{b})",
+                format!("{format:?}").to_lowercase()
+            )
+        }
+        Vector::Random { seed, counter: [a, b, c, d] } => {
+            format!("d{a} = random(d{seed}, d{a}, d{b}, d{c}, d{d})")
+        }
         Vector::Fill(value, out) => format!("d{out} = {value:?}"),
+        Vector::FillWord(value, out) => format!("d{out} = {value}"),
         Vector::Position { columns, base, dst } => {
             format!("d{dst} = {base} + {}", if *columns { "column" } else { "row" })
         }
@@ -102,4 +113,18 @@ fn binary(op: BinaryVector, a: Dst, b: &str, out: Dst) -> String {
         BinaryVector::Or => "or",
     };
     format!("d{out} = d{a} {sign} {b}")
+}
+
+fn word(op: WordVector, a: Dst, b: Dst, out: Dst) -> String {
+    let sign = match op {
+        WordVector::Add => "+",
+        WordVector::Subtract => "-",
+        WordVector::Multiply => "*",
+        WordVector::Minimum => return format!("d{out} = min(word d{a}, d{b})"),
+        WordVector::Maximum => return format!("d{out} = max(word d{a}, d{b})"),
+        WordVector::Equal => "==",
+        WordVector::Less => "<",
+        WordVector::Join => return format!("d{out} = join(d{a}, d{b})"),
+    };
+    format!("d{out} = word d{a} {sign} d{b}")
 }

@@ -17,6 +17,10 @@ pub(super) fn indices(op: &Math) -> Vec<&Index> {
         }
         Math::Vector(
             Vector::Unary(..)
+            | Vector::Word(..)
+            | Vector::RoundStochastic(..)
+            | Vector::Random { .. }
+            | Vector::FillWord(..)
             | Vector::Binary(..)
             | Vector::Constant(..)
             | Vector::MultiplyAdd(..)
@@ -230,11 +234,18 @@ fn saturated(number: u64) -> u32 {
 fn operands(op: &Vector) -> (Vec<Dst>, Dst) {
     match *op {
         Vector::Unary(_, a, out) | Vector::Constant(_, a, _, out) => (vec![a], out),
-        Vector::Binary(_, a, b, out) => (vec![a, b], out),
+        Vector::Binary(_, a, b, out)
+        | Vector::Word(_, a, b, out)
+        | Vector::RoundStochastic(_, a, b, out) => (vec![a, b], out),
+        Vector::Random { seed, counter } => {
+            (counter.into_iter().chain([seed]).collect(), counter[0])
+        }
         Vector::MultiplyAdd(operands, out) | Vector::Select(operands, out) => {
             (operands.to_vec(), out)
         }
-        Vector::Fill(_, out) | Vector::Position { dst: out, .. } => (Vec::new(), out),
+        Vector::Fill(_, out) | Vector::FillWord(_, out) | Vector::Position { dst: out, .. } => {
+            (Vec::new(), out)
+        }
         Vector::Keep { dst, .. } | Vector::Reduce { dst, .. } | Vector::Broadcast(_, dst) => {
             (vec![dst], dst)
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::dataflow::budget::plural;
-use crate::dataflow::{Buffer, BufferAt, Program};
+use crate::dataflow::{Buffer, BufferAt, Format, Program};
 use crate::tensor::{Kernel, Role};
 
 use super::Limits;
@@ -136,14 +136,18 @@ fn of_buffer(kernel: &Kernel, buffer: &Buffer) -> Result<(), String> {
         return Err("it holds no tensor".to_owned());
     }
     let shape = &kernel.tensors[buffer.tensor].shape;
+    let rank = shape.len() + usize::from(buffer.format == Format::U16);
     let groups = [&buffer.batch, &buffer.rows, &buffer.columns];
     let mut dimensions: Vec<_> = groups.iter().flat_map(|group| group.iter().copied()).collect();
     dimensions.sort_unstable();
-    if dimensions != (0..shape.len()).collect::<Vec<_>>() {
-        return Err(format!("it splits dimensions {dimensions:?} of {}", shape.len()));
+    if dimensions != (0..rank).collect::<Vec<_>>() {
+        return Err(format!("it splits dimensions {dimensions:?} of {rank}"));
     }
     for (group, found) in groups.into_iter().zip(buffer.extent) {
-        let lengths = group.iter().map(|&dimension| kernel.ints.as_constant(shape[dimension]));
+        let lengths = group.iter().map(|&dimension| match shape.get(dimension) {
+            Some(&length) => kernel.ints.as_constant(length),
+            None => Some(2),
+        });
         let expected = lengths.map(|length| length.and_then(|x| u64::try_from(x).ok()));
         let expected: Option<u64> =
             expected.collect::<Option<Vec<_>>>().map(|lengths| lengths.iter().product());

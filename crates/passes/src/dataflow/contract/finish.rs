@@ -225,7 +225,9 @@ fn scaled(
         }
         (Source::Tile(dst), _) => (*dst, free.to_vec()),
         // Nothing is free: who lowers says so. Sums don't come piece by piece.
-        (Source::Page(..) | Source::Pieces(_), _) => return (sum.clone(), free.to_vec()),
+        (Source::Page(..) | Source::Pieces(_) | Source::Halves(..), _) => {
+            return (sum.clone(), free.to_vec());
+        }
     };
     let times = Vector::Constant(BinaryVector::Multiply, dst, coefficient, dst);
     ops.push(Op::Math(Math::Vector(times)));

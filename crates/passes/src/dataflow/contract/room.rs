@@ -155,7 +155,7 @@ pub(super) fn finished(
 fn sum_in_dst(tile: &Tile) -> Option<Dst> {
     match tile.sum {
         Source::Tile(dst) => Some(dst),
-        Source::Page(..) | Source::Pieces(_) => None,
+        Source::Page(..) | Source::Pieces(_) | Source::Halves(..) => None,
     }
 }
 

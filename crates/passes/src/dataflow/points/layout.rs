@@ -7,7 +7,7 @@ use tilec_ir::tensor::{Kernel, Role};
 
 use crate::dataflow::draft::Draft;
 use crate::dataflow::vector::{
-    Axes, Inlined, Leaf, Order, Root, format_of, leaves, length, ring_of,
+    Axes, Inlined, Leaf, Order, Root, format_of, leaves, length, rings_of,
 };
 
 /// A region whose points lie in tiles.
@@ -113,7 +113,7 @@ fn layout(
     layout.leaves = leaves(kernel, &layout.roots(kernel), &[], &layout.inlined(kernel))?;
     let ring = draft.f32_ring();
     for leaf in layout.leaves.clone() {
-        let format = ring_of(&draft.plan.kernel, &leaf, ring)?;
+        let format = rings_of(&draft.plan.kernel, &leaf, ring).format;
         if draft.plan.kernel.tensors[leaf.tensor].role != Role::Input {
             draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
         }

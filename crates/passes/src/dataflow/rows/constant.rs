@@ -115,6 +115,7 @@ impl Parts {
                     Some(_) => (false, false),
                     None => (same(index), false),
                 };
+                let constant = constant && kernel.exprs[expr].ty != Scalar::I32;
                 Along { constant, segmented, reads: true, computes: false }
             }
             kind @ (ExprKind::Unary(..)
@@ -122,7 +123,9 @@ impl Parts {
             | ExprKind::Select(..)
             | ExprKind::Convert(_)) => {
                 let operands = direct(kind).into_iter().map(|operand| before[&operand]);
-                let start = Along { constant: true, computes: true, ..Along::default() };
+                // What is kept is an f32.
+                let constant = kernel.exprs[expr].ty != Scalar::I32;
+                let start = Along { constant, computes: true, ..Along::default() };
                 operands.fold(start, |all, one| Along {
                     constant: all.constant && one.constant,
                     segmented: all.segmented || one.segmented,

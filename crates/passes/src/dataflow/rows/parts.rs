@@ -232,6 +232,9 @@ fn of(
         }
         (Planned::Reduction { .. } | Planned::PerRow { .. }, _) => axes.batch.extend(segment),
     }
+    if kind == What::Value && kernel.tensors[equation.tensor].element == Scalar::I32 {
+        return Err(of_integers(kernel, expr));
+    }
     let segmented = segment.is_some();
     Ok(Part { equation: at, tensor: equation.tensor, axes, expr, read, kind, segmented, stored })
 }

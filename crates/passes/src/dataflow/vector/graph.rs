@@ -1,13 +1,16 @@
 //! Expressions as a graph of ops on tiles, each value once.
 //!
-//! Walks the expressions in evaluation order. All values are f32 here: tests are 1 and 0,
-//! and integers are exact because a bound below 2^24 is proved for each of them.
+//! Walks the expressions in evaluation order. Values are f32 here: tests are 1 and 0, and
+//! integers are exact, because a bound below 2^24 is proved for each of them; those that
+//! have none are words, 32-bit integers that wrap around.
 
 mod numbers;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tilec_ir::dataflow::{BinaryVector, Index, UnaryVector};
+use tilec_ir::dataflow::{BinaryVector, Index, UnaryVector, WordVector};
+use tilec_ir::formats::Format;
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Kernel, Scalar, Tensor, Unary};
 use tilec_ir::walk::direct;
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind, Span};
@@ -41,6 +44,18 @@ pub(super) enum Node {
     Binary(BinaryVector, NodeAt, NodeAt),
     Constant(BinaryVector, NodeAt, f32),
     Select([NodeAt; 3]),
+    /// The same word everywhere.
+    FillWord(i32),
+    /// An op on words.
+    Word(WordVector, NodeAt, NodeAt),
+    /// An f32, and random bits.
+    RoundStochastic(Format, NodeAt, NodeAt),
+    /// Random bits, of words.
+    Random {
+        seed: NodeAt,
+        /// At most four; what is missing is 0.
+        counter: Vec<NodeAt>,
+    },
 }
 
 /// What the roots need, operands before users.
@@ -70,7 +85,7 @@ pub(super) fn graph(
     }
     for root in roots {
         let value = build.value(root.expr, root.axes)?;
-        let at = build.stored(value.at, root.stored);
+        let at = build.stored(value, root.stored, kernel.exprs[root.expr].span)?;
         build.graph.roots.push(at);
     }
     Ok(build.graph)
@@ -107,11 +122,15 @@ impl Node {
             | Self::Known(_)
             | Self::Kept(_)
             | Self::Fill(_)
+            | Self::FillWord(_)
             | Self::Scalar(_)
             | Self::Position { .. } => vec![],
             Self::Unary(_, a) | Self::Constant(_, a, _) => vec![a],
-            Self::Binary(_, a, b) => vec![a, b],
+            Self::Binary(_, a, b) | Self::Word(_, a, b) | Self::RoundStochastic(_, a, b) => {
+                vec![a, b]
+            }
             Self::Select(operands) => operands.to_vec(),
+            Self::Random { seed, ref counter } => [&[seed], counter.as_slice()].concat(),
         };
         operands.sort_unstable();
         operands.dedup();
@@ -130,11 +149,28 @@ struct Build<'a> {
     made: HashMap<String, NodeAt>,
 }
 
-/// The value of an expression; of an integer, between which numbers it lies.
+/// The value of an expression.
 #[derive(Clone, Copy, Debug)]
 struct Value {
     at: NodeAt,
+    /// Between which numbers an integer lies that is an f32.
     interval: Option<(i64, i64)>,
+    /// Whether it is a word.
+    is_word: bool,
+}
+
+impl Value {
+    fn float(at: NodeAt) -> Self {
+        Self { at, interval: None, is_word: false }
+    }
+
+    fn integer(at: NodeAt, interval: (i64, i64)) -> Self {
+        Self { at, interval: Some(interval), is_word: false }
+    }
+
+    fn word(at: NodeAt) -> Self {
+        Self { at, interval: None, is_word: true }
+    }
 }
 
 /// The expressions of one root.
@@ -145,7 +181,7 @@ struct Walk<'a, 'b> {
 }
 
 /// Between which numbers a test lies.
-const TEST: Option<(i64, i64)> = Some((0, 1));
+const TEST: (i64, i64) = (0, 1);
 
 impl<'a> Build<'a> {
     fn push(&mut self, node: Node) -> NodeAt {
@@ -185,6 +221,10 @@ impl<'a> Build<'a> {
             | Node::Unary(..)
             | Node::Binary(..)
             | Node::Constant(..)
+            | Node::FillWord(_)
+            | Node::Word(..)
+            | Node::RoundStochastic(..)
+            | Node::Random { .. }
             | Node::Select(_) => None,
         };
         match (fill(a), fill(b)) {
@@ -217,8 +257,21 @@ impl<'a> Build<'a> {
     }
 
     /// A value in the form in which it is packed.
-    fn stored(&mut self, at: NodeAt, stored: Option<Scalar>) -> NodeAt {
-        match stored {
+    fn stored(
+        &mut self,
+        value: Value,
+        stored: Option<Scalar>,
+        span: Span,
+    ) -> Result<NodeAt, Diagnostic> {
+        let Value { at, is_word, .. } = value;
+        if is_word {
+            return match stored {
+                Some(Scalar::I32 | Scalar::Idx(_)) => Ok(at),
+                _ => Err(cannot("this with integers that may pass 2^24", span)
+                    .here("it computes with f32 here, which is exact up to 2^24 only")),
+            };
+        }
+        Ok(match stored {
             None | Some(Scalar::F32 | Scalar::Bf16 | Scalar::F16) => at,
             Some(Scalar::F8E4M3) => self.unary(UnaryVector::EncodeE4M3, at),
             Some(Scalar::F8E5M2) => self.unary(UnaryVector::EncodeE5M2, at),
@@ -229,7 +282,7 @@ impl<'a> Build<'a> {
             Some(Scalar::U8 | Scalar::Bool | Scalar::I32 | Scalar::Idx(_)) => {
                 self.unary(UnaryVector::ToInteger, at)
             }
-        }
+        })
     }
 
     /// `x`, or `256 + x` if it is negative.
@@ -251,25 +304,34 @@ impl Walk<'_, '_> {
             ExprKind::Float(value) => Ok(self.float(Node::Fill(*value))),
             ExprKind::Int(id) => self.integer(*id, span),
             ExprKind::Read(tensor, index) => self.read(*tensor, index, span),
-            ExprKind::Unary(op, x) => Ok(self.unary(*op, *x)),
+            ExprKind::Unary(op, x) => Ok(self.unary(*op, self.values[x])),
             ExprKind::Binary(op, a, b) => self.binary(*op, [*a, *b], ty == Scalar::Bool, span),
             ExprKind::Select(test, a, b) => {
                 let [test, a, b] = [test, a, b].map(|x| self.values[x]);
-                let interval = a.interval.zip(b.interval);
-                let interval = interval.map(|(a, b)| (a.0.min(b.0), a.1.max(b.1)));
-                let at = self.build.push(Node::Select([test.at, a.at, b.at]));
-                Ok(Value { at, interval })
+                Ok(self.select(test, a, b))
             }
-            ExprKind::Convert(x) => self.convert(self.values[x], ty, span),
-            ExprKind::RoundStochastic(..)
-            | ExprKind::Random(_)
-            | ExprKind::Reduce(..)
-            | ExprKind::Rank { .. } => unreachable!("this was refused before"),
+            ExprKind::Convert(x) => Ok(self.convert(self.values[x], ty)),
+            ExprKind::RoundStochastic(x, bits) => Ok(self.round_stochastic(ty, *x, *bits)),
+            ExprKind::Random(words) => Ok(self.random(words)),
+            ExprKind::Reduce(..) | ExprKind::Rank { .. } => {
+                unreachable!("this was refused before")
+            }
         }
     }
 
     fn float(&mut self, node: Node) -> Value {
-        Value { at: self.build.push(node), interval: None }
+        Value::float(self.build.push(node))
+    }
+
+    fn select(&mut self, test: Value, a: Value, b: Value) -> Value {
+        if a.is_word || b.is_word {
+            let [a, b] = [a, b].map(|x| self.word(x));
+            return Value::word(self.build.push(Node::Select([test.at, a, b])));
+        }
+        let interval = a.interval.zip(b.interval);
+        let interval = interval.map(|(a, b)| (a.0.min(b.0), a.1.max(b.1)));
+        let at = self.build.push(Node::Select([test.at, a.at, b.at]));
+        Value { at, interval, is_word: false }
     }
 
     /// An element of a tensor.
@@ -284,13 +346,10 @@ impl Walk<'_, '_> {
         }
         let element = self.build.kernel.tensors[tensor].element;
         let interval = self.interval_of(element);
-        if element.is_integer() && interval.is_none() {
-            let name = &self.build.kernel.tensors[tensor].name;
-            return Err(cannot(&format!("i32 values of `{name}`"), span)
-                .here("tiles hold f32, which is exact for integers up to 2^24 only"));
-        }
+        let is_word = element.is_integer() && interval.is_none();
         if self.build.known.contains(&tensor) {
-            return Ok(Value { at: self.build.push(Node::Known(tensor)), interval });
+            let at = self.build.push(Node::Known(tensor));
+            return Ok(Value { at, interval, is_word });
         }
         let leaf = Leaf::of(self.build.kernel, self.axes, tensor, index, span)?;
         let leaves = &mut self.build.graph.leaves;
@@ -304,7 +363,7 @@ impl Walk<'_, '_> {
         };
         let at = self.build.push(Node::Leaf(at));
         let at = if element == Scalar::I8 { self.signed(at) } else { at };
-        Ok(Value { at, interval })
+        Ok(Value { at, interval, is_word })
     }
 
     /// The number that a byte is in two's complement.
@@ -314,10 +373,12 @@ impl Walk<'_, '_> {
         self.build.push(Node::Select([test, byte, below]))
     }
 
-    fn unary(&mut self, op: Unary, x: Id<Expr>) -> Value {
-        let x = self.values[&x];
+    fn unary(&mut self, op: Unary, x: Value) -> Value {
+        if op == Unary::Uniform || x.is_word {
+            return self.unary_word(op, x);
+        }
         let interval = x.interval.map(|(low, high)| match op {
-            Unary::Not => (0, 1),
+            Unary::Not => TEST,
             Unary::Abs => (0, high.max(-low)),
             _ => (-high, -low),
         });
@@ -332,9 +393,9 @@ impl Walk<'_, '_> {
             Unary::Tanh => UnaryVector::Tanh,
             Unary::Erf => UnaryVector::ErrorFunction,
             Unary::Floor => UnaryVector::Floor,
-            Unary::Uniform => unreachable!("this was refused before"),
+            Unary::Uniform => unreachable!("it takes a word"),
         };
-        Value { at: self.build.unary(op, x.at), interval }
+        Value { at: self.build.unary(op, x.at), interval, is_word: false }
     }
 
     fn binary(
@@ -350,13 +411,18 @@ impl Walk<'_, '_> {
             Binary::AtLeast => (Binary::AtMost, b, a),
             _ => (op, a, b),
         };
-        let integers = a.interval.zip(b.interval);
-        if let (Some(_), Binary::Div | Binary::Rem) = (integers, op) {
-            return self.quotient(op, a, b, span);
+        if a.is_word || b.is_word {
+            return self.binary_word(op, a, b, span);
         }
-        let interval = match integers {
-            _ if relation => TEST,
-            Some((a, b)) => numbers::interval(op, a, b, span)?,
+        let interval = match a.interval.zip(b.interval) {
+            Some(_) if matches!(op, Binary::Div | Binary::Rem) => {
+                return self.quotient(op, a, b, span);
+            }
+            _ if relation => Some(TEST),
+            Some((x, y)) => match numbers::interval(op, x, y) {
+                None => return self.binary_word(op, a, b, span),
+                exact => exact,
+            },
             None => None,
         };
         let op = match op {
@@ -374,26 +440,29 @@ impl Walk<'_, '_> {
             Binary::Or => BinaryVector::Or,
             Binary::Rem => return Err(cannot("this remainder", span)),
         };
-        Ok(Value { at: self.build.binary(op, a.at, b.at), interval })
+        Ok(Value { at: self.build.binary(op, a.at, b.at), interval, is_word: false })
     }
 
-    fn convert(&mut self, x: Value, to: Scalar, span: Span) -> Result<Value, Diagnostic> {
-        let interval = if to.is_integer() { self.converted(x, to, span)? } else { None };
-        let at = match to {
-            Scalar::F32 | Scalar::Bool => x.at,
-            Scalar::Bf16 => self.build.unary(UnaryVector::RoundBf16, x.at),
-            Scalar::F16 => self.build.unary(UnaryVector::RoundF16, x.at),
+    fn convert(&mut self, x: Value, to: Scalar) -> Value {
+        if to.is_integer() {
+            return self.convert_to_integer(x, to);
+        }
+        let x = if x.is_word { self.build.unary(UnaryVector::FromInteger, x.at) } else { x.at };
+        Value::float(match to {
+            Scalar::Bf16 => self.build.unary(UnaryVector::RoundBf16, x),
+            Scalar::F16 => self.build.unary(UnaryVector::RoundF16, x),
             Scalar::F8E4M3 => {
-                let code = self.build.unary(UnaryVector::EncodeE4M3, x.at);
+                let code = self.build.unary(UnaryVector::EncodeE4M3, x);
                 self.build.unary(UnaryVector::DecodeE4M3, code)
             }
             Scalar::F8E5M2 => {
-                let code = self.build.unary(UnaryVector::EncodeE5M2, x.at);
+                let code = self.build.unary(UnaryVector::EncodeE5M2, x);
                 self.build.unary(UnaryVector::DecodeE5M2, code)
             }
-            Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Idx(_) => self.truncated(x, interval),
-        };
-        Ok(Value { at, interval })
+            Scalar::F32 | Scalar::Bool | Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Idx(_) => {
+                x
+            }
+        })
     }
 }
 
@@ -405,16 +474,13 @@ fn has_exact_inverse(value: f32) -> bool {
 /// That the vector unit has a way to compute this kind of value.
 fn possible(expr: &Expr) -> Result<(), Diagnostic> {
     match expr.kind {
-        ExprKind::RoundStochastic(..)
-        | ExprKind::Random(_)
-        | ExprKind::Unary(Unary::Uniform, _) => {
-            Err(cannot("random bits: they are products of 32-bit integers", expr.span))
-        }
         ExprKind::Reduce(..) | ExprKind::Rank { .. } => {
             Err(cannot("a reduction or an order within an expression", expr.span))
         }
         ExprKind::Float(_)
         | ExprKind::Int(_)
+        | ExprKind::Random(_)
+        | ExprKind::RoundStochastic(..)
         | ExprKind::Read(..)
         | ExprKind::Unary(..)
         | ExprKind::Binary(..)

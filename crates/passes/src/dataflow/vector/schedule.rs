@@ -8,16 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tilec_ir::dataflow::{
-    BinaryVector, CircularAt, Dst, Index, Math, Op, Spread, UnaryVector, Vector,
+    BinaryVector, CircularAt, Dst, Index, Math, Op, Spread, UnaryVector, Vector, WordVector,
 };
-use tilec_ir::tensor::Scalar;
 use tilec_ir::{Diagnostic, Kind, print::print_expr};
 
 use super::graph::{Graph, Node, NodeAt};
 use super::integer::Along;
 use super::leaf::ELSEWHERE;
 use super::store::decoded;
-use super::{Given, Lowered, Root, Source};
+use super::{Given, Leaf, Lowered, Root, Source};
 
 /// The most ops that computing values again may take.
 const MOST_OPS: usize = 4096;
@@ -171,6 +170,9 @@ impl<'a> Schedule<'a> {
 
     /// Computes a value from its operands.
     fn apply(&mut self, node: NodeAt, operands: &[Instance]) -> Option<Dst> {
+        if let Node::Random { seed, counter } = &self.graph.nodes[node] {
+            return self.random(node, (*seed, counter), operands);
+        }
         let dying: Vec<Dst> =
             operands.iter().filter(|operand| self.dies(**operand)).map(|o| o.dst).collect();
         let out = match dying.first() {
@@ -192,6 +194,45 @@ impl<'a> Schedule<'a> {
         Some(out)
     }
 
+    /// Random bits, in four tiles of which only the first one is needed after it.
+    fn random(
+        &mut self,
+        node: NodeAt,
+        (seed, counter): (NodeAt, &[NodeAt]),
+        operands: &[Instance],
+    ) -> Option<Dst> {
+        let of = |node: NodeAt| operands.iter().find(|operand| operand.node == node);
+        let mut dying: BTreeMap<NodeAt, Dst> = BTreeMap::new();
+        for operand in operands {
+            if self.dies(*operand) {
+                dying.insert(operand.node, operand.dst);
+            }
+        }
+        let seed_dst = of(seed).expect("an op follows its operands").dst;
+        let mut tiles = [0; 4];
+        for (at, tile) in tiles.iter_mut().enumerate() {
+            let Some(&word) = counter.get(at) else {
+                *tile = self.free.pop_first()?;
+                self.vector(Vector::FillWord(0, *tile));
+                continue;
+            };
+            let last = word != seed && !counter[at + 1..].contains(&word);
+            if last && let Some(dst) = dying.remove(&word) {
+                *tile = dst;
+                continue;
+            }
+            let from = of(word).expect("an op follows its operands").dst;
+            *tile = self.free.pop_first()?;
+            self.vector(Vector::Unary(UnaryVector::Move, from, *tile));
+        }
+        self.vector(Vector::Random { seed: seed_dst, counter: tiles });
+        self.free.extend(dying.into_values().chain(tiles.into_iter().skip(1)));
+        if self.is_kept(node) {
+            self.held.insert(node, (tiles[0], self.uses[node]));
+        }
+        Some(tiles[0])
+    }
+
     fn is_kept(&self, node: NodeAt) -> bool {
         let copied = self.graph.nodes[node].operands().is_empty();
         let several = self.uses[node] > 1;
@@ -205,7 +246,11 @@ impl<'a> Schedule<'a> {
 
     /// Whether a value is loaded in pieces, which takes a tile more for a moment.
     fn in_pieces(&self, node: NodeAt) -> bool {
-        matches!(self.source(&self.graph.nodes[node]), Some((Source::Pieces(_), _)))
+        let source = match &self.graph.nodes[node] {
+            Node::Leaf(at) => Some(leaf_source(self.given, &self.graph.leaves[*at])),
+            node => self.source(node).map(|(source, _)| source),
+        };
+        matches!(source, Some(Source::Pieces(_) | Source::Halves(..)))
     }
 
     /// Whether an operand has its last use here.
@@ -239,16 +284,20 @@ impl<'a> Schedule<'a> {
                 self.vector(Vector::Constant(*op, of(*a), *value, out));
             }
             Node::Select(operands) => self.vector(Vector::Select(operands.map(of), out)),
+            Node::FillWord(value) => self.vector(Vector::FillWord(*value, out)),
+            Node::Word(op, a, b) => self.vector(Vector::Word(*op, of(*a), of(*b), out)),
+            Node::RoundStochastic(format, a, b) => {
+                self.vector(Vector::RoundStochastic(*format, of(*a), of(*b), out));
+            }
+            Node::Random { .. } => unreachable!("it takes tiles of its own"),
         }
     }
 
     fn leaf(&mut self, at: usize, out: Dst) {
         let leaf = &self.graph.leaves[at];
-        let given = self.given.leaves.iter().find(|(given, _)| given.same_tile(leaf));
-        let (_, source) = given.expect("every leaf is given");
-        self.load(source, out);
-        let element: Scalar = self.given.kernel.tensors[leaf.tensor].element;
-        if let Some(op) = decoded(element) {
+        self.load(leaf_source(self.given, leaf), out);
+        let kernel = self.given.kernel;
+        if let Some(op) = decoded(kernel, kernel.tensors[leaf.tensor].element) {
             self.vector(Vector::Unary(op, out, out));
         }
         self.spread(leaf.spread, out);
@@ -258,6 +307,11 @@ impl<'a> Schedule<'a> {
         match source {
             Source::Page(ring, at) => self.copy(*ring, at.clone(), out),
             Source::Tile(dst) => self.vector(Vector::Unary(UnaryVector::Move, *dst, out)),
+            Source::Halves(ring, at) => {
+                self.copy(*ring, at.clone(), out);
+                self.copy(*ring, at.clone() + 1, self.piece);
+                self.vector(Vector::Word(WordVector::Join, out, self.piece, out));
+            }
             Source::Pieces(ring) => {
                 self.copy(*ring, Index::from(0), out);
                 for at in 1..3 {
@@ -297,6 +351,12 @@ impl<'a> Schedule<'a> {
     }
 }
 
+/// Where the tile of a leaf is.
+fn leaf_source<'a>(given: &Given<'a>, leaf: &Leaf) -> &'a Source {
+    let found = given.leaves.iter().find(|(given, _)| given.same_tile(leaf));
+    found.map(|(_, source)| source).expect("every leaf is given")
+}
+
 /// Where a value is that is at hand, and what of the tile holds it.
 fn source<'a>(given: &Given<'a>, node: &Node) -> Option<(&'a Source, Option<Spread>)> {
     match node {
@@ -314,6 +374,10 @@ fn source<'a>(given: &Given<'a>, node: &Node) -> Option<(&'a Source, Option<Spre
         | Node::Unary(..)
         | Node::Binary(..)
         | Node::Constant(..)
+        | Node::FillWord(_)
+        | Node::Word(..)
+        | Node::RoundStochastic(..)
+        | Node::Random { .. }
         | Node::Select(_) => None,
     }
 }
@@ -325,9 +389,15 @@ fn needs(graph: &Graph, given: &Given<'_>) -> Vec<usize> {
         let mut operands: Vec<_> = node.operands().iter().map(|&at| needs[at]).collect();
         operands.sort_unstable_by(|a, b| b.cmp(a));
         let waiting = operands.iter().enumerate().map(|(before, need)| before + need);
-        let least = match source(given, node).map(|(source, _)| source) {
+        let at_hand = match node {
+            Node::Leaf(at) => Some(leaf_source(given, &graph.leaves[*at])),
+            node => source(given, node).map(|(source, _)| source),
+        };
+        let least = match at_hand {
+            // The key and four words.
+            _ if matches!(node, Node::Random { .. }) => 5,
             Some(Source::Tile(_)) => 0,
-            Some(Source::Pieces(_)) => 2,
+            Some(Source::Pieces(_) | Source::Halves(..)) => 2,
             Some(Source::Page(..)) | None => 1,
         };
         needs.push(waiting.max().unwrap_or(0).max(least));

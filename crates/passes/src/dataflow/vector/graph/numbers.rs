@@ -1,4 +1,4 @@
-//! Integers as f32 tiles: exact while they stay below 2^24.
+//! Integers as f32 tiles: exact while they stay below 2^24; else they are words.
 //!
 //! ```text
 //! floor(p / d)  =  floor((p + 1/2) * (1 / d))
@@ -11,11 +11,10 @@ use tilec_ir::dataflow::{BinaryVector, UnaryVector};
 use tilec_ir::tensor::{Binary, Scalar, Var};
 use tilec_ir::{Atom, AtomId, Diagnostic, Id, IntId, Span};
 
-use super::{Node, NodeAt, Value, Walk, cannot};
+use super::{Node, Value, Walk, cannot};
 use crate::dataflow::vector::integer::{Along, Lines, TILE, Terms, multiplied};
+use crate::dataflow::vector::store::EXACT;
 
-/// Integers below are exact in f32, and so are their sums.
-const EXACT: i64 = 1 << 24;
 /// Quotients of integers below are exact; see above.
 const DIVISIBLE: i64 = 1 << 21;
 
@@ -30,10 +29,9 @@ impl Walk<'_, '_> {
         if let Some(constant) = self.build.kernel.ints.as_constant(id) {
             return self.number(constant, span);
         }
-        let known = self.lines().interval(&terms);
-        if let (Some((0.., high)), Some(index)) = (known, self.lines().index(&terms)) {
-            small((0, high), span)?;
-            return Ok(Value { at: self.build.push(Node::Scalar(index)), interval: known });
+        let known = self.lines().interval(&terms).filter(|&known| known.0 >= 0 && exact(known));
+        if let (Some(known), Some(index)) = (known, self.lines().index(&terms)) {
+            return Ok(Value::integer(self.build.push(Node::Scalar(index)), known));
         }
         let mut sum: Option<Value> = None;
         for (factors, &coefficient) in &terms.0 {
@@ -51,32 +49,33 @@ impl Walk<'_, '_> {
     }
 
     fn number(&mut self, value: i64, span: Span) -> Result<Value, Diagnostic> {
-        small((value, value), span)?;
-        let at = self.build.push(Node::Fill(value as f32));
-        Ok(Value { at, interval: Some((value, value)) })
+        if exact((value, value)) {
+            let at = self.build.push(Node::Fill(value as f32));
+            return Ok(Value::integer(at, (value, value)));
+        }
+        let word = i32::try_from(value).map_err(|_| cannot("this integer", span))?;
+        Ok(Value::word(self.build.push(Node::FillWord(word))))
     }
 
     fn combine(&mut self, op: Binary, a: Value, b: Value, span: Span) -> Result<Value, Diagnostic> {
-        let both = a.interval.zip(b.interval);
-        let both = both.ok_or_else(|| cannot("this integer", span))?;
         let one = |value: Value| value.interval == Some((1, 1));
         match op {
             Binary::Mul if one(a) => return Ok(b),
             Binary::Mul if one(b) => return Ok(a),
             _ => {}
         }
-        let interval = interval(op, both.0, both.1, span)?;
+        let found = a.interval.zip(b.interval).and_then(|(a, b)| interval(op, a, b));
+        let Some(interval) = found else { return self.binary_word(op, a, b, span) };
         let op = if op == Binary::Mul { BinaryVector::Multiply } else { BinaryVector::Add };
-        Ok(Value { at: self.build.binary(op, a.at, b.at), interval })
+        Ok(Value::integer(self.build.binary(op, a.at, b.at), interval))
     }
 
     fn atom(&mut self, atom: AtomId, span: Span) -> Result<Value, Diagnostic> {
         let terms = Terms([(vec![atom], 1)].into());
-        let interval = self.lines().interval(&terms);
+        let interval = self.lines().interval(&terms).filter(|&interval| exact(interval));
         if let (Some(interval), Some(index)) = (interval, self.lines().index(&terms)) {
-            small(interval, span)?;
             let at = self.build.push(Node::Scalar(index));
-            return Ok(Value { at, interval: Some(interval) });
+            return Ok(Value::integer(at, interval));
         }
         match self.build.kernel.ints.atom(atom).clone() {
             Atom::Var(var) => self.var(var, span),
@@ -104,7 +103,7 @@ impl Walk<'_, '_> {
         let last = all.saturating_add(TILE);
         small((0, last), span)?;
         let at = self.build.push(Node::Position { columns, base });
-        let mut value = Value { at, interval: Some((0, last)) };
+        let mut value = Value::integer(at, (0, last));
         let inside = self.number(inside, span)?;
         value = self.quotient(Binary::Div, value, inside, span)?;
         if !outermost {
@@ -143,11 +142,11 @@ impl Walk<'_, '_> {
         let tops = [of.1.div_euclid(least), of.1.div_euclid(most)];
         let bounds = (bounds[0].min(bounds[1]), tops[0].max(tops[1]));
         if op == Binary::Div {
-            return Ok(Value { at: floor, interval: Some(bounds) });
+            return Ok(Value::integer(floor, bounds));
         }
         let whole = self.build.binary(BinaryVector::Multiply, floor, d.at);
         let at = self.build.binary(BinaryVector::Subtract, p.at, whole);
-        Ok(Value { at, interval: Some((0, most - 1)) })
+        Ok(Value::integer(at, (0, most - 1)))
     }
 
     /// Between which numbers the elements of a type lie, if all of them are exact.
@@ -169,23 +168,8 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Between which numbers a value lies once it is an integer.
-    pub(super) fn converted(
-        &self,
-        x: Value,
-        to: Scalar,
-        span: Span,
-    ) -> Result<Option<(i64, i64)>, Diagnostic> {
-        let limits = self.interval_of(to).unwrap_or((i64::from(i32::MIN), i64::from(i32::MAX)));
-        let (low, high) = x.interval.unwrap_or((i64::MIN, i64::MAX));
-        let interval = (low.clamp(limits.0, limits.1), high.clamp(limits.0, limits.1));
-        small(interval, span)?;
-        Ok(Some(interval))
-    }
-
-    /// A value as an integer within an interval; a float toward zero, NaN as 0.
-    pub(super) fn truncated(&mut self, x: Value, to: Option<(i64, i64)>) -> NodeAt {
-        let Some((low, high)) = to else { return x.at };
+    /// A value as an integer within two numbers; a float toward zero, NaN as 0.
+    pub(super) fn truncated(&mut self, x: Value, (low, high): (i64, i64)) -> Value {
         let mut at = x.at;
         if x.interval.is_none() {
             let integer = self.build.unary(UnaryVector::ToInteger, at);
@@ -200,17 +184,13 @@ impl Walk<'_, '_> {
         if x.interval.is_none_or(|from| from.1 > high) {
             at = self.build.push(Node::Constant(BinaryVector::Minimum, at, high as f32));
         }
-        at
+        let (least, most) = x.interval.unwrap_or((low, high));
+        Value::integer(at, (least.clamp(low, high), most.clamp(low, high)))
     }
 }
 
-/// Between which numbers the result of an operation on integers lies.
-pub(super) fn interval(
-    op: Binary,
-    a: (i64, i64),
-    b: (i64, i64),
-    span: Span,
-) -> Result<Option<(i64, i64)>, Diagnostic> {
+/// Between which numbers the result of an operation on integers lies, if it is exact in f32.
+pub(super) fn interval(op: Binary, a: (i64, i64), b: (i64, i64)) -> Option<(i64, i64)> {
     let found = match op {
         Binary::Add => a.0.checked_add(b.0).zip(a.1.checked_add(b.1)),
         Binary::Sub => a.0.checked_sub(b.1).zip(a.1.checked_sub(b.0)),
@@ -227,14 +207,17 @@ pub(super) fn interval(
         | Binary::Or => Some((0, 1)),
         Binary::Div | Binary::Rem => None,
     };
-    let found = found.ok_or_else(|| cannot("this integer", span))?;
-    small(found, span)?;
-    Ok(Some(found))
+    found.filter(|&found| exact(found))
 }
 
-/// That integers between two numbers are exact in f32.
-fn small((low, high): (i64, i64), span: Span) -> Result<(), Diagnostic> {
-    if -EXACT <= low && high <= EXACT {
+/// Whether integers between two numbers are exact in f32.
+fn exact((low, high): (i64, i64)) -> bool {
+    -EXACT <= low && high <= EXACT
+}
+
+/// That they are.
+fn small(interval: (i64, i64), span: Span) -> Result<(), Diagnostic> {
+    if exact(interval) {
         return Ok(());
     }
     Err(cannot("this integer", span)
