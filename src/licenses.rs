@@ -6,7 +6,7 @@ use tilec_ir::plan::RegionKind;
 use tilec_ir::tensor::{ExprKind, Reduction, Setting, SettingValue, Tensor};
 use tilec_ir::walk::{reachable, reads};
 use tilec_ir::{Id, Kernel, Module};
-use tilec_passes::{normalize, recognize};
+use tilec_passes::{left_out, normalize, recognize};
 use tilec_target::Tensix;
 
 /// The licensed sums of a kernel on a chip. Tile blocks name equations of the
@@ -55,12 +55,14 @@ pub fn tensix_units(kernel: &Kernel, chip: &Tensix) -> Vec<(Id<Tensor>, License)
     }
     let plan = recognize(&normalize(kernel));
     for region in &plan.regions {
-        if let RegionKind::Contract(_) = region.kind {
+        if let RegionKind::Contract(contract) = &region.kind {
             let sum = plan.kernel.equations[region.covers[0]].tensor;
             // A sum that was a part of an equation is named after it: `acc'1`.
             let name = plan.kernel.tensors[sum].name.split('\'').next();
             let written = kernel.tensors.iter().find(|(_, t)| Some(t.name.as_str()) == name);
-            found.extend(written.map(|(tensor, _)| (tensor, License::Aligned)));
+            let Some((tensor, _)) = written else { continue };
+            found.push((tensor, License::Aligned));
+            found.extend(left_out(contract, chip).map(|n| (tensor, License::Upper(n))));
         }
     }
     found
@@ -132,6 +134,8 @@ kernel two[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: f32[M, N], d: f32[M])
             found.map(|(t, _)| kernel.tensors[t].name.clone()).collect::<Vec<_>>()
         };
         assert_eq!(names("wormhole_n150", License::Aligned), ["c"]);
+        assert_eq!(names("wormhole_n150", License::Upper(11)), ["c"]);
+        assert_eq!(names("blackhole_p150", License::Upper(11)), [""; 0]);
         assert_eq!(names("wormhole_n150", License::Cut), ["c", "d"]);
         assert_eq!(names("blackhole_p150", License::Cut), [""; 0]);
         assert_eq!(names("blackhole_p150", License::Polynomials), ["c", "d"]);

@@ -24,6 +24,7 @@ use tilec_target::{Chip, Tensix};
 
 use crate::counted::count;
 use crate::tune::settings::{self, Given};
+pub use contract::left_out;
 pub(crate) use draft::Draft;
 
 /// The dataflow program of a plan. `source` is the kernel that the tile blocks name
@@ -41,7 +42,7 @@ pub fn compile_dataflow(
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    let plan = count(plan, |_| false);
+    let plan = count(plan, |_, _, _| false);
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
     let mut draft = Draft::new(without_empty_sums(plan), chip);
     let mut steps = Vec::new();

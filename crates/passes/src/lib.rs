@@ -39,7 +39,7 @@ pub mod tune;
 pub use allocate::allocate;
 pub use canonical::{Body, Canonical, Stated};
 pub use compile::compile_plan;
-pub use dataflow::compile_dataflow;
+pub use dataflow::{compile_dataflow, left_out};
 pub use legalize::legalize;
 pub use normalize::normalize;
 pub use products::{Coefficient, Factor, Product};

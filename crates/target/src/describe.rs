@@ -70,6 +70,7 @@ fn cache(bytes: u64) -> String {
 fn tensix_facts(tensix: &Tensix) -> Vec<(&'static str, String)> {
     let [half, full] = [tensix.dst_tiles / 2, tensix.dst_tiles];
     let native = if tensix.native_e4m3 { "e4m3 and e5m2" } else { "e5m2" };
+    let minus_one = if tensix.adds_minus_one { "added right" } else { "comes out as -2^27 units" };
     let words = if tensix.words_to_dst { "unchanged" } else { "as tf32" };
     vec![
         ("architecture", tensix.arch.clone()),
@@ -82,6 +83,7 @@ fn tensix_facts(tensix: &Tensix) -> Vec<(&'static str, String)> {
             format!("{half} in each of two sections, or {full}; half as many of f32"),
         ),
         ("f32 from memory to DST", words.to_owned()),
+        ("a sum of -1 unit in the last place", minus_one.to_owned()),
         ("formats of its own for FP8", native.to_owned()),
         ("product of two tiles", format!("{} cycles a pass", tensix.tile_product_cycles)),
         ("network", format!("{} bytes a cycle, in each of two", tensix.noc_bytes_per_cycle)),

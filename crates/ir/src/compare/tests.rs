@@ -187,6 +187,7 @@ fn licenses_allow_what_they_say_and_nothing_else() {
     assert_eq!(License::Unpromoted.error(16.0), 1.0 / 8192.0);
     assert_eq!(License::Unpromoted.error(320.0), 10.0 / 8192.0);
     assert_eq!(License::Aligned.error(320.0), 1.0 / 1024.0);
+    assert_eq!([10, 11].map(|n| License::Upper(n).error(320.0)), [1.0 / 1024.0, 1.0 / 2048.0]);
     assert_eq!([License::Shared, License::Native].map(|l| l.error(1.0)), [1.0 / 64.0; 2]);
     assert_eq!([License::Polynomials, License::Cut].map(|l| l.error(1.0)), [0.0; 2]);
 }

@@ -83,6 +83,9 @@ pub enum License {
     /// them to 12 bits of it: each is off by 2^-12 of the largest at most, either way alike.
     /// With a largest of up to twice the root mean square twice over, that is 2^-10 of a sum.
     Aligned,
+    /// Products of the lower bits of both factors are left out: each product is too small by
+    /// less than 2^-n of itself, for this n.
+    Upper(i32),
     /// Quotients, roots and elementary functions by polynomials of f32: within 2^-21, of
     /// which the worst, `erf`, was measured to use three fifths.
     Polynomials,
@@ -101,6 +104,7 @@ impl License {
             Self::Unpromoted => 0.5f64.powi(13) * (terms / 32.0).max(1.0),
             Self::Shared | Self::Native => 0.5f64.powi(6),
             Self::Aligned => 0.5f64.powi(10),
+            Self::Upper(n) => 0.5f64.powi(n),
             Self::Polynomials | Self::Cut => 0.0,
         }
     }

@@ -26,6 +26,7 @@ mod multiply;
 mod names;
 mod operand;
 mod pack;
+mod passes;
 mod product;
 mod rings;
 mod room;
@@ -36,6 +37,7 @@ use tilec_ir::Diagnostic;
 use tilec_ir::dataflow::Step;
 use tilec_ir::plan::Contract;
 
+pub use self::passes::left_out;
 use super::Draft;
 use crate::tune::settings::Given;
 

@@ -6,7 +6,8 @@ use tilec_ir::tensor::{ExprKind, Kernel, Scalar, Var};
 use tilec_ir::{Diagnostic, Id, Kind, Span};
 
 use super::finish::{Finish, finish};
-use super::operand::{Operand, Side, operands};
+use super::operand::{Operand, operands};
+use super::passes::{fidelity, left_out};
 use super::scale::{Scales, scales};
 use crate::dataflow::Draft;
 use crate::dataflow::vector::{Axes, ELSEWHERE};
@@ -105,7 +106,7 @@ pub(super) fn product(
     let (Ok(operands), Ok(scales), Ok(finish)) = (operands, scales, finish) else {
         return Err(faults);
     };
-    let fidelity = fidelity(&operands);
+    let fidelity = fidelity(&operands, left_out(contract, draft.tensix()));
     Ok(Product {
         span,
         lengths,
@@ -145,17 +146,5 @@ fn coefficient(kernel: &Kernel, contract: &Contract) -> Option<f32> {
     match kernel.exprs[contract.coefficient?].kind {
         ExprKind::Float(value) => Some(value),
         _ => unreachable!("the coefficient of a sum of floats is a literal"),
-    }
-}
-
-/// As many passes as the fractions of the operands need: of `a` one pass takes 6 bits, of
-/// `b` it takes 4.
-fn fidelity(operands: &[Operand; 2]) -> Fidelity {
-    let [a, b] = [Side::A, Side::B].map(|side| operands[side as usize].fraction_bits);
-    match (a > 6, b > 4) {
-        (false, false) => Fidelity::LoFi,
-        (false, true) => Fidelity::HiFi2,
-        (true, false) => Fidelity::HiFi3,
-        (true, true) => Fidelity::HiFi4,
     }
 }
