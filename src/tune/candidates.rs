@@ -3,6 +3,7 @@
 
 use tilec_ir::plan::{Plan, RegionKind};
 use tilec_ir::tensor::{Kernel, Role, Tensor};
+use tilec_ir::tile::Side;
 use tilec_ir::{Id, Scalar};
 use tilec_passes::Settings;
 use tilec_target::{Chip, Family};
@@ -52,10 +53,7 @@ pub fn candidates(plan: &Plan, region: usize, chip: &Chip, rows: &[i64]) -> Vec<
             vec![pipelines, stepped(depth)]
         }
         RegionKind::Rowwise(_) => vec![rowwise()],
-        RegionKind::Scan(_)
-        | RegionKind::Select(_)
-        | RegionKind::Pointwise
-        | RegionKind::Generic { .. } => Vec::new(),
+        RegionKind::Scan(_) | RegionKind::Pointwise | RegionKind::Generic { .. } => Vec::new(),
     }
 }
 
@@ -73,12 +71,13 @@ const FEW_ROWS: i64 = 256;
 fn pipelines(depth: u32, most_rows: i64) -> Vec<Settings> {
     let mut all = Vec::new();
     for n in [256, 224, 208, 192, 176, 160, 144, 128, 112, 96, 80, 64] {
-        for cluster in [2, 1] {
+        for share in [Some(Side::B), Some(Side::A), None] {
             for m in [128, 192, 256] {
                 all.push(Settings {
                     m: Some(m),
                     n: Some(n),
-                    cluster: Some(cluster),
+                    cluster: Some(if share.is_some() { 2 } else { 1 }),
+                    share,
                     swap: Some(false),
                     ..Settings::default()
                 });

@@ -1,0 +1,87 @@
+"""`tilec run --check` on a GPU: every contraction and rowwise program, compared with the CPU.
+
+    python bench/cuda/run_check.py target/release/tilec
+
+Each program is run twice per point, which must give the same bits. Chips are `h200` and,
+for the paths of Ampere on the same GPU, `a100`. Writes bench/results/cuda_run_check.json.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests/reference"), str(ROOT / "bench")]
+
+EXAMPLES = ["gemm_fp8", "batched_gemm", "rmsnorm", "softmax"]
+# Sizes by how many a program has, in the order of its parameters; the last chip gets the
+# first points only.
+POINTS = {
+    2: [(77, 129), (65, 2112), (0, 63), (4097, 127)],
+    3: [(77, 129, 127), (1, 63, 65), (0, 65, 63), (129, 127, 0), (65, 2112, 129), (4097, 77, 2112), (2112, 129, 640)],
+    4: [(3, 65, 77, 129), (2, 129, 63, 127), (1, 0, 65, 63), (2, 127, 513, 256)],
+}
+CHIPS = {"h200": 7, "a100": 3}
+AT_ONCE = 8
+
+
+def programs() -> list[tuple[Path, str, list[str]]]:
+    """File, kernel and the names of its sizes."""
+    files = sorted(ROOT.glob("tests/cases/contract/*.tile")) + sorted(ROOT.glob("tests/cases/rowwise/*.tile"))
+    files += [ROOT / f"examples/{name}/{name}.tile" for name in EXAMPLES]
+    found = []
+    for file in files:
+        for name, sizes in re.findall(r"^kernel (\w+)\[([^\]]*)\]", file.read_text(), re.MULTILINE):
+            found.append((file, name, [size.split("=")[0].strip() for size in sizes.split(",")]))
+    return found
+
+
+def run(tilec: str, chip: str, file: Path, kernel: str, sizes: dict[str, int]) -> dict:
+    words = [word for name, size in sizes.items() for word in ("--set", f"{name}={size}")]
+    command = [tilec, "run", str(file), "--kernel", kernel, "--target", "cuda", "--chip", chip, "--check"]
+    try:
+        done = subprocess.run([*command, "--repeat", "2", *words], capture_output=True, text=True, timeout=60)
+        passed, said = done.returncode == 0, done.stdout + done.stderr
+    except subprocess.TimeoutExpired:
+        passed, said = False, "took more than 60 s"
+    row = {"kernel": kernel, "chip": chip, "sizes": sizes, "passed": passed}
+    return row if passed else row | {"said": said.replace(str(ROOT), ".")[-1500:].splitlines()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Checks runs on a GPU against the CPU.")
+    parser.add_argument("tilec")
+    parser.add_argument("--json", type=Path, default=ROOT / "bench/results/cuda_run_check.json")
+    arguments = parser.parse_args()
+    jobs = []
+    for chip, most in CHIPS.items():
+        for file, kernel, names in programs():
+            for point in POINTS.get(len(names), [])[:most]:
+                jobs.append((arguments.tilec, chip, file, kernel, dict(zip(names, point))))
+    os.environ.setdefault("RAYON_NUM_THREADS", "4")
+    # The first of each program compiles it, the others find it in the cache.
+    first = {(job[1], job[3]): job for job in reversed(jobs)}
+    rest = [job for job in jobs if first[job[1], job[3]] is not job]
+    rows = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for row in itertools.chain(pool.map(lambda job: run(*job), first.values()), pool.map(lambda job: run(*job), rest)):
+            rows.append(row)
+            if not row["passed"]:
+                print("FAILED", row["kernel"], row["chip"], row["sizes"], "\n".join(row["said"][-6:]), flush=True)
+    import gpu
+
+    result = gpu.header("python bench/cuda/run_check.py TILEC")
+    result |= {"points": len(rows), "passed": sum(row["passed"] for row in rows), "rows": rows}
+    arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"{result['passed']} of {len(rows)} runs passed")
+    sys.exit(result["passed"] < len(rows))
+
+
+if __name__ == "__main__":
+    main()
