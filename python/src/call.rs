@@ -314,8 +314,18 @@ fn allocate<'py>(
     let object = match framework {
         Framework::NumPy => numpy::allocate(py, &declared.name, element, shape),
         Framework::Torch => torch::allocate(py, element, shape, device),
+        Framework::Other => Err(unmade(&declared.name, shape)),
     };
     Tensor::read(&declared.name, element, &object?)
+}
+
+/// An output of a framework that is only known by the arrays that it gives.
+fn unmade(name: &str, shape: &[usize]) -> Failure {
+    let message = format!(
+        "the output `{name}` is not given, and only arrays of NumPy and PyTorch are made here: \
+         give one of shape {shape:?} with `out`"
+    );
+    Failure::of(Kind::Argument, name, message)
 }
 
 /// An output must not lie where an input or another output is: what the kernel reads would

@@ -22,6 +22,7 @@ use tilec_target::Chip;
 
 use crate::call::{self, Call, Given, Input};
 use crate::cuda_fast::{Ready, Remembered, Signature};
+use crate::cuda_foreign;
 use crate::cuda_program::{Programs, failure};
 use crate::cuda_remember::Memory;
 use crate::cuda_torch::{self, Torch};
@@ -133,8 +134,7 @@ impl Cuda {
         let program = self.programs.on(py, device)?;
         let sizes = gpu::sizes(program.manifest(), &parts.kernel, &bound.launch);
         let prepared = program.prepare(&sizes).map_err(failure)?;
-        let stream = cuda_torch::current_stream(py, device)?;
-        let on = On { device, stream, has_torch: framework == Framework::Torch };
+        let on = on(py, &bound, device, framework)?;
         self.launch(py, (&program, &prepared), &values, on)?;
         if self.signature.is_some() && given.named.is_none() && on.has_torch {
             let launch = Remembered::new(py, program, prepared, &bound.outputs)?;
@@ -199,6 +199,28 @@ fn place(parts: &Parts, call: &Call<'_>) -> Result<(i32, Framework)> {
         );
         Failure::of(Kind::Device, "out", message)
     })
+}
+
+/// The stream that the arrays of a call are in order with.
+fn on(py: Python<'_>, call: &Call<'_>, device: i32, framework: Framework) -> Result<On> {
+    if framework == Framework::Torch {
+        let stream = cuda_torch::current_stream(py, device)?;
+        return Ok(On { device, stream, has_torch: true });
+    }
+    let inputs = call.inputs.iter().filter_map(|input| match input {
+        Input::Tensor(tensor) => Some(tensor),
+        Input::Scalar(_) => None,
+    });
+    let mut common = None;
+    for tensor in inputs.chain(&call.outputs) {
+        let stream = cuda_foreign::stream(&tensor.object, device)?;
+        if *common.get_or_insert(stream) != stream {
+            let message = "the arrays are in the order of different streams: make one stream \
+                           current and give arrays of it";
+            return Err(Failure::new(Kind::Device, message));
+        }
+    }
+    Ok(On { device, stream: common.unwrap_or(0), has_torch: false })
 }
 
 fn address(argument: &tilec_manifest::Argument, tensor: &Tensor<'_>) -> Result<Value> {

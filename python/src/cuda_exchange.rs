@@ -76,21 +76,26 @@ impl DlTensor {
         unsafe { std::slice::from_raw_parts(self.shape, rank) }
     }
 
+    /// Its strides in elements; `None` for row-major order.
+    pub(crate) fn strides(&self) -> Option<&[i64]> {
+        if self.strides.is_null() {
+            return None;
+        }
+        // SAFETY: as for the shape.
+        Some(unsafe { std::slice::from_raw_parts(self.strides, self.dimensions().len()) })
+    }
+
     /// Whether its elements are dense and row-major. Where there is none, or a
     /// dimension is 1, strides mean nothing.
     pub(crate) fn is_contiguous(&self) -> bool {
-        let shape = self.dimensions();
-        if self.strides.is_null() || shape.contains(&0) {
-            return true;
-        }
-        // SAFETY: as for the shape.
-        let strides = unsafe { std::slice::from_raw_parts(self.strides, shape.len()) };
-        let mut expected = 1;
-        shape.iter().zip(strides).rev().all(|(&size, &stride)| {
-            let fits = size == 1 || stride == expected;
-            expected *= size;
-            fits
-        })
+        let (shape, Some(strides)) = (self.dimensions(), self.strides()) else { return true };
+        let mut expected: i64 = 1;
+        shape.contains(&0)
+            || shape.iter().zip(strides).rev().all(|(&size, &stride)| {
+                let fits = size == 1 || stride == expected;
+                expected = expected.saturating_mul(size);
+                fits
+            })
     }
 }
 

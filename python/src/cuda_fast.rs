@@ -181,6 +181,7 @@ impl<'a> Seen<'a> {
             || dimensions.len() != expected.rank
             || !shown.is_contiguous()
             || !address.is_multiple_of(expected.alignment)
+            || (address == 0 && !dimensions.contains(&0))
             || self.torch.wants_gradient(object)?
             || (expected.may_be_negated && self.torch.is_negated(object)?)
         {

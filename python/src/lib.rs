@@ -14,6 +14,7 @@ mod cpu;
 mod cuda;
 mod cuda_exchange;
 mod cuda_fast;
+mod cuda_foreign;
 mod cuda_program;
 mod cuda_remember;
 mod cuda_torch;
@@ -40,5 +41,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<kernel::Kernel>()?;
     module.add_function(wrap_pyfunction!(load::load, module)?)?;
     module.add_function(wrap_pyfunction!(load::check, module)?)?;
+    module.add_function(wrap_pyfunction!(failure::_panic, module)?)?;
     Ok(())
 }

@@ -1,18 +1,21 @@
 //! Arrays of any framework as a kernel needs them: an address, a shape, strides, an
 //! element type and a device, and the object that keeps the memory alive.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use tilec_ir::Element;
 
 use crate::failure::{Failure, Kind, Result};
-use crate::{numpy, torch};
+use crate::{cuda_foreign, numpy, torch};
 
 /// Whose array it is, and so who allocates the outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framework {
     NumPy,
     Torch,
+    /// Arrays on a GPU that speak DLPack or the CUDA array interface.
+    Other,
 }
 
 /// Where memory is.
@@ -49,7 +52,7 @@ impl<'py> Tensor<'py> {
         } else if numpy::is_array(object)? {
             numpy::read(name, wanted, object)?
         } else {
-            return Err(not_an_array(name, object));
+            cuda_foreign::read(name, wanted, object)?.ok_or_else(|| not_an_array(name, object))?
         };
         Ok(tensor)
     }
@@ -68,6 +71,7 @@ impl<'py> Tensor<'py> {
             let way = match self.framework {
                 Framework::NumPy => format!("numpy.ascontiguousarray({name})"),
                 Framework::Torch => format!("{name}.contiguous()"),
+                Framework::Other => "a contiguous copy of it".to_owned(),
             };
             let message = format!(
                 "`{name}` is not contiguous: shape {:?} with strides {:?} in elements; give {way}",
@@ -128,6 +132,7 @@ impl Framework {
         match self {
             Self::NumPy => "NumPy",
             Self::Torch => "PyTorch",
+            Self::Other => "another framework",
         }
     }
 }
@@ -140,6 +145,13 @@ impl Device {
             Self::Cuda(index) => format!("cuda:{index}"),
         }
     }
+}
+
+/// A framework's module, if the program has imported it: else no object is its array.
+pub(crate) fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+    let module = modules.call_method1(intern!(py, "get"), (name,))?;
+    Ok((!module.is_none()).then_some(module))
 }
 
 /// `list`, `jax.Array`: a type for messages.
@@ -161,6 +173,7 @@ pub(crate) fn wrong_element(
             format!("{name}.astype(ml_dtypes.{})", numpy::name(wanted))
         }
         (Framework::NumPy, _) => format!("{name}.astype(numpy.{})", numpy::name(wanted)),
+        (Framework::Other, _) => "its framework".to_owned(),
     };
     let message = format!(
         "`{name}` holds {found}, and the kernel declares it {}; convert it with {way}",

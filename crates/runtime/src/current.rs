@@ -5,8 +5,10 @@
 //! one leaves that context as it was found.
 #![allow(unsafe_code, reason = "the driver is a C library")]
 
+use std::ffi::c_void;
+
 use cudarc::driver::DriverError;
-use cudarc::driver::sys::{self, CUstreamCaptureMode, CUstreamCaptureStatus};
+use cudarc::driver::sys::{self, CUpointer_attribute, CUstreamCaptureMode, CUstreamCaptureStatus};
 
 use crate::device::{Device, failed};
 use crate::error::Error;
@@ -68,6 +70,19 @@ pub unsafe fn is_capturing(stream: u64) -> Result<bool, Error> {
     let asked = unsafe { sys::cuStreamIsCapturing(stream as sys::CUstream, &raw mut status) };
     check("ask whether the stream is being captured", asked)?;
     Ok(status != CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE)
+}
+
+/// The GPU on which memory lies, by an address in it.
+pub fn device_of(address: u64) -> Result<usize, Error> {
+    crate::device::check_driver()?;
+    let mut index: i32 = -1;
+    let asked = CUpointer_attribute::CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL;
+    // SAFETY: the attribute is an integer, which outlives the call; the driver looks the
+    // address up and does not follow it.
+    let found =
+        unsafe { sys::cuPointerGetAttribute((&raw mut index).cast::<c_void>(), asked, address) };
+    check("say on which GPU an address is", found)?;
+    usize::try_from(index).map_err(|_| Error::Refused("the memory is on no GPU".to_owned()))
 }
 
 /// Lets the thread load programs and allocate while one of its streams is being

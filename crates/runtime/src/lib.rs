@@ -25,7 +25,7 @@ pub mod time;
 
 pub use cache::{Cache, Key};
 pub use compile::{Compiler, Cubin};
-pub use current::{Kept, Uncaptured, is_capturing, keep};
+pub use current::{Kept, Uncaptured, device_of, is_capturing, keep};
 pub use device::{Device, Stream};
 pub use error::Error;
 pub use launch::{Given, Value, Workspace};
