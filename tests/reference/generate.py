@@ -28,6 +28,7 @@ EXAMPLES = {
     "rmsnorm": ({"M": 65, "N": 1000}, rowwise.make_rmsnorm),
     "softmax": ({"M": 65, "N": 1000}, rowwise.make_matrix),
     "batched_gemm": ({"B": 3, "M": 65, "N": 77, "K": 129}, gemm.make_batched_gemm),
+    "sample": ({"R": 16, "V": 1000}, lambda rng, r, v: sampling.make_sample(rng, r, v, 50, 0)),
     "top_p": ({"R": 16, "V": 1000}, sampling.make_top_p),
 }
 

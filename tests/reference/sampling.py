@@ -160,6 +160,50 @@ def min_p_sample(logit, seed, floor_p):
     return judged(order, shares, len(logit), seed)
 
 
+# temperature, top_p, min_p: all kinds of off, on and out of range.
+SETTINGS = [(0.8, 0.9, 0.02), (1, 1, 0), (0, 0.9, 0), (1.5, 0, 0), (0.7, 1, 0.1), (2, 0.5, 0), (-1, 1, 0), (1, 1, 2)]
+SETTINGS += [(np.nan, 1, 0), (1, np.nan, 0), (1, 1, np.nan), (np.inf, 1, 0), (1e-40, 1, 0), (0.8, 2, -1)]
+
+
+def make_sample(rng, r, v, k, setting):
+    """Every eighth row has NaN and infinities, or nothing else."""
+    data = make_logits(rng, r, v)
+    logit = data["logit"]
+    logit[1::8] = np.where(rng.random(logit[1::8].shape) < 0.3, np.nan, logit[1::8])
+    logit[2::8] = np.where(rng.random(logit[2::8].shape) < 0.3, np.inf, logit[2::8])
+    logit[3::8] = np.where(rng.random(logit[3::8].shape) < 0.3, -np.inf, logit[3::8])
+    logit[4::8], logit[5::8], logit[6::8] = np.nan, -np.inf, np.inf
+    temperature, top_p, min_p = map(np.float32, SETTINGS[setting])
+    return {**data, "temperature": temperature, "top_p": top_p, "min_p": min_p}
+
+
+def sample_shares(keys, temperature, top_p, min_p, slack=0.0) -> np.ndarray:
+    """How likely the tokens are, in order and as multiples of the first, given the logits of
+    the K most likely in order. `slack` is added to what they may hold together."""
+    first = np.arange(len(keys)) == 0
+    if not temperature > 0:
+        return first * 1.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        z = np.exp((keys - keys[0]) / temperature)
+    z[keys == keys[0]] = 1
+    z[~(keys > -np.inf)] = 0
+    z[0] = 1
+    held = np.cumsum(z) - z
+    stays = (z >= min_p) & ((top_p >= 1) | (held < (top_p + slack) * np.sum(z)))
+    return np.where(first | stays, z, 0)
+
+
+def sample(logit, seed, temperature, top_p, min_p, K):
+    order = ranked_rows(logit, True, K)
+    slack = (4 * K + 64) * UNIT
+
+    def shares(row):
+        keys = wide(logit[row])[order[row]]
+        return [sample_shares(keys, float(temperature), float(top_p), float(min_p), s) for s in (-slack, slack)]
+
+    return judged(order, shares, len(logit), seed)
+
+
 WORDS = [(r, max(v, 1)) for r, v in cover(2)]
 LINE = [(n,) for n in SIZES]
 
@@ -168,6 +212,16 @@ KERNELS = [
     Kernel(RANDOM, "dropout", make_dropout, dropout, cover(2)),
     Kernel(STOCHASTIC, "stochastic_bits", make_bits, stochastic_bits, [*LINE, (20000,)]),
     Kernel("examples/top_p/top_p.tile", "top_p", make_top_p, top_p, [*WORDS, (20, 2000)]),
+    Kernel(
+        "examples/topk/sample.tile",
+        "sample",
+        make_sample,
+        sample,
+        [(*p, min(p[1], k), s) for p, k, s in zip(2 * WORDS, 2 * [1, 5, 64, 1000, 9, 129, 33], range(len(SETTINGS)))]
+        + [(129, 40, min(40, 7 * s + 1), s) for s in range(len(SETTINGS))]
+        + [(9, 5000, 300, 0)],
+        lambda r, v, k, setting: {"K": k},
+    ),
     Kernel(
         SAMPLING,
         "top_k_sample",

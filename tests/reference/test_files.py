@@ -11,6 +11,7 @@ from formats import BF16, bits, load
 from generate import EXAMPLES
 
 KERNELS = {"fusedmoe": "fused_moe"}
+FOLDERS = {"sample": "topk"}
 
 
 @pytest.mark.parametrize("flags", [[], ["--npy"]], ids=["native", "npy"])
@@ -19,7 +20,8 @@ def test_generated_inputs_run(example, flags, tmp_path):
     script = tilec.ROOT / "tests/reference/generate.py"
     subprocess.run([sys.executable, script, example, tmp_path, *flags], check=True, capture_output=True)
     inputs = [word for file in sorted(tmp_path.iterdir()) for word in ("--input", f"{file.stem}={file}")]
-    done = tilec.command(f"examples/{example}/{example}.tile", KERNELS.get(example, example), {}, *inputs, "--check")
+    file = f"examples/{FOLDERS.get(example, example)}/{example}.tile"
+    done = tilec.command(file, KERNELS.get(example, example), {}, *inputs, "--check")
     assert done.returncode == 0, done.stderr
 
 

@@ -17,9 +17,19 @@ def some():
     return [*turns, *empty, *cases(2**21, rows=[1], lengths=LENGTHS[-1:], counts=[1, 64, 2048])]
 
 
-@pytest.mark.parametrize("case", some(), ids=lambda c: f"{c.rows}x{c.n}-{c.k}")
-def test_selection(case, tmp_path):
-    selection_runs.check(case, tmp_path)
+def some_types():
+    """f32, and the other types in turn."""
+    others = ["f16", "bf16", "i32"]
+    return [(case, ("f32", others[turn % 3])) for turn, case in enumerate(some())]
+
+
+def name(value) -> str:
+    return "-".join(value) if isinstance(value, tuple) else f"{value.rows}x{value.n}-{value.k}"
+
+
+@pytest.mark.parametrize("case, types", some_types(), ids=name)
+def test_selection(case, types, tmp_path):
+    selection_runs.check(case, tmp_path, types)
 
 
 def order_of(x, largest):
