@@ -185,6 +185,14 @@ pub(crate) fn detached<T: Send>(
     })
 }
 
+/// Panics, in this thread or in one that works for it: the tests call it to see what
+/// becomes of a mistake of ours.
+#[pyfunction]
+pub(crate) fn _panic(py: Python<'_>, is_detached: bool) -> PyResult<()> {
+    let panic = || -> Result<()> { panic!("on purpose") };
+    guarded(|| if is_detached { detached(py, panic) } else { panic() })
+}
+
 /// Where the last panic was.
 static PANICKED_AT: Mutex<String> = Mutex::new(String::new());
 

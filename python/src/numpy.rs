@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use tilec_ir::Element;
 
 use crate::failure::{Failure, Kind, Result};
-use crate::tensor::{Device, Framework, Tensor, wrong_element};
+use crate::tensor::{self, Device, Framework, Tensor, wrong_element};
 
 /// `numpy.ndarray` and its getter of `__array_interface__`, once NumPy is imported.
 struct NumPy {
@@ -26,12 +26,9 @@ fn imported(py: Python<'_>) -> Result<Option<&NumPy>> {
     if let Some(numpy) = NUMPY.get(py) {
         return Ok(Some(numpy));
     }
-    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-    if !modules.contains(intern!(py, "numpy"))? {
-        return Ok(None);
-    }
+    let Some(module) = tensor::imported(py, "numpy")? else { return Ok(None) };
     let make = || {
-        let array = py.import("numpy")?.getattr("ndarray")?.cast_into::<PyType>()?;
+        let array = module.getattr("ndarray")?.cast_into::<PyType>()?;
         let interface = array.getattr("__array_interface__")?.getattr("__get__")?.unbind();
         Ok::<_, PyErr>(NumPy { array: array.unbind(), interface })
     };

@@ -3,15 +3,15 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyModule, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 use tilec_ir::Element;
 
 use crate::failure::{Failure, Kind, Result};
-use crate::tensor::{Device, Framework, Tensor, wrong_element};
+use crate::tensor::{self, Device, Framework, Tensor, wrong_element};
 
 /// What is asked of PyTorch at every call, looked up once.
 struct Torch {
-    module: Py<PyModule>,
+    module: Py<PyAny>,
     tensor: Py<PyType>,
     strided: Py<PyAny>,
     /// `torch.float32` and so on; each exists once, so they are compared by identity.
@@ -38,12 +38,8 @@ fn imported(py: Python<'_>) -> Result<Option<&Torch>> {
     if let Some(torch) = TORCH.get(py) {
         return Ok(Some(torch));
     }
-    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-    if !modules.contains(intern!(py, "torch"))? {
-        return Ok(None);
-    }
+    let Some(module) = tensor::imported(py, "torch")? else { return Ok(None) };
     let make = || {
-        let module = py.import("torch")?;
         let tensor = module.getattr("Tensor")?.cast_into::<PyType>()?.unbind();
         let strided = module.getattr("strided")?.unbind();
         // A type that this PyTorch is too old for is no type of its tensors.

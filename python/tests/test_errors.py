@@ -22,6 +22,7 @@ from tilec import (
     RankError,
     SizeError,
     SourceError,
+    _native,
 )
 
 X = np.arange(6, dtype=np.float32)
@@ -307,6 +308,14 @@ def test_every_kind_is_also_what_python_calls_it():
         assert issubclass(kind, Error) and issubclass(kind, builtin)
         assert str(pickle.loads(pickle.dumps(kind("text")))) == "text"
     assert set(kinds) | {Error} == {value for value in vars(tilec).values() if isinstance(value, type) and issubclass(value, Error)}
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_a_mistake_of_ours_is_an_exception_too(is_detached, capfd):
+    with pytest.raises(tilec.InternalError, match=r"please report it: on purpose \(python/src/failure.rs:\d+") as caught:
+        _native._panic(is_detached)
+    assert isinstance(caught.value, Error)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_without_a_gpu_cuda_says_what_is_missing():
