@@ -62,7 +62,16 @@ fn claimed(builder: &Builder, output: Id<Tensor>) -> Option<(Id<Tensor>, Vec<usi
         index.iter().position(|&i| kernel.ints.as_atom(i) == Some(&Atom::Var(*var)))
     };
     let dims = definition.vars.iter().map(position).collect::<Option<Vec<_>>>()?;
-    Some((tensor, dims))
+    let of = |(&var, &dim): (&Id<Var>, &usize)| {
+        (kernel.vars[var].range, kernel.tensors[tensor].shape[dim])
+    };
+    let all = definition.vars.iter().zip(&dims).map(of).all(|(a, b)| is_same(builder, a, b));
+    all.then_some((tensor, dims))
+}
+
+/// Whether two sizes are known to be equal, and not one a part of the other.
+fn is_same(builder: &Builder, a: IntId, b: IntId) -> bool {
+    a == b || builder.facts.equal(&mut builder.kernel.ints.clone(), a, b)
 }
 
 /// Tensors in the order in which the outputs need them.

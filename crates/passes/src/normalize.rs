@@ -29,6 +29,12 @@ pub fn normalize(kernel: &Kernel) -> Canonical {
     Canonical::of(second)
 }
 
+/// The canonical form of a kernel that is canonical but for the order of its equations,
+/// those that nothing needs, and pointwise ones that can be inlined.
+pub(crate) fn again(kernel: &Kernel) -> Canonical {
+    Canonical::of(emit(&translate(kernel, Some(&BTreeSet::new())).builder))
+}
+
 /// Sums that only another sum reads, and only once.
 fn mergeable(kernel: &Kernel) -> BTreeSet<Id<Tensor>> {
     let uses = uses(kernel);

@@ -9,6 +9,7 @@
 //! contraction, scan, selection, rowwise, pointwise, and loops for the rest. They read the
 //! canonical equations, never names or spellings. What comes close to a pattern
 //! and is not one is declined with a sentence that names what stands against it.
+//! Orders that were written apart are brought together first ([`orders`]).
 //! [`crate::fuse`] then joins equations into regions.
 //!
 //! Takes a canonical kernel; gives a plan that verifies and means the same.
@@ -20,11 +21,13 @@ mod copy;
 mod derive;
 mod layout;
 mod narrow;
+mod orders;
+mod row_range;
 mod rowwise;
 mod scales;
 mod scan;
-mod select;
 pub(crate) mod scene;
+mod select;
 pub(crate) mod uses;
 
 pub(crate) use layout::same_points;
@@ -69,10 +72,21 @@ pub(crate) type Outcome<T> = Result<Option<T>, Reason>;
 /// The plan of a kernel.
 #[must_use]
 pub fn recognize(canonical: &Canonical) -> Plan {
-    let mut scene = Scene::of(derive::derive(canonical));
+    let orders = orders::together(canonical);
+    let mut scene = Scene::of(derive::derive(&orders.canonical));
     let mut declined = Vec::new();
-    let found: Vec<_> =
+    let mut found: Vec<_> =
         (0..scene.stated.len()).map(|at| find(&mut scene, at, &mut declined)).collect();
+    for (at, found) in found.iter_mut().enumerate() {
+        if let Found::Select(select) = found {
+            select.stages = orders.stages(&mut scene, at);
+        }
+    }
+    declined.extend(orders.close.into_iter().filter_map(|close| {
+        let equation = scene.writer[close.tensor.index()]?;
+        let Reason { text: reason, span } = close.reason;
+        Some(Declined { equation, pattern: close.pattern, reason, span })
+    }));
     let plan = fuse(scene, found, declined);
     verify::assert_valid(&plan);
     plan

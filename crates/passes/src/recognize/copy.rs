@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use tilec_ir::int::TooComplex;
-use tilec_ir::tensor::{Expr, ExprKind, Var};
+use tilec_ir::tensor::{Expr, ExprKind, Tensor, Var};
 use tilec_ir::walk::postorder;
 use tilec_ir::{Atom, Facts, Id, IntId, Ints, Kernel};
 
@@ -21,6 +21,8 @@ pub(crate) struct Renaming {
     pub(crate) vars: BTreeMap<Id<Var>, IntId>,
     /// What stands for `v / c`: the length `c` and the number of the block.
     pub(crate) blocks: BTreeMap<Id<Var>, (i64, IntId)>,
+    /// A dimension of an integer tensor that goes.
+    pub(crate) dropped: Option<(Id<Tensor>, usize)>,
 }
 
 /// `root` with other variables, as new expressions.
@@ -118,7 +120,10 @@ impl Target for Copier<'_> {
                 Some(&int) => return Ok(int),
                 None => return Ok(self.var(var)),
             },
-            Leaf::Read(tensor, index) => {
+            Leaf::Read(tensor, mut index) => {
+                if let Some((_, dim)) = self.renaming.dropped.filter(|(of, _)| *of == tensor) {
+                    index.remove(dim);
+                }
                 let bound = index_bound(self.kernel.tensors[tensor].element);
                 (Atom::Read(tensor, index), bound)
             }

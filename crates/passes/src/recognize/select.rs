@@ -6,9 +6,10 @@
 use tilec_ir::int::Term;
 use tilec_ir::int_text::show;
 use tilec_ir::plan::{EquationAt, Select};
-use tilec_ir::tensor::Var;
+use tilec_ir::tensor::{Expr, ExprKind, Order, Unary, Var};
 use tilec_ir::{Atom, Id, IntId, Kernel};
 
+use super::row_range::limited;
 use super::scene::Scene;
 use super::uses::uses;
 use super::{Outcome, Reason};
@@ -17,6 +18,7 @@ use crate::canonical::Body;
 /// The selection that an equation is.
 pub(crate) fn select(scene: &mut Scene, at: EquationAt) -> Outcome<Select> {
     let Body::Rank { var, order, key, place } = scene.stated[at].body else { return Ok(None) };
+    let (order, key) = straight(&scene.kernel, order, key);
     let equation = &scene.kernel.equations[at];
     let (vars, span) = (equation.vars.clone(), equation.span);
     let refuse = |text: String| Err(Reason { text, span });
@@ -35,6 +37,8 @@ pub(crate) fn select(scene: &mut Scene, at: EquationAt) -> Outcome<Select> {
         let place = scene.name(place);
         return refuse(format!("which of its places {place} are needed is a test of each place"));
     }
+    let limited = limited(&mut scene.kernel, var, order, key);
+    let (limit, key) = limited.map_or((None, key), |found| (Some(found.limit), found.key));
     Ok(Some(Select {
         rows,
         place,
@@ -44,12 +48,28 @@ pub(crate) fn select(scene: &mut Scene, at: EquationAt) -> Outcome<Select> {
         length: scene.kernel.vars[var].range,
         order,
         key,
-        limit: None,
+        limit,
         guard,
         gathered: Vec::new(),
         stages: Vec::new(),
         stored: true,
     }))
+}
+
+/// The other order of `x`, for the order of `-x`: NaN comes last in both, and -0 equals
+/// +0. Integers may wrap.
+pub(super) fn straight(kernel: &Kernel, order: Order, key: Id<Expr>) -> (Order, Id<Expr>) {
+    let (mut order, mut key) = (order, key);
+    while let Expr { kind: ExprKind::Unary(Unary::Neg, x), ty, .. } = kernel.exprs[key]
+        && ty.is_float()
+    {
+        key = x;
+        order = match order {
+            Order::Ascending => Order::Descending,
+            Order::Descending => Order::Ascending,
+        };
+    }
+    (order, key)
 }
 
 /// The places that are wanted.
