@@ -35,7 +35,11 @@ REPEATS = 11
 LIMITS = {
     "gemm_f32": ("numpy", 4.0),
     "gemm_fp8": ("gemm_f32", 2.0),
-    "topk": ("numpy", 2.0),
+    "topk": ("numpy", 1.0),
+    "topk_long": ("numpy", 1.0),
+    "topk_many": ("numpy", 1.0),
+    "topk_short": ("numpy", 1.0),
+    "topk_all": ("numpy", 1.0),
     "fused_moe": ("numpy", 4.0),
 }
 

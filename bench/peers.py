@@ -63,4 +63,5 @@ def fused_moe(rng, T, D, F, E, S):
     return call
 
 
-PEERS = {"gemm_f32": gemm_f32, "gemm_fp8": gemm_fp8, "topk": topk, "fused_moe": fused_moe}
+PEERS = {"gemm_f32": gemm_f32, "gemm_fp8": gemm_fp8, "fused_moe": fused_moe}
+PEERS |= {f"topk{rows}": topk for rows in ("", "_long", "_many", "_short", "_all")}

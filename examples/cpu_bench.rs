@@ -41,6 +41,30 @@ const ROWS: &[Row] = &[
         sizes: &[("M", 64), ("N", 131_072), ("S", 64)],
     },
     Row {
+        name: "topk_long",
+        text: include_str!("topk/topk.tile"),
+        kernel: "topk",
+        sizes: &[("M", 1), ("N", 16_777_216), ("S", 16)],
+    },
+    Row {
+        name: "topk_many",
+        text: include_str!("topk/topk.tile"),
+        kernel: "topk",
+        sizes: &[("M", 1), ("N", 1_048_576), ("S", 2048)],
+    },
+    Row {
+        name: "topk_short",
+        text: include_str!("topk/topk.tile"),
+        kernel: "topk",
+        sizes: &[("M", 16_384), ("N", 256), ("S", 8)],
+    },
+    Row {
+        name: "topk_all",
+        text: include_str!("topk/topk.tile"),
+        kernel: "topk",
+        sizes: &[("M", 64), ("N", 16_384), ("S", 16_384)],
+    },
+    Row {
         name: "fused_moe",
         text: include_str!("fusedmoe/fusedmoe.tile"),
         kernel: "fused_moe",
