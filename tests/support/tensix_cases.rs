@@ -29,7 +29,7 @@ pub(crate) struct Case {
 /// All that compile; what is refused has tests of its own.
 pub(crate) fn all() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files: Vec<PathBuf> = ["examples", "tests/cases"]
+    let files: Vec<PathBuf> = ["examples", "tests/cases", "tests/tensix_tiles"]
         .into_iter()
         .flat_map(tile_files)
         .filter(|path| !REFUSED.iter().any(|folder| path.starts_with(root.join(folder))))

@@ -202,11 +202,19 @@ fn same_pages(kernel: &Kernel, a: &Buffer, b: &Buffer) -> bool {
 
 fn other_order(kernel: &Kernel, tensor: Id<Tensor>, span: Span) -> Diagnostic {
     let name = &kernel.tensors[tensor].name;
-    let message = format!("Tensix can't read `{name}` here as it was written");
+    // What was a part of an equation is named after it: `c'1`.
+    let (said, way) = match name.split_once('\'') {
+        None => (format!("`{name}`"), format!("give `{name}` its dimensions")),
+        Some((whole, _)) => (
+            format!("this part of `{whole}`"),
+            "give it an equation of its own with its dimensions".to_owned(),
+        ),
+    };
+    let message = format!("Tensix can't read {said} here as it was written");
     Diagnostic::new(Kind::NotExpressible, span, message)
         .here("its tiles would have to be turned or cut differently")
         .with(kernel.tensors[tensor].span, "it is written as the equation has it")
-        .help(format!("give `{name}` its dimensions in the order that is read; or {ELSEWHERE}"))
+        .help(format!("{way} in the order that is read; or {ELSEWHERE}"))
 }
 
 fn too_large(kernel: &Kernel, buffer: &Buffer) -> Option<Diagnostic> {

@@ -138,38 +138,15 @@ impl Formats<'_> {
 
     fn copy(&self, format: Format) -> Option<String> {
         let limited = self.limits.is_some_and(|limits| !limits.words_to_dst);
-        match format {
-            Format::Word if limited => Some("the chip copies no words to DST".to_owned()),
-            Format::Word | Format::F32 | Format::U16 | Format::Byte if !self.step.f32_dst => {
-                Some(format!("{} take a DST of 32 bits", named(format)))
-            }
-            Format::F32
-            | Format::Bf16
-            | Format::F16
-            | Format::Bfp8
-            | Format::NativeE4M3
-            | Format::NativeE5M2
-            | Format::Word
-            | Format::U16
-            | Format::Byte => None,
+        if limited && format == Format::Word {
+            return Some("the chip copies no words to DST".to_owned());
         }
+        self.pack(format)
     }
 
     fn pack(&self, format: Format) -> Option<String> {
-        match format {
-            Format::Word | Format::F32 | Format::U16 | Format::Byte if !self.step.f32_dst => {
-                Some(format!("{} take a DST of 32 bits", named(format)))
-            }
-            Format::F32
-            | Format::Bf16
-            | Format::F16
-            | Format::Bfp8
-            | Format::NativeE4M3
-            | Format::NativeE5M2
-            | Format::Word
-            | Format::U16
-            | Format::Byte => None,
-        }
+        let wide = matches!(format, Format::Word | Format::F32 | Format::U16 | Format::Byte);
+        (wide && !self.step.f32_dst).then(|| format!("{} take a DST of 32 bits", named(format)))
     }
 
     fn ring(&self, at: CircularAt) -> Format {

@@ -6,7 +6,7 @@ use tilec_ir::tensor::{ExprKind, Kernel, Role, Scalar};
 use tilec_ir::{Diagnostic, Kind};
 
 use crate::dataflow::Draft;
-use crate::tune::settings::Settings;
+use crate::tune::settings::{Given, Settings};
 
 /// How an operand that is a plain read is multiplied.
 pub(super) struct Plain {
@@ -22,13 +22,9 @@ pub(super) fn plain(
 ) -> Result<Option<Plain>, Diagnostic> {
     let kernel = &draft.plan.kernel;
     let Some(element) = stored(kernel, operand) else { return Ok(None) };
-    let is_input = |expr| match kernel.exprs[expr].kind {
-        ExprKind::Read(tensor, _) => kernel.tensors[tensor].role == Role::Input,
-        _ => false,
-    };
     let plain = |format, fraction_bits| Ok(Some(Plain { format, fraction_bits }));
     match element {
-        Scalar::Bf16 if settings.bfp8 && is_input(operand.expr) => plain(Format::Bfp8, 6),
+        Scalar::Bf16 if settings.bfp8 && is_input(kernel, operand) => plain(Format::Bfp8, 6),
         Scalar::Bf16 => plain(Format::Bf16, 7),
         Scalar::F16 => plain(Format::F16, 10),
         Scalar::F32 if settings.tf32 || significant_bits(operand.element) <= 10 => {
@@ -40,6 +36,36 @@ pub(super) fn plain(
         Scalar::F8E4M3 | Scalar::F8E5M2 => Ok(None),
         Scalar::I32 | Scalar::I8 | Scalar::U8 | Scalar::Bool | Scalar::Idx(_) => Ok(None),
     }
+}
+
+fn is_input(kernel: &Kernel, operand: &plan::Operand) -> bool {
+    match kernel.exprs[operand.expr].kind {
+        ExprKind::Read(tensor, _) => kernel.tensors[tensor].role == Role::Input,
+        _ => false,
+    }
+}
+
+/// A word that changes neither operand is refused: who wrote it thinks that it does.
+pub(super) fn check_words(
+    kernel: &Kernel,
+    contract: &plan::Contract,
+    given: &Given<'_>,
+) -> Result<(), Diagnostic> {
+    let either = |holds: &dyn Fn(&plan::Operand) -> bool| holds(&contract.a) || holds(&contract.b);
+    let bf16 = |x: &plan::Operand| stored(kernel, x) == Some(Scalar::Bf16) && is_input(kernel, x);
+    let fp8 =
+        |x: &plan::Operand| matches!(stored(kernel, x), Some(Scalar::F8E4M3 | Scalar::F8E5M2));
+    let idle = given.places.iter().find_map(|setting| match setting.name.as_str() {
+        "fp8" if !either(&fp8) => Some((setting.span, "fp8 = native", "an FP8 tensor")),
+        "storage" if !either(&bf16) => Some((setting.span, "storage = bfp8", "a bf16 input")),
+        _ => None,
+    });
+    let Some((span, word, wanted)) = idle else { return Ok(()) };
+    let message = format!("`{word}` changes nothing: neither factor is {wanted} as it is stored");
+    Err(Diagnostic::new(Kind::BadSetting, span, message)
+        .with(kernel.exprs[contract.a.expr].span, "one factor")
+        .with(kernel.exprs[contract.b.expr].span, "the other factor")
+        .help("take it out, or multiply tensors that it is for"))
 }
 
 fn native_e4m3(draft: &Draft<'_>, operand: &plan::Operand) -> Result<Option<Plain>, Diagnostic> {

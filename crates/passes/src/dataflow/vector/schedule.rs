@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tilec_ir::dataflow::{
     BinaryVector, CircularAt, Dst, Index, Math, Op, Spread, UnaryVector, Vector, WordVector,
 };
-use tilec_ir::{Diagnostic, Kind, print::print_expr};
+use tilec_ir::{Diagnostic, Kind};
 
 use super::graph::{Graph, Node, NodeAt};
 use super::integer::Along;
@@ -37,7 +37,7 @@ pub(super) fn schedule(
     let needs = needs(graph, given)[graph.roots[failed]];
     let free = given.free.len();
     let (expr, kernel) = (roots[failed].expr, given.kernel);
-    let message = format!("`{}` needs more tiles of DST than are free", print_expr(kernel, expr));
+    let message = "this expression needs more tiles of DST than are free";
     let beside = if failed == 0 { "" } else { " beside the results before it" };
     Err(Diagnostic::new(Kind::NotExpressible, kernel.exprs[expr].span, message)
         .here(format!("it needs {needs} of {free} tiles{beside}"))
