@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind, Result};
 use crate::kernel::Parts;
 use crate::load;
 use crate::scalar::{self, Scalar};
-use crate::tensor::{Device, Framework, Tensor};
+use crate::tensor::{Device, Framework, Tensor, shown};
 use crate::{numpy, torch};
 
 /// The arguments as they were passed.
@@ -177,10 +177,11 @@ fn spread<'py>(
     if let Ok(by_name) = out.cast::<PyDict>() {
         let mut objects = vec![None; names.len()];
         for (name, object) in by_name {
-            let name: String = name.extract()?;
-            let Some(at) = names.iter().position(|output| *output == name) else {
-                let all = names.join(", ");
-                return refuse(format!("`out` names `{name}`, and the outputs are {all}"));
+            let at = name.extract::<String>().ok();
+            let at = at.and_then(|name| names.iter().position(|output| *output == name));
+            let Some(at) = at else {
+                let (found, all) = (shown(&name), names.join(", "));
+                return refuse(format!("`out` names {found}, and the outputs are {all}"));
             };
             objects[at] = Some(object);
         }

@@ -137,18 +137,27 @@ impl From<PyErr> for Failure {
     }
 }
 
+/// What is wrong with the sizes of a launch.
+const OF_SIZES: [Mistake; 5] = [
+    Mistake::UnboundSize,
+    Mistake::SizeConflict,
+    Mistake::FactViolated,
+    Mistake::SizeOutOfRange,
+    Mistake::IndexOverflow,
+];
+
 /// The exception type of a mistake in a launch.
 fn kind_of(mistake: Mistake) -> Kind {
-    match mistake {
-        Mistake::WrongRank => Kind::Rank,
-        Mistake::UnboundSize
-        | Mistake::SizeConflict
-        | Mistake::FactViolated
-        | Mistake::SizeOutOfRange
-        | Mistake::IndexOverflow => Kind::Size,
-        Mistake::UnknownArgument => Kind::Argument,
-        Mistake::OutOfMemory => Kind::Memory,
-        _ => Kind::Compile,
+    if OF_SIZES.contains(&mistake) {
+        Kind::Size
+    } else if mistake == Mistake::WrongRank {
+        Kind::Rank
+    } else if mistake == Mistake::UnknownArgument {
+        Kind::Argument
+    } else if mistake == Mistake::OutOfMemory {
+        Kind::Memory
+    } else {
+        Kind::Compile
     }
 }
 

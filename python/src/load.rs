@@ -138,8 +138,8 @@ fn bound(sizes: Option<&Bound<'_, PyDict>>) -> Result<Vec<(String, i64)>> {
 pub(crate) fn size(name: &str, value: &Bound<'_, PyAny>) -> Result<(String, i64)> {
     let number = if value.is_instance_of::<PyBool>() { None } else { value.extract().ok() };
     let number = number.ok_or_else(|| {
-        let what = value.repr().map_or_else(|_| "this".to_owned(), |text| text.to_string());
-        let message = format!("`{name}` is a size, an integer in 0 ..= {}, not {what}", i32::MAX);
+        let (found, largest) = (crate::tensor::shown(value), i32::MAX);
+        let message = format!("`{name}` is a size, an integer in 0 ..= {largest}, not {found}");
         Failure::of(Kind::Argument, name, message)
     })?;
     Ok((name.to_owned(), number))

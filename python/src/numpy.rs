@@ -164,10 +164,7 @@ pub(crate) fn allocate<'py>(
         );
         Failure::of(Kind::DType, output, message)
     })?;
-    let dtype = match element {
-        Element::Bool => "bool_",
-        _ => name(element),
-    };
+    let dtype = if element == Element::Bool { "bool_" } else { name(element) };
     let shape = PyTuple::new(py, shape)?;
     Ok(py.import("numpy")?.call_method1("empty", (shape, types.getattr(dtype)?))?)
 }

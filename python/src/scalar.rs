@@ -5,7 +5,7 @@ use pyo3::types::{PyBool, PyFloat, PyInt};
 use tilec_ir::{Array, Element};
 
 use crate::failure::{Failure, Kind, Result};
-use crate::tensor::type_name;
+use crate::tensor::shown;
 
 /// A scalar as a kernel reads it: its bytes, from the first.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +56,12 @@ fn integer(name: &str, wanted: Element, number: &Bound<'_, PyAny>) -> Result<i32
     if number.is_instance_of::<PyBool>() || !number.is_instance_of::<PyInt>() {
         return Err(wrong(name, wanted, "an int", number));
     }
-    let (low, high) = match wanted {
-        Element::I8 => (i32::from(i8::MIN), i32::from(i8::MAX)),
-        Element::U8 => (0, i32::from(u8::MAX)),
-        _ => (i32::MIN, i32::MAX),
+    let (low, high) = if wanted == Element::I8 {
+        (i32::from(i8::MIN), i32::from(i8::MAX))
+    } else if wanted == Element::U8 {
+        (0, i32::from(u8::MAX))
+    } else {
+        (i32::MIN, i32::MAX)
     };
     let value = number.extract::<i32>().ok().filter(|value| (low..=high).contains(value));
     value.ok_or_else(|| {
@@ -85,20 +87,9 @@ fn float(name: &str, wanted: Element, number: &Bound<'_, PyAny>) -> Result<f32> 
 
 fn wrong(name: &str, wanted: Element, expected: &str, found: &Bound<'_, PyAny>) -> Failure {
     let message = format!(
-        "`{name}` is a scalar of type {}: give {expected}, not {} of type {}",
+        "`{name}` is a scalar of type {}: give {expected}, not {}",
         wanted.name(),
-        shown(found),
-        type_name(&found.get_type())
+        shown(found)
     );
     Failure::of(Kind::DType, name, message)
-}
-
-/// A value as Python writes it, cut where it is long.
-fn shown(object: &Bound<'_, PyAny>) -> String {
-    let text = object.repr().map_or_else(|_| "a value".to_owned(), |text| text.to_string());
-    if text.chars().count() <= 40 {
-        text
-    } else {
-        text.chars().take(40).chain(['.', '.']).collect()
-    }
 }

@@ -3,7 +3,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyComplex, PyFloat, PyInt, PyString, PyType};
 use tilec_ir::Element;
 
 use crate::failure::{Failure, Kind, Result};
@@ -158,6 +158,19 @@ pub(crate) fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Boun
 pub(crate) fn type_name(of: &Bound<'_, PyType>) -> String {
     let name = of.fully_qualified_name().map(|name| name.to_string());
     name.unwrap_or_else(|_| "an object without a type name".to_owned())
+}
+
+/// A number or a text as Python writes it, cut where it is long; of anything else, whose
+/// text might take long to make, its type.
+pub(crate) fn shown(object: &Bound<'_, PyAny>) -> String {
+    let is_number = object.is_instance_of::<PyInt>() || object.is_instance_of::<PyFloat>();
+    let name = type_name(&object.get_type());
+    if !is_number && !object.is_instance_of::<PyString>() && !object.is_instance_of::<PyComplex>() {
+        return format!("an object of type {name}");
+    }
+    // An int of thousands of digits has no text.
+    let text = object.repr().map_or_else(|_| format!("a long {name}"), |text| text.to_string());
+    if text.chars().count() <= 40 { text } else { text.chars().take(40).collect::<String>() + ".." }
 }
 
 /// Elements of another type than the kernel declares, in the framework's words.

@@ -223,7 +223,9 @@ CASES = {
     ),
     "outs too few": (lambda: load("both")(X, out=(None,)), ArgumentError, "`out` holds 1 arrays, and there are 2 outputs: twice, half", "out"),
     "one array for two outs": (lambda: load("both")(X, out=np.empty(6, np.float32)), ArgumentError, "`out` holds 1 arrays", "out"),
-    "an unknown out": (lambda: load("both")(X, out={"third": X}), ArgumentError, "`out` names `third`, and the outputs are twice, half", "out"),
+    "an unknown out": (lambda: load("both")(X, out={"third": X}), ArgumentError, "`out` names 'third', and the outputs are twice, half", "out"),
+    "an out without a name": (lambda: load("both")(X, out={0: X}), ArgumentError, "`out` names 0, and the outputs are", "out"),
+    "an array for a size": (lambda: load("head")(X, S=X), ArgumentError, "`S` is a size, .* not an object of type numpy.ndarray", "S"),
     "an out that is no array": (lambda: load("add")(X, X, out="z"), ArgumentError, "`z` is str", "z"),
     # Memory.
     "more than there is": (

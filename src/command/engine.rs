@@ -25,7 +25,7 @@ pub(crate) struct Engine {
 
 #[derive(Debug)]
 enum Place {
-    Cpu { executable: Executable, compiling: Duration },
+    Cpu { executable: Box<Executable>, compiling: Duration },
     Gpu(Box<(Loaded, OnGpu)>),
     Tensix(Box<OnTensix>),
 }
@@ -34,7 +34,7 @@ impl Engine {
     /// Compiles for this machine's processor.
     pub(crate) fn on_cpu(kernel: &Kernel) -> Result<Self, Stop> {
         let start = Instant::now();
-        let executable = Executable::new(kernel).map_err(Stop::Target)?;
+        let executable = Box::new(Executable::new(kernel).map_err(Stop::Target)?);
         let place = Place::Cpu { executable, compiling: start.elapsed() };
         Ok(Self { place, runs: 0, ran: Duration::ZERO })
     }
