@@ -167,9 +167,12 @@ struct EqualWords {
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void equal_words() { words<EqualWords, a, b, out>(); }
 
-// The word whose lower half is a and whose upper half is b.
+// The word whose lower half is a's and whose upper half is b's lower one. What is copied to DST
+// as a 16-bit integer leaves the upper half there as it was.
 struct JoinWords {
     static void apply() {
+        shift<R0, 16>();
+        shift<R0, -16>();
         shift<R1, 16>();
         TTI_SFPOR(0, R1, R0, 0);
     }

@@ -66,11 +66,18 @@ void copy(uint32_t index, uint32_t tile, uint32_t dst, bool transpose, const cha
     Compute& core = compute();
     DstTile& to = core.dst.math_tile(dst, call, at);
     Page page = page_waited(index, tile, call, at);
+    // Wormhole copies a 16-bit integer to the lower half of a word, and leaves the upper one.
+    bool keeps = ring.format == Format::UInt16 && core.wide() && core.program.arch == Arch::Wormhole;
+    uint32_t before[kElements];
+    std::memcpy(before, to.words, sizeof before);
     if (needs(ring).to_dst) {
         std::memcpy(to.words, page.bytes, sizeof to.words);
     } else {
         unpack_source(ring.format, core.program.arch, core.wide(), page.bytes, to.words);
         for (uint32_t& word : to.words) word = dst_word(ring, core.wide(), word);
+    }
+    if (keeps) {
+        for (uint32_t i = 0; i < kElements; ++i) to.words[i] |= before[i] & 0xffff0000;
     }
     if (transpose) {
         uint32_t from[kElements];

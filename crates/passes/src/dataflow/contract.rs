@@ -18,6 +18,7 @@ mod cost;
 mod cut;
 mod finish;
 mod format;
+mod integer;
 mod load;
 mod load_scale;
 mod make;

@@ -1,6 +1,7 @@
 //! The cuts that are worth a look: grids, blocks and depths, within what a tile block says.
 
 use super::cut::{Cut, Spread, Sums};
+use super::integer;
 use super::product::{Product, TILE};
 use super::room::{Room, subblock};
 use crate::dataflow::Draft;
@@ -87,7 +88,10 @@ fn depths(product: &Product, settings: &Settings) -> Vec<u32> {
     }
     let depth = product.tiles()[2];
     let period = product.scales.as_ref().map(|scales| scales.period);
-    let fits = |size: u32| period.is_none_or(|period| period.is_multiple_of(size));
+    let most = product.words.unwrap_or(u32::MAX);
+    let fits = |size: u32| {
+        size <= most && period.is_none_or(|period| period.is_multiple_of(size))
+    };
     let mut all: Vec<_> = [1, 2, 3, 4, 6, 8, 12, 16, 32].into_iter().chain([depth]).collect();
     all.retain(|&size| size <= depth.min(64) && fits(size));
     all.sort_unstable();
@@ -123,7 +127,12 @@ fn complete(
     // What compute makes needs DST in between.
     let whole = in_dst.is_some_and(|[rows, columns]| [rows, columns] == block[..2]) && !computed;
     let stays = product.scales.is_none() && (k_blocks == 1 || whole);
-    let (sums, sub, group) = match in_dst.filter(|_| stays) {
+    let words = product.words.is_some();
+    let (sums, sub, group) = match in_dst.filter(|_| stays && !words) {
+        _ if words => {
+            let (sums, sub) = integer::sums(block, room, k_blocks)?;
+            (sums, sub, sub)
+        }
         Some(sub) => (Sums::InDst, sub, sub),
         None => {
             let sub = subblock(block, room, room.partials)?;
@@ -134,5 +143,18 @@ fn complete(
     };
     let takes_sums = sums == Sums::InL1 && product.finish.is_plain(product);
     let chosen_by = String::new();
-    Some(Cut { grid, spread, block, sub, group, stages, sums, takes_sums, room, chosen_by })
+    let pieces = [1, product.pieces()];
+    Some(Cut {
+        grid,
+        spread,
+        block,
+        sub,
+        group,
+        stages,
+        sums,
+        pieces,
+        takes_sums,
+        room,
+        chosen_by,
+    })
 }

@@ -6,7 +6,7 @@
 //! Nothing of this is measured: it is for comparing cuts, not for telling times.
 
 use tilec_ir::dataflow::cycles::vector_cycles;
-use tilec_ir::dataflow::{BinaryVector, Fidelity, UnaryVector, Vector};
+use tilec_ir::dataflow::{BinaryVector, Fidelity, UnaryVector, Vector, WordVector};
 
 use super::cut::{Cut, Spread, Sums};
 use super::operand::{Operand, Side};
@@ -47,7 +47,7 @@ pub(super) fn cost(draft: &Draft<'_>, product: &Product, cut: &Cut) -> Cost {
     let k_blocks = f64::from(cut.k_blocks(product));
     let [a, b] = [Side::A, Side::B].map(|side| {
         let tile = product.operands[side as usize].format.tile_bytes();
-        let bytes = f64::from(cut.operand_tiles(side) * tile) + scale_bytes(product, cut, side);
+        let bytes = f64::from(cut.multiplied_tiles(side) * tile) + scale_bytes(product, cut, side);
         blocks * k_blocks * bytes / f64::from(tensix.noc_bytes_per_cycle)
     });
     let dram_rate = draft.chip.memory.bytes_per_second as f64 / tensix.clock_hz as f64;
@@ -70,10 +70,12 @@ fn compute(product: &Product, cut: &Cut, tile_product_cycles: u32) -> f64 {
     let depth = f64::from(product.tiles()[2]);
     let k_blocks = f64::from(cut.k_blocks(product));
     let tiles = rows * columns;
-    let math = tiles * depth * f64::from(tile_product_cycles * passes(product.fidelity));
+    let passes = product.pieces() * passes(product.fidelity);
+    let math = tiles * depth * f64::from(tile_product_cycles * passes);
     let pack = match cut.sums {
         Sums::InDst => tiles * PACK,
         Sums::InL1 => tiles * k_blocks * PACK,
+        Sums::Words => tiles * (k_blocks - 1.0) * words() + tiles * PACK,
     };
     let scaled = product.scales.as_ref().map_or(0.0, |_| {
         let subblocks = tiles / f64::from(cut.sub[0] * cut.sub[1]);
@@ -86,6 +88,15 @@ fn compute(product: &Product, cut: &Cut, tile_product_cycles: u32) -> f64 {
     let together =
         if cut.room.full_sync { math + scaled + pack } else { (math + scaled).max(pack) };
     together + made + finish
+}
+
+/// Cycles of keeping a tile of words from one block of `k` to the next.
+fn words() -> f64 {
+    let unary = |op| vector_cycles(&Vector::Unary(op, 0, 0));
+    let word = |op| vector_cycles(&Vector::Word(op, 0, 1, 0));
+    let halves = unary(UnaryVector::LowerHalf) + unary(UnaryVector::UpperHalf);
+    let added = word(WordVector::Join) + word(WordVector::Add);
+    (unary(UnaryVector::ToInteger) + halves + added + 4 * COPY) as f64
 }
 
 /// Cycles that a core makes blocks of an operand for, its share of them.

@@ -33,6 +33,8 @@ pub(super) struct Cut {
     /// How many blocks of each operand are in flight.
     pub(super) stages: u32,
     pub(super) sums: Sums,
+    /// In how many pieces each operand is multiplied.
+    pub(super) pieces: [u32; 2],
     /// Whether the writer stores partial sums as they are.
     pub(super) takes_sums: bool,
     pub(super) room: Room,
@@ -56,6 +58,8 @@ pub(super) enum Spread {
 pub(super) enum Sums {
     InDst,
     InL1,
+    /// Integers, in DST as words and in L1 as their halves.
+    Words,
 }
 
 impl Cut {
@@ -75,6 +79,11 @@ impl Cut {
     /// Tiles of a block of an operand.
     pub(super) fn operand_tiles(&self, side: Side) -> u32 {
         self.block[side as usize] * self.block[2]
+    }
+
+    /// The same of an operand as it is multiplied.
+    pub(super) fn multiplied_tiles(&self, side: Side) -> u32 {
+        self.operand_tiles(side) * self.pieces[side as usize]
     }
 
     /// Blocks of the output, of all products.
@@ -132,6 +141,13 @@ fn check_depth(
     settings: &Settings,
     place: Option<Span>,
 ) -> Result<(), Diagnostic> {
+    if let (Some(k), Some(most)) = (settings.k, product.words.map(|tiles| tiles * TILE))
+        && k > most
+    {
+        let message = format!("integers are not exact in sums of k = {k}");
+        return Err(Diagnostic::new(Kind::BadSetting, place.unwrap_or(product.span), message)
+            .help(format!("write k = {most} or less: what is beyond is added as i32")));
+    }
     let (Some(k), Some(scales)) = (settings.k, &product.scales) else { return Ok(()) };
     let period = scales.period * TILE;
     if period.is_multiple_of(k) {

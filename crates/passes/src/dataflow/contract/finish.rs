@@ -96,10 +96,15 @@ fn as_stored(kernel: &mut Kernel, sum: &Equation, guard: Option<Id<Expr>>) -> Id
         kernel.ints.of_atom(Atom::Var(var), Some(range))
     });
     let kind = ExprKind::Read(sum.tensor, index.collect());
-    let mut push = |kind| kernel.exprs.push(Expr { kind, ty: Scalar::F32, span: sum.span });
+    let ty = kernel.exprs[sum.value].ty;
+    let zero = match ty {
+        Scalar::F32 => ExprKind::Float(0.0),
+        _ => ExprKind::Int(kernel.ints.constant(0)),
+    };
+    let mut push = |kind| kernel.exprs.push(Expr { kind, ty, span: sum.span });
     let value = push(kind);
     let Some(guard) = guard else { return value };
-    let zero = push(ExprKind::Float(0.0));
+    let zero = push(zero);
     push(ExprKind::Select(guard, value, zero))
 }
 

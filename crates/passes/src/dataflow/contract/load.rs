@@ -87,7 +87,7 @@ impl Load<'_> {
 
     /// Brings a block of `k`, and the scales that come with it.
     fn deliver(&self, block: &Block, k_block: &Index) -> Vec<Op> {
-        let tiles = self.cut.operand_tiles(self.side);
+        let tiles = self.cut.multiplied_tiles(self.side);
         let operand = self.ring(Use::Operand(self.side));
         let made_here = self.operand().computed && self.cores() == 1;
         let mut reads = Vec::new();
@@ -136,7 +136,7 @@ impl Load<'_> {
     ) -> Vec<Op> {
         let made = self.operand().computed.then(|| self.ring(Use::Made(self.side)));
         let operand = self.ring(Use::Operand(self.side));
-        let tiles = self.cut.operand_tiles(self.side);
+        let tiles = self.cut.multiplied_tiles(self.side);
         ops.extend(made.map(|made| Op::Wait(made, tiles)));
         ops.push(Op::Move(Move::Until(*ready, self.cores() - 1)));
         ops.push(Op::Move(Move::Set(*ready, 0)));

@@ -37,7 +37,8 @@ impl Compute<'_> {
         let raw = |at| self.ring(Use::Raw(side, at));
         let inputs = 0..operand.inputs.len();
         let mut ops: Vec<_> = inputs.clone().map(|at| Op::Wait(raw(at), tiles)).collect();
-        ops.extend([Op::Reserve(into, tiles), Op::Math(Math::PackInit(into))]);
+        let made = self.cut.multiplied_tiles(side);
+        ops.extend([Op::Reserve(into, made), Op::Math(Math::PackInit(into))]);
         ops.push(Op::Math(Math::PackAdds(false)));
         let sizes = (1..=MOST_AT_ONCE.min(tiles)).rev().filter(|&n| tiles.is_multiple_of(n));
         let mut result = Ok(Vec::new());
@@ -48,7 +49,7 @@ impl Compute<'_> {
             }
         }
         ops.extend(result?);
-        ops.push(Op::Push(into, tiles));
+        ops.push(Op::Push(into, made));
         ops.extend(inputs.map(|at| Op::Pop(raw(at), tiles)));
         Ok(ops)
     }
@@ -68,6 +69,7 @@ impl Compute<'_> {
             Format::F16 => Some(Scalar::F16),
             _ => None,
         };
+        let exprs: Vec<_> = std::iter::once(operand.expr).chain(operand.rest).collect();
         let mut fault = None;
         let ops = each("part", tiles / size, |part| {
             let mut ops = vec![Op::Math(Math::Acquire)];
@@ -92,8 +94,9 @@ impl Compute<'_> {
                     kept: &[],
                     free: &free,
                 };
-                let root = Root { expr: operand.expr, axes: &operand.axes, stored };
-                match lower(&given, &[root]) {
+                let root = |expr| Root { expr, axes: &operand.axes, stored };
+                let roots: Vec<_> = exprs.iter().copied().map(root).collect();
+                match lower(&given, &roots) {
                     Ok(lowered) => {
                         ops.extend(lowered.ops);
                         results.extend(lowered.results);
@@ -102,8 +105,13 @@ impl Compute<'_> {
                 }
             }
             ops.extend([Op::Math(Math::Commit), Op::Math(Math::AwaitMath)]);
-            let pack = |&dst| Op::Math(Math::Pack { dst, into, at: None });
-            ops.extend(results.iter().map(pack));
+            // Pieces lie one block after the other.
+            let at = |number: u32| match exprs.len() {
+                1 => None,
+                _ => Some(part.clone() * size + number / 2 + number % 2 * tiles),
+            };
+            let pack = |(number, &dst)| Op::Math(Math::Pack { dst, into, at: at(number) });
+            ops.extend((0..).zip(&results).map(pack));
             ops.push(Op::Math(Math::Release));
             ops
         });

@@ -52,6 +52,7 @@ impl Compute<'_> {
         match self.cut.sums {
             Sums::InDst => self.in_dst(block),
             Sums::InL1 => self.in_l1(block),
+            Sums::Words => self.in_words(block),
         }
     }
 
@@ -59,7 +60,7 @@ impl Compute<'_> {
         self.numbers.ring(used)
     }
 
-    fn k_blocks(&self) -> u32 {
+    pub(super) fn k_blocks(&self) -> u32 {
         self.cut.k_blocks(self.product)
     }
 
@@ -171,7 +172,7 @@ impl Compute<'_> {
     }
 
     /// Loops over the subblocks of a block.
-    fn subblocks(
+    pub(super) fn subblocks(
         &self,
         body: impl FnOnce([Index; 2]) -> Result<Vec<Op>, Diagnostic>,
     ) -> Result<Vec<Op>, Diagnostic> {
@@ -211,21 +212,26 @@ impl Compute<'_> {
         self.product.operands[Side::B as usize].transposed
     }
 
-    fn multiply_init(&self) -> Op {
+    pub(super) fn multiply_init(&self) -> Op {
         let [a, b] = [Side::A, Side::B].map(|side| self.ring(Use::Operand(side)));
         let transpose = self.transposed();
         Op::Math(Math::MultiplyInit { a, b, transpose, block: self.block_of() })
     }
 
     /// Adds the products of a subblock to the first tiles of DST.
-    fn multiply(&self, k_block: &Index, [row, column]: [&Index; 2]) -> Vec<Op> {
+    pub(super) fn multiply(&self, k_block: &Index, [row, column]: [&Index; 2]) -> Vec<Op> {
         let [a, b] = [Side::A, Side::B].map(|side| self.ring(Use::Operand(side)));
         let ([rows, columns], depth) = (self.cut.sub, self.cut.block[2]);
         let (transpose, block) = (self.transposed(), self.block_of());
         let product = |k: Index| {
             let a_at = row.clone() * rows * "block_k" + k.clone();
             let b_at = k * "block_columns" + column.clone() * columns;
-            vec![Op::Math(Math::Multiply { a, b, a_at, b_at, dst: 0, transpose, block })]
+            let piece = |piece: u32| {
+                let b_at = b_at.clone() + piece * self.cut.operand_tiles(Side::B);
+                let a_at = a_at.clone();
+                Op::Math(Math::Multiply { a, b, a_at, b_at, dst: 0, transpose, block })
+            };
+            (0..self.product.pieces()).map(piece).collect()
         };
         let tiles = self.product.tiles()[2];
         if tiles.is_multiple_of(depth) {
@@ -263,10 +269,10 @@ impl Compute<'_> {
     }
 
     /// Waits for or pops a block of `k`.
-    fn operands(&self, op: fn(CircularAt, u32) -> Op) -> Vec<Op> {
+    pub(super) fn operands(&self, op: fn(CircularAt, u32) -> Op) -> Vec<Op> {
         let sides = [Side::A, Side::B];
         let operands =
-            sides.map(|side| op(self.ring(Use::Operand(side)), self.cut.operand_tiles(side)));
+            sides.map(|side| op(self.ring(Use::Operand(side)), self.cut.multiplied_tiles(side)));
         let inputs = self.product.scales.iter().flat_map(|scales| &scales.inputs).enumerate();
         let scales = inputs.map(|(at, input)| {
             let [rows, columns] = scale_tiles(self.cut, input);

@@ -13,7 +13,8 @@ use tilec_ir::plan::Contract;
 use tilec_ir::tensor::{Expr, Scalar};
 use tilec_ir::{Diagnostic, Id, Kind};
 
-use super::format::{Plain, plain, significant_bits, stored, widened};
+use super::format::{Plain, check_words, plain, significant_bits, stored, widened};
+use super::integer;
 use super::scale::Columns;
 use crate::dataflow::Draft;
 use crate::dataflow::draft::word;
@@ -41,6 +42,8 @@ pub(super) struct Operand {
     pub(super) inputs: Vec<Input>,
     /// Whether compute makes it from its inputs.
     pub(super) computed: bool,
+    /// What else is multiplied and added up: the rest of `expr`, if that is a piece of it only.
+    pub(super) rest: Option<Id<Expr>>,
     /// The format that is multiplied.
     pub(super) format: Format,
     /// How many bits of a fraction it has.
@@ -77,6 +80,7 @@ pub(super) fn operands(
     contract: &Contract,
     given: &Given<'_>,
 ) -> Result<[Operand; 2], Diagnostic> {
+    check_words(&draft.plan.kernel, contract, given)?;
     let elements = [&contract.a, &contract.b].map(|x| stored(&draft.plan.kernel, x));
     let [a, b] = [Side::A, Side::B].map(|side| (side, elements[1 - side as usize]));
     let a = operand(draft, contract, &given.settings, a)?;
@@ -108,8 +112,17 @@ fn operand(
         let found = read(draft, operand.expr, &axes)?;
         let inputs = inputs(draft, found, None)?;
         let name = name(&inputs, side);
-        let expr = operand.expr;
-        let fraction_bits = significant_bits(operand.element);
+        let integers = contract.accumulator == Scalar::I32;
+        let in_pieces = integers && side == Side::B;
+        let fraction_bits = match integers {
+            true => integer::fraction_bits(operand.element, in_pieces),
+            false => significant_bits(operand.element),
+        };
+        let (mut expr, mut rest) = (operand.expr, None);
+        if in_pieces {
+            let [upper, lower] = integer::pieces(&mut draft.plan.kernel, operand.expr);
+            (expr, rest) = (upper, Some(lower));
+        }
         let computed = true;
         let transposed = false;
         return Ok(Operand {
@@ -118,6 +131,7 @@ fn operand(
             axes,
             inputs,
             computed,
+            rest,
             format,
             fraction_bits,
             transposed,
@@ -135,7 +149,8 @@ fn operand(
     let name = name(&inputs, side);
     let axes = axes(side == Side::B && !transposed);
     let expr = operand.expr;
-    Ok(Operand { name, expr, axes, inputs, computed: false, format, fraction_bits, transposed })
+    let (computed, rest) = (false, None);
+    Ok(Operand { name, expr, axes, inputs, computed, rest, format, fraction_bits, transposed })
 }
 
 /// The tiles that an operand is made of.

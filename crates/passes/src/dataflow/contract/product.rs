@@ -6,11 +6,12 @@ use tilec_ir::tensor::{ExprKind, Kernel, Scalar, Var};
 use tilec_ir::{Diagnostic, Id, Kind, Span};
 
 use super::finish::{Finish, finish};
+use super::integer;
 use super::operand::{Operand, operands};
 use super::passes::{fidelity, left_out};
 use super::scale::{Scales, scales};
 use crate::dataflow::Draft;
-use crate::dataflow::vector::{Axes, ELSEWHERE};
+use crate::dataflow::vector::Axes;
 use crate::tune::settings::Given;
 
 /// Rows and columns of a tile.
@@ -38,6 +39,8 @@ pub(super) struct Product {
     /// What becomes of the sum.
     pub(super) finish: Finish,
     pub(super) fidelity: Fidelity,
+    /// Of a sum of integers: how many tiles of `k` are exact in f32.
+    pub(super) words: Option<u32>,
 }
 
 impl Product {
@@ -45,6 +48,11 @@ impl Product {
     pub(super) fn tiles(&self) -> [u32; 3] {
         let [m, n, k] = self.lengths.map(|length| length.div_ceil(TILE));
         [m, n, k.max(1)]
+    }
+
+    /// In how many pieces `b` is multiplied.
+    pub(super) fn pieces(&self) -> u32 {
+        1 + u32::from(self.operands[1].rest.is_some())
     }
 
     /// The batch variables of a product by its number.
@@ -80,13 +88,14 @@ pub(super) fn product(
 ) -> Result<Product, Vec<Diagnostic>> {
     let sum = &draft.plan.kernel.equations[draft.plan.regions[region].covers[0]];
     let span = sum.span;
-    if contract.accumulator != Scalar::F32 {
-        return Err(vec![integers(draft, region, span)]);
-    }
+    let one = |fault| vec![fault];
+    let words = match contract.accumulator {
+        Scalar::F32 => None,
+        _ => Some(integer::most_depth(&draft.plan.kernel, contract, span).map_err(one)?),
+    };
     let lengths = [&contract.m, &contract.n, &contract.k, &contract.batch]
         .map(|vars| length(&draft.plan.kernel, vars, span));
     let [m, n, k, batches] = lengths;
-    let one = |fault| vec![fault];
     let lengths = [m.map_err(one)?, n.map_err(one)?, k.map_err(one)?];
     let batches = batches.map_err(one)?;
     let axes = Axes {
@@ -118,6 +127,7 @@ pub(super) fn product(
         coefficient,
         finish,
         fidelity,
+        words,
     })
 }
 
@@ -130,15 +140,6 @@ fn length(kernel: &Kernel, vars: &[Id<Var>], span: Span) -> Result<u32, Diagnost
         Diagnostic::new(Kind::TooLarge, span, "an axis of this product is longer than 2^32 - 1")
             .help("make its sizes smaller")
     })
-}
-
-fn integers(draft: &Draft<'_>, region: usize, span: Span) -> Diagnostic {
-    let sum = draft.plan.regions[region].covers[0];
-    let name = &draft.plan.kernel.tensors[draft.plan.kernel.equations[sum].tensor].name;
-    let message = format!("Tensix can't add up the integers of `{name}` exactly");
-    Diagnostic::new(Kind::NotExpressible, span, message)
-        .here("its matrix unit multiplies floats, and keeps about 11 bits within a tile")
-        .help(format!("convert the factors to f32 or bf16 first; or {ELSEWHERE}"))
 }
 
 /// A literal: see the recognizer of contractions.

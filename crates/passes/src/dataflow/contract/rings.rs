@@ -50,13 +50,14 @@ pub(super) fn rings(product: &Product, cut: &Cut, f32_ring: Format) -> Vec<Ring>
     for side in [Side::A, Side::B] {
         let operand = &product.operands[side as usize];
         let (tiles, sent) = (cut.operand_tiles(side), cut.cores_along(side) > 1);
-        push(Use::Operand(side), operand.format, tiles, cut.stages);
+        let multiplied = cut.multiplied_tiles(side);
+        push(Use::Operand(side), operand.format, multiplied, cut.stages);
         if operand.computed {
             for (at, input) in operand.inputs.iter().enumerate() {
                 push(Use::Raw(side, at), input.format, tiles, if sent { 1 } else { 2 });
             }
             if sent {
-                push(Use::Made(side), operand.format, tiles, 1);
+                push(Use::Made(side), operand.format, multiplied, 1);
             }
         }
     }
@@ -67,6 +68,9 @@ pub(super) fn rings(product: &Product, cut: &Cut, f32_ring: Format) -> Vec<Ring>
     let [rows, columns, _] = cut.block;
     if cut.sums == Sums::InL1 {
         push(Use::Sums, f32_ring, rows * columns, 1);
+    }
+    if cut.sums == Sums::Words && cut.k_blocks(product) > 1 {
+        push(Use::Sums, Format::U16, 2 * rows * columns, 1);
     }
     for (at, input) in product.finish.inputs.iter().enumerate() {
         let depth = if is_streamed(input) { 2 } else { 1 };

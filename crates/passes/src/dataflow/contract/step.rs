@@ -148,7 +148,8 @@ fn name(product: &Product, used: Use) -> (String, String) {
 /// products that are needed were shared evenly.
 fn math_cycles(draft: &Draft<'_>, product: &Product, cut: &Cut) -> [f64; 2] {
     let [m, n, k] = product.tiles().map(f64::from);
-    let each = f64::from(draft.tensix().tile_product_cycles * passes(product.fidelity));
+    let passes = product.pieces() * passes(product.fidelity);
+    let each = f64::from(draft.tensix().tile_product_cycles * passes);
     let [rows, columns, _] = cut.block.map(f64::from);
     let most = f64::from(cut.most_blocks(product)) * rows * columns * k;
     let cores = f64::from(cut.grid[0] * cut.grid[1]);
