@@ -2,12 +2,12 @@
 //! units of a chip can't do better.
 
 use tilec_ir::compare::License;
-use tilec_ir::plan::RegionKind;
-use tilec_ir::tensor::{ExprKind, Reduction, Setting, SettingValue, Tensor};
+use tilec_ir::plan::{Contract, Operand, Region, RegionKind};
+use tilec_ir::tensor::{ExprKind, Reduction, Scalar, Setting, SettingValue, Tensor};
 use tilec_ir::walk::{reachable, reads};
 use tilec_ir::{Id, Kernel, Module};
 use tilec_passes::{left_out, normalize, recognize};
-use tilec_target::Tensix;
+use tilec_target::{Chip, Tensix};
 
 /// The licensed sums of a kernel on a chip. Tile blocks name equations of the
 /// kernel of the same name in `module`; tensors are those of `kernel`, which may
@@ -53,19 +53,35 @@ pub fn tensix_units(kernel: &Kernel, chip: &Tensix) -> Vec<(Id<Tensor>, License)
             found.push((equation.tensor, License::Cut));
         }
     }
-    let plan = recognize(&normalize(kernel));
-    for region in &plan.regions {
-        if let RegionKind::Contract(contract) = &region.kind {
-            let sum = plan.kernel.equations[region.covers[0]].tensor;
-            // A sum that was a part of an equation is named after it: `acc'1`.
-            let name = plan.kernel.tensors[sum].name.split('\'').next();
-            let written = kernel.tensors.iter().find(|(_, t)| Some(t.name.as_str()) == name);
-            let Some((tensor, _)) = written else { continue };
-            found.push((tensor, License::Aligned));
-            found.extend(left_out(contract, chip).map(|n| (tensor, License::Upper(n))));
-        }
+    for (tensor, contract) in contractions(kernel) {
+        found.push((tensor, License::Aligned));
+        found.extend(left_out(&contract, chip).map(|n| (tensor, License::Upper(n))));
     }
     found
+}
+
+/// What the tensor cores of a GPU do to the sums of a kernel.
+#[must_use]
+pub fn cuda_units(kernel: &Kernel, chip: &Chip) -> Vec<(Id<Tensor>, License)> {
+    let fp8 = |operand: &Operand| matches!(operand.element, Scalar::F8E4M3 | Scalar::F8E5M2);
+    let mut found = contractions(kernel);
+    found.retain(|(_, contract)| chip.peak.fp8.is_some() && fp8(&contract.a) && fp8(&contract.b));
+    found.into_iter().map(|(tensor, _)| (tensor, License::Steps)).collect()
+}
+
+/// The contractions that are recognized in a kernel, each with the tensor whose equation has
+/// its sum.
+fn contractions(kernel: &Kernel) -> Vec<(Id<Tensor>, Contract)> {
+    let plan = recognize(&normalize(kernel));
+    let of_region = |region: &Region| {
+        let RegionKind::Contract(contract) = &region.kind else { return None };
+        let sum = plan.kernel.equations[region.covers[0]].tensor;
+        // A sum that was a part of an equation is named after it: `acc'1`.
+        let name = plan.kernel.tensors[sum].name.split('\'').next()?;
+        let (tensor, _) = kernel.tensors.iter().find(|(_, tensor)| tensor.name == name)?;
+        Some((tensor, contract.clone()))
+    };
+    plan.regions.iter().filter_map(of_region).collect()
 }
 
 /// The nearest equations with sums on the way from a tensor to the inputs.
@@ -115,6 +131,25 @@ tile two on a100 { d: tf32 = yes }
         assert_eq!(names("h200"), ["s"]);
         assert_eq!(names("a100"), ["d"]);
         assert_eq!(names("l40s"), [""; 0]);
+    }
+
+    #[test]
+    fn tensor_cores_take_sums_of_products_of_fp8() {
+        let text = "
+kernel two[M, N, K](a: f8e4m3[M, K], b: f8e5m2[N, K], x: bf16[N, K]) -> (c: f32[M, N], d: f32[M, N])
+{
+    c[m, n] = sum[k](a[m, k] * b[n, k]) + 1.0
+    d[m, n] = sum[k](a[m, k] * x[n, k])
+}
+";
+        let module = Program::check(text).module;
+        let kernel = &module.kernels[0];
+        let names = |chip: &str| {
+            let found = cuda_units(kernel, tilec_target::chip(chip).expect("it has a table"));
+            found.into_iter().map(|(t, _)| kernel.tensors[t].name.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("h200"), ["c"]);
+        assert_eq!(names("a100"), [""; 0]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `tilec run`: a kernel on arrays from files or drawn from a seed.
 
 use clap::Args;
-use tilec::licenses::{licenses, tensix_units};
+use tilec::licenses::{cuda_units, licenses, tensix_units};
 use tilec::{arrays, cpu, preconditions};
 use tilec_ir::compare::{self, License, Verdict};
 use tilec_ir::tensor::{Role, Tensor};
@@ -128,7 +128,11 @@ impl Place {
     fn licenses(&self, module: &Module, kernel: &Kernel) -> Option<Vec<(Id<Tensor>, License)>> {
         match self {
             Self::Cpu => None,
-            Self::Gpu(gpu) => Some(licenses(module, kernel, &gpu.chip.name)),
+            Self::Gpu(gpu) => {
+                let mut all = licenses(module, kernel, &gpu.chip.name);
+                all.extend(cuda_units(kernel, gpu.chip));
+                Some(all)
+            }
             Self::Tensix(_, chip) => {
                 let mut all = licenses(module, kernel, &chip.name);
                 all.extend(tensix_units(kernel, chip.tensix()));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tilec::cuda::Cuda;
+use tilec::licenses::cuda_units;
 use tilec::stage::Compilation;
 use tilec::tune::{self, Region, Sample, Times};
 use tilec_codegen_cuda::Emitted;
@@ -257,8 +258,9 @@ impl Search<'_> {
             };
             let (expected, actual) = (run(untuned)?, run(candidate)?);
             let outputs = self.kernel.tensors_of(Role::Output).zip(expected.iter().zip(&actual));
+            let units = cuda_units(self.kernel, self.gpu.chip);
             for (tensor, (expected, actual)) in outputs {
-                let tolerance = compare::tolerance(self.kernel, launch, tensor);
+                let tolerance = compare::tolerance(self.kernel, launch, tensor, &units);
                 if !compare::compare(expected, actual, &tolerance).within(&tolerance) {
                     return Ok(false);
                 }
