@@ -103,11 +103,6 @@ class Kernel:
         code, and whether that code was found in the cache. Empty on the CPU."""
 
     @property
-    def loaded(self) -> list[tuple[int, str, bool]]:
-        """The GPUs that the kernel was called on: for each its index, the compiler of its
-        code, and whether that code was found in the cache. Empty on the CPU."""
-
-    @property
     def sizes(self) -> dict[str, int | None]:
         """The size parameters by name: the number that one is fixed to, or `None` where the
         call tells it."""

@@ -11,20 +11,24 @@ RESULTS = (torch.bfloat16, torch.float16, torch.float32)
 BLOCK = 128
 
 
-def fp8_gemm(a, b, scale_a, scale_b, out_dtype=torch.bfloat16):
+def fp8_gemm(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    scale_a: torch.Tensor,
+    scale_b: torch.Tensor,
+    out_dtype: torch.dtype = torch.bfloat16,
+) -> torch.Tensor:
     """The product `(a * scale_a) @ (b * scale_b).T`, summed in f32, rounded once.
 
     Both operands lie with k innermost, as activations and weights of a linear layer do.
     Which elements a scale is for is told by its shape:
 
-    ======================  ==========================  ============================
-    one scale for           shape of scale_a            shape of scale_b
-    ======================  ==========================  ============================
-    everything              `()`, `(1,)` or `(1, 1)`    `()`, `(1,)` or `(1, 1)`
-    each row                `(M,)` or `(M, 1)`          `(N,)` or `(N, 1)`
-    128 of k of a row       `(M, ceil(K / 128))`        `(N, ceil(K / 128))`
-    128 of k of 128 rows                                `(ceil(N / 128), ceil(K / 128))`
-    ======================  ==========================  ============================
+    | one scale for | shape of `scale_a` | shape of `scale_b` |
+    | --- | --- | --- |
+    | everything | `()`, `(1,)` or `(1, 1)` | `()`, `(1,)` or `(1, 1)` |
+    | each row | `(M,)` or `(M, 1)` | `(N,)` or `(N, 1)` |
+    | 128 of k of a row | `(M, ceil(K / 128))` | `(N, ceil(K / 128))` |
+    | 128 of k of 128 rows | | `(ceil(N / 128), ceil(K / 128))` |
 
     Args:
         a: codes, `[M, K]`, float8_e4m3fn or float8_e5m2, contiguous.
@@ -38,8 +42,7 @@ def fp8_gemm(a, b, scale_a, scale_b, out_dtype=torch.bfloat16):
 
     Raises:
         tilec.DTypeError, tilec.RankError, tilec.SizeError, tilec.LayoutError,
-        tilec.DeviceError, tilec.GradError: an argument does not fit; the message and the
-        error's `argument` name it.
+        tilec.DeviceError, tilec.GradError: an argument does not fit; the error names it.
     """
     _check(a, b, scale_a, scale_b, out_dtype)
     return _operator(a, b, scale_a, scale_b, out_dtype)

@@ -10,7 +10,11 @@ VALUES = (torch.bfloat16, torch.float16, torch.float32)
 LARGEST = {torch.float8_e4m3fn: "448.0", torch.float8_e5m2: "57344.0"}
 
 
-def quantize_fp8(x, block=(1, 128), dtype=torch.float8_e4m3fn):
+def quantize_fp8(
+    x: torch.Tensor,
+    block: "tuple[int, int] | None" = (1, 128),
+    dtype: torch.dtype = torch.float8_e4m3fn,
+) -> "tuple[torch.Tensor, torch.Tensor]":
     """FP8 codes and what they are worth: `x` is about `codes * scales` of their block.
 
     A scale is the largest magnitude of its block over the largest code, and at least
@@ -30,8 +34,7 @@ def quantize_fp8(x, block=(1, 128), dtype=torch.float8_e4m3fn):
 
     Raises:
         tilec.DTypeError, tilec.RankError, tilec.SizeError, tilec.LayoutError,
-        tilec.GradError: an argument does not fit; the message and the error's `argument`
-        name it.
+        tilec.GradError: an argument does not fit; the error names it.
     """
     check_tensor("x", x, VALUES, (2,))
     if dtype not in LARGEST:

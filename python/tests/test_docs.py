@@ -1,0 +1,49 @@
+"""The pages about the package are true: the tutorial runs, and the reference is what the
+docstrings say."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
+
+
+def blocks():
+    """Each block of Python of the tutorial, with as many line breaks before it as make
+    a traceback name the page's line."""
+    for match in re.finditer(r"^```python\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL):
+        yield "\n" * TUTORIAL[: match.start(1)].count("\n") + match[1]
+
+
+def test_the_tutorial_runs():
+    has_torch = importlib.util.find_spec("torch") is not None
+    # A module, since torch.compile looks its functions' globals up in one.
+    module = sys.modules["tutorial"] = types.ModuleType("tutorial")
+    ran = 0
+    for block in blocks():
+        if "import torch" in block and not has_torch:
+            break
+        exec(compile(block, str(ROOT / "docs/tutorial.md"), "exec"), module.__dict__)  # noqa: S102
+        ran += 1
+    assert ran == (11 if has_torch else 7)
+
+
+def test_the_tutorial_has_nothing_that_is_skipped():
+    assert len(list(blocks())) == TUTORIAL.count("```python\n") == 11
+
+
+def test_the_reference_is_what_the_docstrings_say():
+    script = ROOT / "scripts/python_reference.py"
+    made = subprocess.run([sys.executable, str(script), "--print"], capture_output=True, text=True, check=True)
+    assert made.stdout == (ROOT / "docs/python.md").read_text(), "run scripts/python_reference.py"
+
+
+@pytest.mark.parametrize("name", ("tilec.load", "tilec.check", "tilec.ops.fp8_gemm", "tilec.ops.quantize_fp8"))
+def test_the_reference_names_what_there_is(name):
+    assert f"### `{name}`" in (ROOT / "docs/python.md").read_text()
