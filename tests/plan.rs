@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tilec_ir::plan::{Plan, Region, RegionKind, verify as plan_verify};
-use tilec_ir::tensor::{FactKind, Role, Tensor};
-use tilec_ir::{Array, Element, Id, Kernel, compare, interpret, launch, verify};
+use tilec_ir::tensor::Role;
+use tilec_ir::{Array, Kernel, compare, interpret, launch, verify};
 use tilec_passes::{normalize, recognize};
 
 fn kernels_of(path: &Path) -> Vec<Kernel> {
@@ -163,40 +163,6 @@ fn programs_run_as_few_regions() {
     }
 }
 
-/// Stages by hand are one selection, and stay as a hint.
-#[test]
-fn what_is_staged_by_hand_is_one_selection() {
-    for (path, kernel, along, expected) in [
-        ("examples/topk/topk.tile", "topk", "n < N", ""),
-        ("examples/topk/topk.tile", "topk_staged", "l < C * L", "S of each of C pieces of L"),
-        (
-            "tests/cases/spellings/top_k/staged.tile",
-            "three",
-            "l < N",
-            "S of each of B * C pieces of L, S of each of B pieces of C * S",
-        ),
-        ("tests/cases/spellings/top_k/ends.tile", "again", "n < N", "P of each of 1 pieces of N"),
-        (
-            "tests/cases/spellings/arg_max/arg_max.tile",
-            "pieces",
-            "l < N",
-            "1 of each of C pieces of L",
-        ),
-    ] {
-        let kernels = kernels_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
-        let found = kernels.iter().find(|k| k.name == kernel);
-        let plan = plan(found.unwrap_or_else(|| panic!("{path} has no {kernel}")));
-        let [region] = plan.regions.as_slice() else { panic!("{kernel}\n{plan}") };
-        let lines = tilec_ir::plan::text::lines(&plan, region);
-        let of = |what: &str| {
-            let found = lines.iter().filter_map(|line| line.strip_prefix(what));
-            found.map(str::trim).collect::<Vec<_>>().join(", ")
-        };
-        assert_eq!(of("staged"), expected, "{kernel}\n{plan}");
-        assert_eq!(of("along"), format!("{along}, largest first"), "{kernel}\n{plan}");
-    }
-}
-
 /// An operand is stored only where it can be computed without the other axes: with
 /// N = 0 there is no `z[m + N - 1]`.
 #[test]
@@ -258,84 +224,6 @@ fn plans_mean_what_their_programs_mean() {
         }
     }
     assert!(launched > 150, "only {launched} launches");
-}
-
-/// Keys that are often equal and, where nothing says that they are finite, NaN or an end;
-/// every index must be the same, not only its key.
-fn ties(kernel: &Kernel, launch: &launch::Launch, id: Id<Tensor>, seed: u64) -> Array {
-    let mut array = tilec::arrays::draw::draw(kernel, launch, id, seed).expect("it is small");
-    let finite = kernel.facts.iter().any(|fact| fact.kind == FactKind::Finite(id));
-    let all =
-        [0.0, -0.0, 1.0, -1.5, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
-    let values = if finite { &all[..6] } else { &all[..] };
-    if kernel.tensors[id].element.is_float() {
-        for at in 0..array.len() {
-            let drawn = (array.get_f32(at).to_bits() >> 7) as usize;
-            array.set_f32(at, values[drawn % values.len()]);
-        }
-    }
-    array
-}
-
-/// Sizes for which the facts of selections hold: pieces of rows, more and fewer places.
-const SELECTIONS: [&str; 5] = [
-    "M=3 N=12 B=1 C=3 L=4 P=3 S=2 T=3 E=9 G=3",
-    "M=2 N=12 B=2 C=3 L=2 P=2 S=2 T=2 E=2 G=2",
-    "M=2 N=40 B=5 C=8 L=5 P=5 S=4 T=1 E=7 G=5",
-    "M=1 N=40 B=5 C=2 L=4 P=4 S=4 T=5 E=4 G=2 K=4 V=9 R=6",
-    "M=2 N=3 B=1 C=1 L=3 P=3 S=3 T=2 E=3 G=1 K=1 V=1 R=2",
-];
-
-#[test]
-fn selections_keep_the_order_of_equal_keys() {
-    let folders = ["arg_max", "route", "row_ranges", "top_3", "top_k"];
-    let mut paths: Vec<_> = folders
-        .iter()
-        .flat_map(|folder| files::tile_files(&format!("tests/cases/spellings/{folder}")))
-        .collect();
-    paths.extend(files::tile_files("examples/topk"));
-    paths.extend(files::tile_files("tests/cases/near_misses").into_iter().filter(|path| {
-        let name = path.file_name().expect("files have names").to_string_lossy().into_owned();
-        name.starts_with("rounds") || name.starts_with("stages")
-    }));
-    for kernel in paths.iter().flat_map(|path| kernels_of(path)) {
-        let plan = plan(&kernel);
-        let meaning = plan.meaning();
-        let launched =
-            SELECTIONS.iter().filter(|sizes| same_indices(&kernel, &meaning, sizes)).count();
-        assert!(launched > 0, "{} was never launched\n{plan}", kernel.name);
-    }
-}
-
-/// Whether a kernel can be launched with such sizes; panics if an index of `meaning` differs.
-fn same_indices(kernel: &Kernel, meaning: &Kernel, sizes: &str) -> bool {
-    let known = |name: &str| kernel.sizes.iter().any(|(_, size)| size.name == name);
-    let set: Vec<_> = sizes
-        .split(' ')
-        .filter_map(|pair| pair.split_once('='))
-        .filter(|(name, _)| known(name))
-        .map(|(name, value)| (name.to_owned(), value.parse().expect("sizes are numbers")))
-        .collect();
-    let none = vec![None; kernel.tensors_of(Role::Input).count()];
-    let Ok(launch) = launch::bind(kernel, &none, &set) else { return false };
-    let own = launch::bind(meaning, &none, &set).expect("the facts are the same");
-    for seed in 0..20 {
-        let inputs: Vec<_> =
-            kernel.tensors_of(Role::Input).map(|id| ties(kernel, &launch, id, seed)).collect();
-        let run = |kernel: &Kernel, launch: &launch::Launch| {
-            interpret::interpret(kernel, launch, &inputs, &|_| {}).expect("it is small")
-        };
-        let (expected, found) = (run(kernel, &launch), run(meaning, &own));
-        for (expected, found) in expected.iter().zip(&found) {
-            let indices = expected.element == Element::I32;
-            assert!(
-                !indices || expected == found,
-                "{} {set:?}: {expected:?} {found:?}",
-                kernel.name
-            );
-        }
-    }
-    true
 }
 
 /// Contractions whose blocks end inside of the sizes.
