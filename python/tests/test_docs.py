@@ -38,6 +38,17 @@ def test_the_tutorial_has_nothing_that_is_skipped():
     assert len(list(blocks())) == TUTORIAL.count("```python\n") == 11
 
 
+def test_the_example_runs():
+    pytest.importorskip("torch", reason="PyTorch is not installed in this environment")
+    script = ROOT / "examples/gemm_fp8/gemm_fp8.py"
+    command = [sys.executable, str(script), "--rows", "40", "--columns", "130", "--depth", "300"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = {line[:16].strip(): line[16:].split() for line in said.splitlines()[1:]}
+    assert list(rows) == ["tensor", "rows", "1x128, 1x128", "1x128, 128x128"]
+    # Three bits of fraction on both sides: about 3.6 percent, where outliers don't take more.
+    assert all(0.02 < float(cells[0]) < 0.06 for cells in rows.values())
+
+
 def test_the_reference_is_what_the_docstrings_say():
     script = ROOT / "scripts/python_reference.py"
     made = subprocess.run([sys.executable, str(script), "--print"], capture_output=True, text=True, check=True)
