@@ -65,7 +65,7 @@ def main() -> None:
                     rows.append(check(arguments, Path(folder), trial, chip, failures))
                     print(rows[-1], flush=True)
     result = {
-        "command": " ".join(["bench/tensix/check.py", *sys.argv[1:]]),
+        "command": command(arguments),
         "date": date.today().isoformat(),
         "machine": machine(),
         "rows": rows,
@@ -75,6 +75,12 @@ def main() -> None:
         path = ROOT / "bench/results/tensix_check.json"
         path.write_text(json.dumps(result, indent=1) + "\n")
     sys.exit("\n".join(failures) or None)
+
+
+def command(arguments) -> str:
+    """What was asked for, without the paths of a machine."""
+    asked = [name for name in ("no_runtime", "simulator") if getattr(arguments, name)]
+    return " ".join(["bench/tensix/check.py", *(f"--{name.replace('_', '-')}" for name in asked)])
 
 
 def parse():
@@ -105,6 +111,9 @@ def check(arguments, folder: Path, trial, chip: str, failures: list[str]) -> dic
     done = tilec("run", sizes, *given, "--check")
     row["emulator"] = "agrees" if done.returncode == 0 else "fails"
     row["emulator_seconds"] = round(time.time() - begin, 1)
+    # Sums that the chip itself gets wrong, if it met some.
+    warnings = [line for line in done.stdout.splitlines() if line.startswith("warning")]
+    row |= {"warnings": warnings} if warnings else {}
     if done.returncode != 0:
         failures.append(f"{name} on {chip} {sizes}: {done.stdout[-800:]}{done.stderr[-800:]}")
     if not arguments.no_runtime:

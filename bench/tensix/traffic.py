@@ -47,7 +47,8 @@ def main() -> None:
     assert row["most_over_mean"] <= MOST_OVER_MEAN, f"max/mean work is {row['most_over_mean']}"
     assert row["largest_error_over_sum_of_magnitudes"] <= MOST_ERROR, "the product is wrong"
     limits = {"dram_bytes": MOST_DRAM_BYTES, "most_over_mean": MOST_OVER_MEAN, "error": MOST_ERROR}
-    result = {"date": date.today().isoformat(), "machine": machine(), "limits": limits, "row": row}
+    result = {"command": "bench/tensix/traffic.py", "date": date.today().isoformat()}
+    result |= {"machine": machine(), "limits": limits, "row": row}
     path = ROOT / "bench" / "results" / "tensix_traffic.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
 
