@@ -40,7 +40,12 @@ def compiling(cpu):
     options = [f"-march=rv32im{extensions}", "-ffunction-sections", *standard_headers()]
     if cpu.endswith("-tensix"):
         options.append(f"-D__riscv_xtttensix{cpu[:2]}=1")
-    return [*options, f"-I{HERE / 'include'}", "-include", str(HERE / "assembler.h")]
+    return [*options, f"-I{HERE / 'include'}"]
+
+
+def after_compiling(arguments):
+    """What all kernels see; behind a precompiled header, which must come first."""
+    return [] if "c++-header" in arguments else ["-include", str(HERE / "assembler.h")]
 
 
 def linking(arguments, cpu):
@@ -67,14 +72,14 @@ def main(arguments):
     if "--version" in arguments:
         print(VERSION)
         return 0
-    if "c++-header" in arguments:  # a precompiled header, of which the text does as well
-        pathlib.Path(arguments[arguments.index("-o") + 1]).touch()
-        return 0
     cpu = machine(arguments)
     kept = [replaced(a, cpu) for a in arguments if not a.startswith(DROPPED)]
-    to_object = any(option in arguments for option in ("-c", "-E", "-S", "-fsyntax-only"))
+    to_object = any(option in arguments for option in ("-c", "-E", "-S", "-fsyntax-only", "c++-header"))
     options = ["-march=rv32im", "-mabi=ilp32", "-fno-lto", "-w", "-fno-jump-tables", "-fno-tree-switch-conversion"]
-    before, after = (compiling(cpu), []) if to_object else ([], linking(arguments, cpu))
+    if to_object:
+        before, after = compiling(cpu), after_compiling(arguments)
+    else:
+        before, after = [], linking(arguments, cpu)
     return subprocess.run(["riscv64-unknown-elf-g++", *options, *before, *kept, *after]).returncode
 
 
