@@ -4,6 +4,7 @@ import contract
 import gemm
 import integers
 import moe
+import moe_layers
 import moe_variants
 import pointwise
 import rows
@@ -11,7 +12,7 @@ import rowwise
 import sampling
 import selection
 
-TABLES = [gemm, moe, moe_variants, rowwise, pointwise, selection, integers, sampling, contract, rows]
+TABLES = [gemm, moe, moe_variants, moe_layers, rowwise, pointwise, selection, integers, sampling, contract, rows]
 
 
 def pytest_generate_tests(metafunc) -> None:
