@@ -2,7 +2,7 @@
 
     python bench/python/cold.py [FOLDER]
 
-Each loads the same kernels, calls each once and compares with torch. Every process
+Each loads the same kernels, calls each and compares with torch. Every process
 says how many of its kernels were compiled and how many were found in the cache: a
 kernel must be compiled by one process at most, and none may fail. Writes
 python_cold.json.
@@ -28,7 +28,7 @@ KERNELS = {
 
 
 def one() -> None:
-    """What each process does; it prints a line when it is right."""
+    """What each process does; it prints a line of JSON when it is right."""
     import torch
 
     import tilec
@@ -36,11 +36,22 @@ def one() -> None:
     x = torch.arange(4096, device="cuda", dtype=torch.float32)
     wide = x.reshape(64, 64)
     a = (wide % 7).to(torch.bfloat16)
-    kernels = {name: tilec.load(text) for name, text in KERNELS.items()}
-    assert torch.equal(kernels["add"](x), x + x)
-    assert torch.equal(kernels["largest"](wide), wide.amax(1))
-    assert torch.equal(kernels["product"](a, a), a.float() @ a.float().t())
-    print(json.dumps({name: cached for name, kernel in kernels.items() for _, _, cached in kernel.loaded}))
+    arguments = {"add": (x,), "largest": (wide,), "product": (a, a)}
+    expected = {"add": x + x, "largest": wide.amax(1), "product": a.float() @ a.float().t()}
+    said = {}
+    for name, text in KERNELS.items():
+        start = time.perf_counter()
+        kernel = tilec.load(text)
+        loaded = time.perf_counter()
+        result = kernel(*arguments[name])
+        called = time.perf_counter()
+        kernel(*arguments[name])
+        again = time.perf_counter()
+        assert torch.equal(result, expected[name]), name
+        ((_, _, cached),) = kernel.loaded
+        times = {"load": loaded - start, "first_call": called - loaded, "second_call": again - called}
+        said[name] = {"cached": cached} | {key: round(value * 1e3, 3) for key, value in times.items()}
+    print(json.dumps(said))
 
 
 def main() -> None:
@@ -55,10 +66,12 @@ def main() -> None:
         processes = [subprocess.Popen(command, env=environment, **pipes) for _ in range(PROCESSES)]
         ended = [(process.communicate(), process.returncode) for process in processes]
         seconds = time.perf_counter() - start
+        # One more process, which finds everything.
+        warm = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
     failed = [said[1][-600:] for said, code in ended if code]
     found = [json.loads(said[0]) for said, code in ended if not code]
-    compiled = {name: sum(not cached[name] for cached in found) for name in KERNELS}
-    right = not failed and all(count == 1 for count in compiled.values())
+    compiled = {name: sum(not said[name]["cached"] for said in found) for name in KERNELS}
+    right = not failed and all(said["cached"] for said in warm.values()) and all(count == 1 for count in compiled.values())
     for text in failed:
         print(text)
     print(f"{PROCESSES} processes in {seconds:.1f} s, {len(failed)} failed; compiled: {compiled}")
@@ -66,6 +79,8 @@ def main() -> None:
         "processes": PROCESSES,
         "times_compiled": compiled,
         "failed": len(failed),
+        "longest_first_call_ms": {name: max(said[name]["first_call"] for said in found) for name in KERNELS},
+        "with_the_cache_ms": warm,
         "seconds": round(seconds, 1),
         "held": right,
     }
