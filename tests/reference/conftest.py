@@ -5,6 +5,7 @@ import gemm
 import integers
 import moe
 import moe_layers
+import moe_routers
 import moe_variants
 import pointwise
 import rows
@@ -12,7 +13,8 @@ import rowwise
 import sampling
 import selection
 
-TABLES = [gemm, moe, moe_variants, moe_layers, rowwise, pointwise, selection, integers, sampling, contract, rows]
+TABLES = [gemm, moe, moe_variants, moe_routers, moe_layers]
+TABLES += [rowwise, pointwise, selection, integers, sampling, contract, rows]
 
 
 def pytest_generate_tests(metafunc) -> None:
