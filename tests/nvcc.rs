@@ -135,7 +135,7 @@ fn tuned(program: &tile::Program) -> BTreeMap<String, Option<&'static str>> {
 
 fn is_tuned(body: &Body) -> bool {
     match body {
-        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
+        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) | Body::Select(_) => true,
         Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => false,
     }
 }
@@ -158,7 +158,11 @@ fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
             // On Hopper a warp's product of FP8 is one of f16.
             Unit::Fp8 => Some(if arch.starts_with("sm_9") { "HMMA" } else { "QMMA" }),
         },
-        Body::Rows(_) | Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => None,
+        Body::Rows(_)
+        | Body::Scan(_)
+        | Body::Points(_)
+        | Body::Select(_)
+        | Body::Ranks(_) => None,
     }
 }
 

@@ -88,6 +88,7 @@ fn families(program: &tile::Program) -> Vec<&'static str> {
         tile::Body::Rows(_) => "rows",
         tile::Body::Scan(_) => "scan",
         tile::Body::Points(_) => "points",
+        tile::Body::Select(_) => "select",
         tile::Body::Ranks(_) => "ranks",
     };
     variants.map(family).collect()

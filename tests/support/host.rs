@@ -84,7 +84,7 @@ fn feed(binary: &Path, input: Vec<u8>) -> std::process::Output {
 
 /// The programs and a main function with all cases.
 fn source(programs: &[Emitted], cases: &[Case<'_>]) -> String {
-    let mut text = "#include \"host.hpp\"\n".to_owned();
+    let mut text = "#include \"warps.hpp\"\n".to_owned();
     for program in programs {
         text += &program.source;
     }
@@ -104,9 +104,18 @@ fn together(source: &str, function: &str) -> bool {
     let start = source.find(&format!("\n{function}(")).expect("functions are in the source");
     let end = source[start..].find("\n}\n").expect("functions end");
     let body = &source[start..start + end];
-    ["__sync", "__shfl", "tilec::reduce_", "tilec::sum_before", "tilec::row_", "tilec::cluster_"]
-        .iter()
-        .any(|word| body.contains(word))
+    [
+        "__sync",
+        "__shfl",
+        "tilec::reduce_",
+        "tilec::sum_before",
+        "tilec::row_",
+        "tilec::cluster_",
+        "tilec::begin(",
+        "tilec::pop(",
+    ]
+    .iter()
+    .any(|word| body.contains(word))
 }
 
 fn write_case(text: &mut String, at: usize, case: &Case<'_>, program: &Emitted) {

@@ -36,6 +36,14 @@ headers! {
     Index = "index.cuh",
     /// Keys as words that sort.
     Order = "order.cuh",
+    /// The k-th of a block's candidates.
+    Radix = "radix.cuh",
+    /// A block's candidates in order.
+    Sort = "sort.cuh",
+    /// The first elements of a row, by a block.
+    Select = "select.cuh",
+    /// The first elements of a row, by a warp.
+    SelectWarp = "select_warp.cuh",
     /// Neighboring elements, of which only some may exist.
     Some = "some.cuh",
     /// Reductions over the threads of a warp or a block.

@@ -28,6 +28,7 @@ mod points;
 mod ranks;
 mod rows;
 mod scan;
+mod select;
 mod stepped;
 mod swapped;
 mod text;
@@ -77,6 +78,7 @@ fn launches(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<Launch>
         Body::Rows(_) => rows::emit(cx, step, variant),
         Body::Scan(_) => scan::emit(cx, step, variant),
         Body::Points(_) => points::emit(cx, step, variant),
+        Body::Select(_) => select::emit(cx, step, variant),
         Body::Ranks(_) => ranks::emit(cx, step, variant),
     }
 }

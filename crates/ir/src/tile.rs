@@ -13,6 +13,7 @@
 mod channels;
 pub mod pipeline;
 pub mod print;
+pub mod select;
 pub mod verify;
 mod workspace;
 
@@ -25,6 +26,7 @@ pub use pipeline::{
     Accumulate, Channel, ChannelId, Exchange, Instruction, Op, Pipeline, Put, Raster, Role,
     RoleKind, Side, Source,
 };
+pub use select::{By, Candidates, Parts, Select};
 
 /// A plan with the tiles of its regions.
 #[derive(Clone, Debug)]
@@ -115,6 +117,8 @@ pub enum Body {
     Scan(Scan),
     /// Loops over points.
     Points(Points),
+    /// The first elements of rows.
+    Select(Select),
     /// An order by counting, for each value, those that come before it.
     Ranks(Ranks),
 }
@@ -211,7 +215,7 @@ pub struct Workspace {
 pub enum Scratch {
     /// A local tensor of the plan.
     Tensor(Id<Tensor>),
-    /// Partial sums of the step at this position.
+    /// Partial sums of the step at this position, or what the parts of its rows kept.
     Partials(usize),
     /// Counters of the step at this position; zero before and after each launch.
     Counters(usize),

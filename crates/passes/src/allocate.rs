@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tilec_ir::plan::{Plan, RegionKind};
 use tilec_ir::tensor::{Role, Tensor};
-use tilec_ir::tile::{Body, Exchange, Program, Scratch, Workspace};
+use tilec_ir::tile::{Body, By, Exchange, Program, Scratch, Select, Workspace};
 use tilec_ir::walk::{reachable, reads};
 use tilec_ir::{Diagnostic, Id, IntId};
 
@@ -48,6 +48,9 @@ pub fn allocate(program: &mut Program) -> Result<(), Vec<Diagnostic>> {
         pieces.push(Piece { holds: Scratch::Tensor(tensor), bytes, first, last });
     }
     for at in 0..program.steps.len() {
+        if let Some(bytes) = kept(program, at) {
+            pieces.push(Piece { holds: Scratch::Partials(at), bytes, first: at, last: at });
+        }
         if let Some(bytes) = partials(program, at).map_err(|fault| vec![fault])? {
             pieces.push(Piece { holds: Scratch::Partials(at), bytes, first: at, last: at });
         }
@@ -112,7 +115,12 @@ fn partials(program: &mut Program, at: usize) -> Result<Option<IntId>, Diagnosti
     let parts = program.steps[at].variants.iter().map(|variant| match &variant.kernel.body {
         Body::Stepped(stepped) => stepped.split,
         Body::Pipeline(pipeline) if pipeline.exchange == Exchange::Workspace => pipeline.split,
-        Body::Pipeline(_) | Body::Rows(_) | Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => 1,
+        Body::Pipeline(_)
+        | Body::Rows(_)
+        | Body::Scan(_)
+        | Body::Points(_)
+        | Body::Select(_)
+        | Body::Ranks(_) => 1,
     });
     let most = parts.max().unwrap_or(1);
     let RegionKind::Contract(contract) = &program.plan.regions[at].kind else { return Ok(None) };
@@ -125,6 +133,19 @@ fn partials(program: &mut Program, at: usize) -> Result<Option<IntId>, Diagnosti
     let elements = sizes.ranges(&outer);
     let bytes = elements.and_then(|elements| sizes.times(elements, 4 * most));
     bytes.map(Some).ok_or_else(|| too_complex(&program.plan, at))
+}
+
+/// Bytes of what the parts of rows keep and of their bounds, in the largest variant.
+fn kept(program: &mut Program, at: usize) -> Option<IntId> {
+    let words = program.steps[at].variants.iter().filter_map(|variant| {
+        let Body::Select(Select { by: By::Parts(parts), .. }) = &variant.kernel.body else {
+            return None;
+        };
+        let words = i64::from(parts.kept) + 1;
+        Some(words * i64::from(parts.count) * i64::from(parts.rows))
+    });
+    let words = words.max()?;
+    Some(program.plan.kernel.ints.constant(8 * words))
 }
 
 fn place(program: &mut Program, pieces: Vec<Piece>) -> Result<Vec<Workspace>, Vec<Diagnostic>> {

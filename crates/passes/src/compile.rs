@@ -7,6 +7,7 @@ use tilec_ir::tile::{Program, verify};
 use tilec_target::Chip;
 
 use crate::counted::count;
+use crate::tune::select::is_searched;
 use crate::{allocate, legalize, tile, tune};
 
 /// The tile program of a plan. `source` is the kernel that the tile blocks name
@@ -20,7 +21,7 @@ pub fn compile_plan(
     chip: &Chip,
     tilings: &[&Tiling],
 ) -> Result<Program, Vec<Diagnostic>> {
-    let plan = legalize(count(plan, |_| false), chip);
+    let plan = legalize(count(plan, is_searched), chip);
     let tuned = tune(plan, source, chip, tilings)?;
     let mut program = tile(tuned, chip)?;
     allocate(&mut program)?;

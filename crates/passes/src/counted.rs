@@ -11,7 +11,7 @@
 use tilec_ir::plan::{EquationAt, Plan, Region, RegionKind, Select, verify};
 
 /// The plan without the selections that are not to be kept.
-pub(crate) fn count(mut plan: Plan, keep: impl Fn(&Select) -> bool) -> Plan {
+pub(crate) fn count(mut plan: Plan, keep: impl Fn(&Plan, &Region, &Select) -> bool) -> Plan {
     let regions = std::mem::take(&mut plan.regions);
     plan.regions = regions.into_iter().flat_map(|region| apart(&plan, region, &keep)).collect();
     verify::assert_valid(&plan);
@@ -19,9 +19,13 @@ pub(crate) fn count(mut plan: Plan, keep: impl Fn(&Select) -> bool) -> Plan {
 }
 
 /// The order, and what is gathered, as regions of their own.
-fn apart(plan: &Plan, region: Region, keep: &impl Fn(&Select) -> bool) -> Vec<Region> {
+fn apart(
+    plan: &Plan,
+    region: Region,
+    keep: &impl Fn(&Plan, &Region, &Select) -> bool,
+) -> Vec<Region> {
     let RegionKind::Select(select) = &region.kind else { return vec![region] };
-    if keep(select) {
+    if keep(plan, &region, select) {
         return vec![region];
     }
     let along = &plan.kernel.vars[select.column].name;

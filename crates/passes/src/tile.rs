@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use tilec_ir::plan::{Plan, Region, RegionKind};
 use tilec_ir::tensor::Role;
 use tilec_ir::tile::{
-    Body, Grid, Kernel, Points, Program, Ranks, Rows, Scan, Step, Stepped, Variant,
+    Body, By, Grid, Kernel, Points, Program, Ranks, Rows, Scan, Select, Step, Stepped, Variant,
 };
 use tilec_ir::{Diagnostic, IntId};
 use tilec_target::Chip;
@@ -72,6 +72,7 @@ fn variant(
         Cut::Rows(rows) => rows_kernel(&mut sizes, &region, rows, name)?,
         Cut::Scan(scan) => scan_kernel(&mut sizes, &region, scan, name)?,
         Cut::Points(points) => points_kernel(&mut sizes, &region, points, name)?,
+        Cut::Select(select) => select_kernel(&mut sizes, &region, select, name)?,
         Cut::Ranks(ranks) => ranks_kernel(&mut sizes, &region, ranks, name)?,
     };
     Some(Variant { when, chosen_by, kernel })
@@ -104,6 +105,11 @@ fn cut_name(cut: &Cut) -> String {
         Cut::Rows(_) => "rows_any".to_owned(),
         Cut::Scan(_) => "scan".to_owned(),
         Cut::Points(_) => "points".to_owned(),
+        Cut::Select(select) => match &select.by {
+            By::Warp { per_lane } => format!("warp_{}", 32 * per_lane),
+            By::Block(of) => format!("select_{}", of.chunk()),
+            By::Parts(parts) => format!("parts_{}", parts.count),
+        },
         Cut::Ranks(_) => "ranks".to_owned(),
     }
 }
@@ -203,6 +209,25 @@ fn points_kernel(
         threads: THREADS,
         body: Body::Points(points),
     })
+}
+
+/// Threads of a block in which every warp has a row of its own.
+const OF_WARPS: u32 = 256;
+
+fn select_kernel(
+    sizes: &mut Symbols<'_>,
+    region: &Region,
+    select: Select,
+    name: String,
+) -> Option<Kernel> {
+    let RegionKind::Select(of) = &region.kind else { return None };
+    let rows = sizes.ranges(&of.rows)?;
+    let (items, threads) = match &select.by {
+        By::Warp { .. } => (sizes.ceil(rows, OF_WARPS / 32)?, OF_WARPS),
+        By::Block(candidates) => (rows, candidates.threads),
+        By::Parts(parts) => (sizes.times(rows, parts.count)?, parts.part.threads),
+    };
+    Some(Kernel { name, grid: Grid::PerItem { items }, threads, body: Body::Select(select) })
 }
 
 fn ranks_kernel(

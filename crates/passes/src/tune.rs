@@ -17,6 +17,7 @@ mod few;
 pub(crate) mod product;
 pub(crate) mod registers;
 mod rows;
+pub(crate) mod select;
 pub(crate) mod settings;
 pub(crate) mod stepped;
 pub(crate) mod symbols;
@@ -105,7 +106,7 @@ fn region(
             vec![rows::scan(&mut sizes, length)]
         }
         // Counting is all there is: `compile_plan` leaves no selection.
-        RegionKind::Select(_) => vec![rows::ranks()],
+        RegionKind::Select(of) => select::choices(&mut sizes, of, chip)?,
         RegionKind::Pointwise => vec![rows::points(&mut sizes, None)],
         RegionKind::Generic { .. } if is_rank(sizes.kernel, &region) => vec![rows::ranks()],
         RegionKind::Generic { .. } => {

@@ -19,8 +19,8 @@ use crate::int::IntId;
 use crate::int_text::show;
 use crate::tensor::Kernel;
 use crate::tile::{
-    Accumulate, Body, Condition, Exchange, Grid, Op, Pipeline, Program, Put, Scratch, Side, Step,
-    Stepped, Variant,
+    Accumulate, Body, By, Candidates, Condition, Exchange, Grid, Op, Pipeline, Program, Put,
+    Scratch, Select, Side, Step, Stepped, Variant,
 };
 
 /// The whole program.
@@ -105,6 +105,7 @@ fn print_variant(kernel: &Kernel, variant: &Variant) -> String {
             "points",
             &format!("{} at once, {} threads each", points.vector, points.threads_per_point),
         ),
+        Body::Select(select) => print_select(&mut out, kernel, select),
         Body::Ranks(ranks) => field(&mut out, "ranks", &format!("{} keys at a time", ranks.chunk)),
     }
     out
@@ -137,6 +138,30 @@ fn print_stepped(out: &mut String, stepped: &Stepped) {
     );
     if let Some(every) = stepped.promote {
         field(out, "sums", &format!("added up in f32 every {every} of k"));
+    }
+}
+
+fn print_select(out: &mut String, kernel: &Kernel, select: &Select) {
+    let candidates = |of: &Candidates| {
+        format!(
+            "{} threads take {} elements each, {} at once; room for {} candidates",
+            of.threads, of.per_thread, select.vector, of.capacity
+        )
+    };
+    match &select.by {
+        By::Warp { per_lane } => {
+            let text =
+                format!("a warp per row, {per_lane} elements a lane, {} at once", select.vector);
+            field(out, "select", &text);
+        }
+        By::Block(of) => field(out, "select", &format!("a block per row; {}", candidates(of))),
+        By::Parts(parts) => {
+            let (length, count, kept) = (show(kernel, parts.length), parts.count, parts.kept);
+            let text = format!("{count} parts of {length} elements keep at most {kept} each");
+            field(out, "select", &text);
+            field(out, "part", &candidates(&parts.part));
+            field(out, "join", &candidates(&parts.join));
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::plan::{Contract, RegionKind};
 use crate::tensor::Kernel as Equations;
 use crate::tile::{
     Accumulate, Body, Condition, Exchange, Grid, Kernel, Pipeline, Program, Put, Rows, Side,
-    Stepped, Unit, channels, workspace,
+    Stepped, Unit, channels, select, workspace,
 };
 
 /// What a chip allows a block, in the words of no chip.
@@ -92,7 +92,7 @@ fn only_sizes(program: &Program, kernel: &Kernel, when: &[Condition]) -> Result<
     Ok(())
 }
 
-fn is_of_sizes(ints: &Ints, id: IntId) -> bool {
+pub(super) fn is_of_sizes(ints: &Ints, id: IntId) -> bool {
     let mut only = true;
     ints.visit_atoms(id, &mut |_, atom| only &= matches!(atom, Atom::Size(_) | Atom::Div(..)));
     only
@@ -125,6 +125,9 @@ fn body(
                 format!("{shared} threads share a point")
             })
         }
+        (Body::Select(body), RegionKind::Select(of)) => {
+            select::check(&program.plan.kernel, kernel, body, of, limits)
+        }
         (Body::Ranks(ranks), RegionKind::Generic { .. }) => {
             ensure(ranks.chunk > 0, || "no keys at a time".to_owned())
         }
@@ -134,6 +137,7 @@ fn body(
             | Body::Rows(_)
             | Body::Scan(_)
             | Body::Points(_)
+            | Body::Select(_)
             | Body::Ranks(_),
             RegionKind::Contract(_)
             | RegionKind::Rowwise(_)

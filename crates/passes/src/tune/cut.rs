@@ -2,7 +2,7 @@
 //! model chooses, before they become a kernel.
 
 use tilec_ir::Scalar;
-use tilec_ir::tile::{Accumulate, Condition, Points, Ranks, Rows, Scan, Side, Stepped};
+use tilec_ir::tile::{Accumulate, Condition, Points, Ranks, Rows, Scan, Select, Side, Stepped};
 
 use crate::tune::product::{Product, bytes, gcd};
 
@@ -30,6 +30,8 @@ pub enum Cut {
     Scan(Scan),
     /// Loops over points.
     Points(Points),
+    /// The first elements of rows.
+    Select(Select),
     /// An order by counting.
     Ranks(Ranks),
 }

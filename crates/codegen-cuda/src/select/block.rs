@@ -1,0 +1,98 @@
+//! A block for each row, in rounds of as many places as there is room for.
+
+use tilec_ir::tile::{self, Candidates};
+use tilec_manifest::Launch;
+
+use super::keys::Chunk;
+use super::{Block, Row, Selected, Sizes, claim, least};
+use crate::context::Context;
+use crate::function::{Function, Shape};
+
+pub(super) fn emit(
+    cx: &mut Context<'_>,
+    of: &Selected<'_>,
+    kernel: &tile::Kernel,
+    candidates: Candidates,
+) -> Launch {
+    let grid = cx.grid(kernel);
+    let mut f = cx.begin(&kernel.name);
+    claim(&mut f);
+    of.cite(&mut f);
+    let block = Block::declare(&mut f, candidates);
+    let sizes = of.sizes(&mut f);
+    let (row, rows) = (f.local("row"), &sizes.rows);
+    f.open(&format!("for (long long {row} = blockIdx.x; {row} < {rows}; {row} += gridDim.x)"));
+    let row = of.bind_row(&mut f, &row);
+    rounds(&mut f, of, &block, &sizes, &row);
+    f.close();
+    let (threads, shared_bytes) = (candidates.threads, candidates.shared_bytes());
+    f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident: None })
+}
+
+/// Finds and stores the places of a row; more than there is room for in several rounds,
+/// each of the elements after those of the one before.
+fn rounds(f: &mut Function<'_, '_>, of: &Selected<'_>, block: &Block, sizes: &Sizes, row: &Row) {
+    let (round, name) = (i64::from(block.candidates.round()), &block.name);
+    let wanted = &sizes.wanted;
+    if known(f, of).is_some_and(|wanted| wanted <= round) {
+        f.line(format!("tilec::begin({name}, static_cast<unsigned>({}));", sizes.length));
+        let now = f.declare("unsigned", "now", format!("static_cast<unsigned>({wanted})"));
+        stream(f, of, block, &Stream { from: "0", to: &sizes.length, now: &now, above: None });
+        f.line(format!("tilec::sort({name}, {now});"));
+        block.put(f, of, row, "0", &now);
+        return;
+    }
+    let (above, done) = (f.local("above"), f.local("done"));
+    f.comment("Elements up to this one are stored.");
+    f.line(format!("tilec::Ranked {above} = 0;"));
+    f.open(&format!("for (long long {done} = 0; {done} < {wanted}; {done} += {round})"));
+    f.line(format!("tilec::begin({name}, static_cast<unsigned>({}));", sizes.length));
+    let now = least(&format!("{wanted} - {done}"), &format!("{round}ll"));
+    let now = f.declare("unsigned", "now", format!("static_cast<unsigned>({now})"));
+    let from = f.declare("tilec::Ranked", "from", above.clone());
+    let later = format!("({done} != 0 ? {from} + 1 : 0)");
+    let later = f.declare("tilec::Ranked", "least", later.trim_matches(['(', ')']));
+    stream(f, of, block, &Stream { from: "0", to: &sizes.length, now: &now, above: Some(&later) });
+    f.line(format!("tilec::sort({name}, {now});"));
+    block.put(f, of, row, &done, &now);
+    f.line(format!("{above} = {name}.candidates[{now} - 1];"));
+    f.close();
+}
+
+/// The number of places where it is known.
+fn known(f: &Function<'_, '_>, of: &Selected<'_>) -> Option<i64> {
+    let [first, count] =
+        [of.select.first, of.select.count].map(|int| f.kernel.ints.as_constant(int));
+    first?.checked_add(count?)
+}
+
+/// What of a row is searched.
+#[derive(Debug)]
+pub(super) struct Stream<'a> {
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+    /// How many are wanted.
+    pub(super) now: &'a str,
+    /// Elements less than this one are left out.
+    pub(super) above: Option<&'a str>,
+}
+
+/// Takes all elements between two indices.
+pub(super) fn stream(
+    f: &mut Function<'_, '_>,
+    of: &Selected<'_>,
+    block: &Block,
+    what: &Stream<'_>,
+) {
+    let Stream { from, to, now, above } = *what;
+    let start = f.local("start");
+    f.open(&format!(
+        "for (long long {start} = {from}; {start} < {to}; {start} += THREADS * PER_THREAD)"
+    ));
+    let thread = "static_cast<int>(threadIdx.x)";
+    let chunk =
+        Chunk { each: "PER_THREAD", threads: "THREADS", thread, start: &start, end: to, above };
+    let own = of.own(f, &chunk);
+    f.line(format!("tilec::take({}, {own}, {now});", block.name));
+    f.close();
+}

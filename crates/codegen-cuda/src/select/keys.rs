@@ -1,0 +1,143 @@
+//! The elements that a thread takes at once, as numbers that sort.
+//!
+//! ```text
+//! for each vector of the chunk:                in the row, or its last one again
+//!     x_row = load<VECTOR>(&x[m, at])          what the key reads along the row
+//!     for each element of it:
+//!         own[..] = ranked(order_word(key), n)     all ones where there is no such element
+//! ```
+//!
+//! Nothing is tested before it is read, so that all reads of a chunk are under way at
+//! once; rows are whole vectors, by the conditions of the variant.
+
+use std::collections::BTreeSet;
+
+use tilec_ir::tensor::{ExprKind, Order, Tensor};
+use tilec_ir::{Atom, Id, IntId};
+
+use super::Selected;
+use crate::device::Header;
+use crate::function::Function;
+use crate::params::Access;
+use crate::text::{Level, Text};
+use crate::types::{self, Class};
+
+/// Which elements a thread takes.
+#[derive(Debug)]
+pub(super) struct Chunk<'a> {
+    /// Elements of the thread, a C++ constant.
+    pub(super) each: &'a str,
+    /// Threads that take a chunk together, a C++ constant, and this one's number.
+    pub(super) threads: &'a str,
+    pub(super) thread: &'a str,
+    /// The chunk's first element, and the end of what is searched.
+    pub(super) start: &'a str,
+    pub(super) end: &'a str,
+    /// Elements less than this one are left out.
+    pub(super) above: Option<&'a str>,
+}
+
+/// A read along the row: its tensor and indices.
+type Along = (Id<Tensor>, Vec<IntId>);
+
+impl Selected<'_> {
+    /// Declares `own` and fills it; returns its name.
+    pub(super) fn own(&self, f: &mut Function<'_, '_>, chunk: &Chunk<'_>) -> String {
+        let (vector, own, j) = (self.vector, f.local("own"), f.local("j"));
+        let Chunk { each, threads, thread, start, end, .. } = chunk;
+        f.line(format!("tilec::Ranked {own}[{each}];"));
+        f.line("#pragma unroll");
+        f.open(&format!("for (int {j} = 0; {j} < {each}; {j} += {vector})"));
+        let place = format!("({j} / {vector} * {threads} + {thread}) * {vector}");
+        let first = f.declare("long long", "at", format!("{start} + {place}").replace("0 + ", ""));
+        let last = format!("{end} - {vector}");
+        let read = f.declare("long long", "read", format!("{first} < {end} ? {first} : {last}"));
+        let vectors = self.load(f, &read);
+        let i = f.local("i");
+        f.line("#pragma unroll");
+        f.open(&format!("for (int {i} = 0; {i} < {vector}; ++{i})"));
+        let name = f.kernel.vars[self.select.column].name.clone();
+        let column = f.declare("long long", &name, format!("{read} + {i}"));
+        f.bind(self.select.column, column.clone());
+        self.provide(f, &vectors, &i);
+        let word = self.word(f);
+        let element = format!("tilec::ranked({word}, static_cast<unsigned>({column}))");
+        let element = f.declare("tilec::Ranked", "element", element);
+        let mut taken = format!("{first} < {end}");
+        if let Some(above) = chunk.above {
+            taken += &format!(" && {element} >= {above}");
+        }
+        f.line(format!("{own}[{j} + {i}] = {taken} ? {element} : ~tilec::Ranked{{0}};"));
+        f.close();
+        f.close();
+        own
+    }
+
+    /// The key at the current element as a word that sorts as the language orders.
+    fn word(&self, f: &mut Function<'_, '_>) -> String {
+        f.need(Header::Order);
+        let key = f.value(self.select.key);
+        debug_assert!(f.class(self.select.key) != Class::Truth, "keys are numbers");
+        let descending = self.select.order == Order::Descending;
+        let word = format!("tilec::order_word({key}, {descending})");
+        f.declare("unsigned", "word", word)
+    }
+
+    /// Reads a vector of each row; gives their names.
+    fn load(&self, f: &mut Function<'_, '_>, first: &str) -> Vec<(Along, String)> {
+        if self.vector == 1 {
+            return Vec::new();
+        }
+        f.need(Header::Vector);
+        f.enter();
+        f.bind(self.select.column, first);
+        let mut vectors = Vec::new();
+        for (tensor, index) in self.along(f) {
+            let declared = &f.kernel.tensors[tensor];
+            let at: Vec<_> = index.iter().map(|&i| f.int(i)).collect();
+            let offset = f.offset(&declared.shape, &at);
+            let pointer = f.pointer(tensor, Access::Read);
+            let bytes = types::bytes(declared.element) * self.vector;
+            f.cx.align(tensor, bytes.min(16));
+            let load =
+                format!("tilec::load<{}>({pointer} + {})", self.vector, offset.at(Level::Sum));
+            let name = format!("{}_row", f.cx.names.tensor(tensor));
+            vectors.push(((tensor, index), f.declare("auto", &name, load)));
+        }
+        f.leave();
+        vectors
+    }
+
+    /// What the key reads whatever tests say, each element beside the next.
+    fn along(&self, f: &Function<'_, '_>) -> BTreeSet<Along> {
+        let kernel = f.kernel;
+        let mut along = BTreeSet::new();
+        for expr in f.eager(&[self.select.key]) {
+            if let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind
+                && let Some((&last, others)) = index.split_last()
+                && kernel.ints.as_atom(last) == Some(&Atom::Var(self.select.column))
+                && kernel.tensors[*tensor].shape.last() == Some(&self.select.length)
+                && others.iter().all(|&other| !varies(f, other, self.select.column))
+            {
+                along.insert((*tensor, index.clone()));
+            }
+        }
+        along
+    }
+
+    /// Notes the current element of each vector.
+    fn provide(&self, f: &mut Function<'_, '_>, vectors: &[(Along, String)], i: &str) {
+        for ((tensor, index), name) in vectors {
+            let at = index.iter().map(|&i| f.int(i).to_string()).collect();
+            let value = f.decode(*tensor, Text::atom(format!("{name}.at[{i}]")));
+            f.hold(*tensor, at, value);
+        }
+    }
+}
+
+/// Whether an integer may depend on a variable.
+fn varies(f: &Function<'_, '_>, int: IntId, var: Id<tilec_ir::tensor::Var>) -> bool {
+    let mut varies = tilec_ir::walk::vars_of_int(&f.kernel.ints, int).contains(&var);
+    f.kernel.ints.visit_atoms(int, &mut |_, atom| varies |= matches!(atom, Atom::Value(_)));
+    varies
+}

@@ -1,0 +1,223 @@
+//! Selections: who finds the first elements of a row, by its length, the number of
+//! places, and how many rows there are.
+//!
+//! ```text
+//! short rows, few places      a warp holds the row
+//! few long rows               as many parts as keep all processors busy, then one block
+//! rows that fit at once       a block of few threads
+//! anything                    a block
+//! ```
+
+use std::collections::BTreeSet;
+
+use tilec_ir::plan::{Gathered, Plan, Region, Select};
+use tilec_ir::tensor::{Expr, ExprKind, Tensor, Var};
+use tilec_ir::tile::{By, Candidates, Condition, Parts, Select as Body};
+use tilec_ir::walk::{ints, reachable, reads};
+use tilec_ir::{Atom, Id, IntId, Kernel};
+use tilec_target::Chip;
+
+use crate::tune::cut::{Choice, Cut, narrow};
+use crate::tune::product::bytes;
+use crate::tune::symbols::Symbols;
+
+/// Whether blocks and warps search for a selection. Where it is not, each key is compared
+/// with all others: where the key has no value for some rows, and where something is
+/// gathered from other places than its own.
+pub(crate) fn is_searched(plan: &Plan, region: &Region, select: &Select) -> bool {
+    let kernel = &plan.kernel;
+    let index = &kernel.equations[region.covers[0]];
+    let at_own_place = |gathered: &Gathered| {
+        let own_of = |&var: &Id<Var>| match select.rows.iter().position(|&row| row == var) {
+            Some(row) => Some(gathered.rows[row]),
+            None => gathered.place,
+        };
+        let own: Option<Vec<_>> = index.vars.iter().map(own_of).collect();
+        let is_own = |at: &Vec<IntId>| own.as_ref().is_some_and(|own| is_at(kernel, at, own));
+        read_at(kernel, kernel.equations[gathered.equation].value, index.tensor).iter().all(is_own)
+    };
+    select.guard.is_none() && select.gathered.iter().all(at_own_place)
+}
+
+/// Whether indices are these variables.
+fn is_at(kernel: &Kernel, at: &[IntId], vars: &[Id<Var>]) -> bool {
+    let pairs = at.iter().zip(vars);
+    at.len() == vars.len()
+        && pairs.into_iter().all(|(&at, &var)| kernel.ints.as_atom(at) == Some(&Atom::Var(var)))
+}
+
+/// Where an expression reads a tensor.
+fn read_at(kernel: &Kernel, root: Id<Expr>, wanted: Id<Tensor>) -> Vec<Vec<IntId>> {
+    let mut found = Vec::new();
+    for expr in reachable(kernel, root) {
+        if !reads(kernel, expr).contains(&wanted) {
+            continue;
+        }
+        if let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind
+            && *tensor == wanted
+        {
+            found.push(index.clone());
+        }
+        for int in ints(&kernel.exprs[expr]) {
+            kernel.ints.visit_atoms(int, &mut |_, atom| {
+                if let Atom::Read(tensor, index) = atom
+                    && *tensor == wanted
+                {
+                    found.push(index.clone());
+                }
+            });
+        }
+    }
+    found
+}
+
+/// The longest row that a warp holds, in elements of a lane.
+const LANES: [u32; 4] = [4, 8, 16, 32];
+/// The most places that a warp finds: each takes its time.
+const FEW: i64 = 32;
+/// Elements of a row from which on several blocks share it.
+const LONG: i64 = 16 << 10;
+/// The most places for which rows are cut into parts.
+const MANY: i64 = 4096;
+
+/// The choices for a selection; `None` where a grid is too complex a formula.
+pub(crate) fn choices(
+    sizes: &mut Symbols<'_>,
+    select: &Select,
+    chip: &Chip,
+) -> Option<Vec<Choice>> {
+    let wanted = sizes.add(select.first, select.count)?;
+    let of = Of { select, wanted, vector: vector(sizes.kernel, select) };
+    let mut choices = Vec::new();
+    for vector in [of.vector, 1] {
+        let aligned = sizes.divides(vector, select.length);
+        let Some(when) = aligned.and_then(|aligned| sizes.open([aligned])) else { continue };
+        for (more, cut, why) in ways(sizes, &of, vector, chip)? {
+            let Some(when) = sizes.open(when.iter().copied().chain(more)) else { continue };
+            let last = when.is_empty();
+            let chosen_by = format!("model: {why}");
+            choices.push(Choice { when, cut: Cut::Select(cut), chosen_by });
+            if last {
+                return Some(choices);
+            }
+        }
+        if vector == 1 {
+            break;
+        }
+    }
+    Some(choices)
+}
+
+/// What is chosen for.
+struct Of<'a> {
+    select: &'a Select,
+    /// Places up to the last that is wanted.
+    wanted: IntId,
+    /// Elements that lie side by side in 16 bytes.
+    vector: u32,
+}
+
+type Way = (Vec<Condition>, Body, String);
+
+/// In order of preference; the last has no conditions of its own.
+fn ways(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Option<Vec<Way>> {
+    let mut ways = Vec::new();
+    if vector > 1 || of.vector == 1 {
+        ways.extend(warps(sizes, of, vector));
+        ways.extend(parts(sizes, of, vector, chip));
+    }
+    let small = Candidates { threads: 256, per_thread: 16, capacity: 5120 };
+    let when = vec![sizes.at_most(of.select.length, i64::from(small.chunk()))];
+    let why = format!("rows of up to {} are taken at once", small.chunk());
+    ways.push((when, Body { vector, by: By::Block(small) }, why));
+    let by = By::Block(candidates(chip));
+    ways.push((Vec::new(), Body { vector, by }, "a block streams rows of any length".to_owned()));
+    Some(ways)
+}
+
+/// As many candidates as there is room for beside those of another block.
+fn candidates(chip: &Chip) -> Candidates {
+    let large = Candidates { threads: 512, per_thread: 8, capacity: 12 << 10 };
+    if large.shared_bytes() <= chip.cuda().shared_bytes_per_block {
+        return large;
+    }
+    Candidates { capacity: 8 << 10, ..large }
+}
+
+fn warps(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32) -> Vec<Way> {
+    let known = sizes.value(of.select.length);
+    let lanes = LANES.iter().copied().filter(|lane| match known {
+        Some(length) => length <= i64::from(32 * lane),
+        // Each is a kernel to compile.
+        None => [8, 32].contains(lane),
+    });
+    let lanes: Vec<_> = lanes.filter(|lane| lane.is_multiple_of(vector)).collect();
+    let lanes = lanes.into_iter().take(if known.is_some() { 1 } else { 2 });
+    lanes
+        .map(|per_lane| {
+            let when = vec![
+                sizes.at_most(of.select.length, i64::from(32 * per_lane)),
+                sizes.at_most(of.wanted, FEW),
+            ];
+            let why = format!("a warp holds rows of up to {}", 32 * per_lane);
+            (when, Body { vector, by: By::Warp { per_lane } }, why)
+        })
+        .collect()
+}
+
+/// Parts for as few rows as would leave processors idle.
+fn parts(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Option<Way> {
+    let processors = i64::from(chip.cuda().multiprocessors);
+    let rows = sizes.ranges(&of.select.rows)?;
+    let most_rows = sizes.value(rows).unwrap_or(8);
+    let count = narrow((2 * processors / most_rows.max(1)).max(1));
+    if count < 2 {
+        return None;
+    }
+    // Whole lines of 128 bytes.
+    let length = sizes.ceil(of.select.length, count)?;
+    let length = sizes.round_up(length, 64)?;
+    let most = sizes.value(of.wanted).unwrap_or(MANY).min(MANY);
+    let kept = kept(most, i64::from(count));
+    let block = candidates(chip);
+    let when = vec![
+        sizes.at_most(rows, most_rows),
+        sizes.at_least(of.select.length, LONG),
+        sizes.at_least(of.wanted, 1),
+        sizes.at_most(of.wanted, MANY.min(i64::from(block.round()))),
+    ];
+    let by =
+        By::Parts(Parts { part: block, join: block, count, length, kept, rows: narrow(most_rows) });
+    let why = format!("{count} parts of each row are searched at the same time");
+    Some((when, Body { vector, by }, why))
+}
+
+/// How many elements a part keeps: several times its share, which others make up for.
+fn kept(wanted: i64, parts: i64) -> u32 {
+    narrow(wanted.min(4 * wanted / parts + 32).max(1))
+}
+
+/// Elements that a thread reads at once: those that lie side by side in what the key
+/// reads along the row.
+fn vector(kernel: &Kernel, select: &Select) -> u32 {
+    let mut widest = None;
+    for tensor in along(kernel, select) {
+        widest = widest.max(Some(bytes(kernel.tensors[tensor].element)));
+    }
+    widest.map_or(1, |bytes| (16 / bytes).min(8))
+}
+
+/// The tensors whose rows the key reads from end to end.
+fn along(kernel: &Kernel, select: &Select) -> BTreeSet<Id<Tensor>> {
+    let mut found = BTreeSet::new();
+    for expr in reachable(kernel, select.key) {
+        if let ExprKind::Read(tensor, index) = &kernel.exprs[expr].kind
+            && let Some(&last) = index.last()
+            && kernel.ints.as_atom(last) == Some(&Atom::Var(select.column))
+            && kernel.tensors[*tensor].shape.last() == Some(&select.length)
+        {
+            found.insert(*tensor);
+        }
+    }
+    found
+}
