@@ -37,12 +37,13 @@ const UNARY: [(Unary, &str); 23] = [
     (Unary::UpperHalf, "upper_half"),
 ];
 
-const WORDS: [(Word, &str); 8] = [
+const WORDS: [(Word, &str); 9] = [
     (Word::Add, "add_words"),
     (Word::Subtract, "subtract_words"),
     (Word::Multiply, "multiply_words"),
     (Word::Minimum, "minimum_words"),
     (Word::Maximum, "maximum_words"),
+    (Word::ShiftRight, "shift_words_right"),
     (Word::Equal, "equal_words"),
     (Word::Less, "less_words"),
     (Word::Join, "join_words"),

@@ -80,6 +80,13 @@ fn values_of_every_type() {
     every(&read("tests/tensix_tiles/points.tile"), &[("indices", "wormhole_n150")], &[1, 2]);
 }
 
+/// Words and random bits, which are exact: what arrives of an f32 on Wormhole is not.
+#[test]
+fn words_of_every_kind() {
+    let wide = [("rounded_wide", "wormhole_n150")];
+    every(&read("tests/tensix_tiles/words.tile"), &wide, &[0, 1, 2]);
+}
+
 #[test]
 fn reductions_of_every_kind() {
     every(&read("tests/tensix_tiles/reductions.tile"), &[], &[1, 2]);

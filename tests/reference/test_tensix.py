@@ -71,7 +71,8 @@ def test_integers_wrap_around(chip):
         "product": a * b,
         "mixed": np.maximum(a, b) - np.minimum(np.abs(a), -b) + 7 * c[:, None].astype(np.int32),
         "place": np.where(b < 0, a, np.int32(70000000))
-        + ((np.arange(65)[:, None] * 30000 + np.arange(130)) * 1000).astype(np.int32),
+        + ((np.arange(65)[:, None] * 10000 + np.arange(130)) * 1000).astype(np.int32),
+        "parts": a // 256 - a % 65536 * 3 + b // 2**30,
         "low": np.clip(a, -128, 127).astype(np.int8),
         "wide": a.astype(np.float32),
     }
@@ -153,3 +154,31 @@ def test_any_f32_is_rounded_by_bits(seed):
     for name, kind in {**KINDS, "c": "bf16", "d": "f16"}.items():
         expected = rounded(**inputs, kind=kind)
         same(got[name], as_the_chip_has_it(expected) if name == "c" else expected)
+
+
+TYPES = "tests/cases/contract/types.tile"
+INTEGERS = {"gemm_i8_plain": np.int8, "gemm_u8_i8": np.uint8}
+
+
+def products(kernel: str, m: int, n: int, k: int, chip: str, seed: int | None) -> None:
+    """Products of any integers, or of the ones of greatest magnitude."""
+    rng = np.random.default_rng(seed)
+    drawn = lambda kind, *shape: rng.integers(np.iinfo(kind).min, np.iinfo(kind).max + 1, shape).astype(kind)
+    a, b = drawn(INTEGERS[kernel], m, k), drawn(np.int8, n, k)
+    if seed is None:
+        a[:], b[:] = np.iinfo(a.dtype).max if a.dtype == np.uint8 else -128, -128
+    got = tilec.run(TYPES, kernel, {"a": a, "b": b}, ["c"], target=f"tt:{chip}")
+    exact = a.astype(np.int64) @ b.astype(np.int64).T
+    np.testing.assert_array_equal(got["c"], exact.astype(np.int32))
+
+
+@pytest.mark.parametrize("chip", CHIPS)
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("lengths, seed", [((33, 65, 127), 0), ((65, 31, 1200), 0), ((1, 33, 1200), None)])
+def test_products_of_integers_are_exact(name, lengths, seed, chip):
+    products(name, *lengths, chip, seed)
+
+
+def test_sums_of_products_of_integers_wrap_around():
+    """Past 131071 products of -128 the sum leaves i32."""
+    products("gemm_i8_plain", 1, 1, 140_000, "wormhole_n150", None)

@@ -102,6 +102,22 @@ struct MultiplyWords {
 template <uint32_t a, uint32_t b, uint32_t out>
 inline void multiply_words() { words<MultiplyWords, a, b, out>(); }
 
+// floor(a / 2^b): what is shifted is not negative, a + 2^31.
+struct ShiftWordsRight {
+    static void apply() {
+        TTI_SFPIADD(0, ZERO, R1, DIFFERENCE | ALL);
+        constant<R2, 0x80000000>();
+        TTI_SFPXOR(0, R2, R0, 0);
+        TTI_SFPSHFT(0, R1, R0, 0);
+        TTI_SFPSHFT(0, R1, R2, 0);
+        TTI_SFPIADD(0, R0, R2, DIFFERENCE | ALL);
+        TTI_SFPMOV(0, R2, R0, 0);
+    }
+};
+
+template <uint32_t a, uint32_t b, uint32_t out>
+inline void shift_words_right() { words<ShiftWordsRight, a, b, out>(); }
+
 // R3 is negative where R0 < R1: a difference has the right sign if both have the same one.
 inline void compare_words() {
     TTI_SFPMOV(0, R1, R2, 0);

@@ -98,6 +98,7 @@ fn word(op: WordVector) -> &'static str {
         WordVector::Multiply => "multiply_words",
         WordVector::Minimum => "minimum_words",
         WordVector::Maximum => "maximum_words",
+        WordVector::ShiftRight => "shift_words_right",
         WordVector::Equal => "equal_words",
         WordVector::Less => "less_words",
         WordVector::Join => "join_words",

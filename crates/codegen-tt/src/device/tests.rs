@@ -34,12 +34,13 @@ const UNARY: [UnaryVector; 23] = [
     UnaryVector::UpperHalf,
 ];
 
-const WORDS: [WordVector; 8] = [
+const WORDS: [WordVector; 9] = [
     WordVector::Add,
     WordVector::Subtract,
     WordVector::Multiply,
     WordVector::Minimum,
     WordVector::Maximum,
+    WordVector::ShiftRight,
     WordVector::Equal,
     WordVector::Less,
     WordVector::Join,

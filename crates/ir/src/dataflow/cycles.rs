@@ -60,6 +60,7 @@ fn word(op: WordVector) -> u64 {
         WordVector::Subtract => 207,
         WordVector::Multiply => 1500,
         WordVector::Minimum | WordVector::Maximum => 463,
+        WordVector::ShiftRight => 367,
         WordVector::Equal => 303,
         WordVector::Less => 495,
         WordVector::Join => 207,

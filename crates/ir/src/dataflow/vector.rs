@@ -143,6 +143,8 @@ pub enum WordVector {
     Minimum,
     /// The larger.
     Maximum,
+    /// `floor(a / 2^b)`, for `b` from 0 to 31.
+    ShiftRight,
     /// `a == b`
     Equal,
     /// `a < b`

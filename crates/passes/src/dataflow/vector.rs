@@ -82,7 +82,7 @@ pub(crate) struct Given<'a> {
     pub(crate) kernel: &'a Kernel,
     /// Which tile is computed.
     pub(crate) place: &'a Place,
-    /// The tiles of the leaves, in rings of the format that [`ring_of`] says.
+    /// The tiles of the leaves, in rings as [`ring_of`] or [`rings_of`] says.
     pub(crate) leaves: &'a [(Leaf, Source)],
     pub(crate) known: &'a [Known],
     /// In the order of their dependencies.

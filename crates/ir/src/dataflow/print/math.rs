@@ -122,6 +122,7 @@ fn word(op: WordVector, a: Dst, b: Dst, out: Dst) -> String {
         WordVector::Multiply => "*",
         WordVector::Minimum => return format!("d{out} = min(word d{a}, d{b})"),
         WordVector::Maximum => return format!("d{out} = max(word d{a}, d{b})"),
+        WordVector::ShiftRight => ">>",
         WordVector::Equal => "==",
         WordVector::Less => "<",
         WordVector::Join => return format!("d{out} = join(d{a}, d{b})"),

@@ -89,9 +89,7 @@ fn depths(product: &Product, settings: &Settings) -> Vec<u32> {
     let depth = product.tiles()[2];
     let period = product.scales.as_ref().map(|scales| scales.period);
     let most = product.words.unwrap_or(u32::MAX);
-    let fits = |size: u32| {
-        size <= most && period.is_none_or(|period| period.is_multiple_of(size))
-    };
+    let fits = |size: u32| size <= most && period.is_none_or(|period| period.is_multiple_of(size));
     let mut all: Vec<_> = [1, 2, 3, 4, 6, 8, 12, 16, 32].into_iter().chain([depth]).collect();
     all.retain(|&size| size <= depth.min(64) && fits(size));
     all.sort_unstable();
@@ -144,17 +142,5 @@ fn complete(
     let takes_sums = sums == Sums::InL1 && product.finish.is_plain(product);
     let chosen_by = String::new();
     let pieces = [1, product.pieces()];
-    Some(Cut {
-        grid,
-        spread,
-        block,
-        sub,
-        group,
-        stages,
-        sums,
-        pieces,
-        takes_sums,
-        room,
-        chosen_by,
-    })
+    Some(Cut { grid, spread, block, sub, group, stages, sums, pieces, takes_sums, room, chosen_by })
 }

@@ -81,7 +81,12 @@ impl Rows {
 
     fn scene<'a>(&'a self, draft: &'a Draft<'a>, tiles: u32) -> Scene<'a> {
         let page = |input: &Input| {
-            (input.leaf.clone(), Source::Page(input.ring, self.page_in_ring(input)))
+            let first = self.page_in_ring(input);
+            let source = match input.pages {
+                1 => Source::Page(input.ring, first),
+                _ => Source::Halves(input.ring, first),
+            };
+            (input.leaf.clone(), source)
         };
         let source = |ring| match self.pieces() {
             true => Source::Pieces(ring),
@@ -273,20 +278,22 @@ impl Rows {
 
     fn with_streamed(&self, sweep: usize, ops: Vec<Op>) -> Vec<Op> {
         let streamed = self.streamed(sweep);
-        let mut body: Vec<_> = streamed.iter().map(|input| Op::Wait(input.ring, 1)).collect();
+        let mut body: Vec<_> =
+            streamed.iter().map(|input| Op::Wait(input.ring, input.pages)).collect();
         body.extend(ops);
-        body.extend(streamed.iter().map(|input| Op::Pop(input.ring, 1)));
+        body.extend(streamed.iter().map(|input| Op::Pop(input.ring, input.pages)));
         body
     }
 
     /// Waits for the tiles of a segment, and hands back what belongs to it.
     fn around_segment(&self, inside: Vec<Op>) -> Vec<Op> {
         let inputs = self.inputs_of(Scope::Segment);
-        let mut ops: Vec<_> = inputs.iter().map(|input| Op::Wait(input.ring, 1)).collect();
+        let mut ops: Vec<_> =
+            inputs.iter().map(|input| Op::Wait(input.ring, input.pages)).collect();
         ops.extend(inside);
         ops.extend(self.pop_results(&self.parts.inner));
         ops.extend(self.pop_constants(|constant| !self.is_outside(constant)));
-        ops.extend(inputs.iter().map(|input| Op::Pop(input.ring, 1)));
+        ops.extend(inputs.iter().map(|input| Op::Pop(input.ring, input.pages)));
         ops
     }
 

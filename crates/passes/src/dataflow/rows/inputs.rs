@@ -9,7 +9,7 @@ use super::constant::Constant;
 use super::{COLUMN, I, Rows, WITHIN};
 use crate::dataflow::draft::Draft;
 use crate::dataflow::points::{lets, share};
-use crate::dataflow::vector::{Leaf, Root, leaves, ring_of};
+use crate::dataflow::vector::{Leaf, Ring, Root, leaves, rings_of};
 
 /// How many tiles of an operand are on their way while it is streamed.
 const AHEAD: u32 = 4;
@@ -37,6 +37,9 @@ pub(super) struct Input {
     pub(super) leaf: Leaf,
     pub(super) ring: CircularAt,
     pub(super) buffer: BufferAt,
+    /// How many pages hold a tile: the second one is as many further as `apart`.
+    pub(super) pages: u32,
+    apart: u32,
     pub(super) scope: Scope,
     /// In which sweeps it is needed; see [`Rows::sweeps`].
     pub(super) sweeps: Vec<usize>,
@@ -88,14 +91,17 @@ impl Rows {
             known.sweeps.extend(sweep);
             return Ok(());
         }
-        let format = ring_of(&draft.plan.kernel, &leaf, draft.f32_ring())?;
+        let Ring { format, pages } = rings_of(&draft.plan.kernel, &leaf, draft.f32_ring());
         let buffer = draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
+        let apart = draft.buffers[buffer].pages() / u64::from(pages);
+        let apart = u32::try_from(apart).unwrap_or(u32::MAX);
         let name = draft.buffers[buffer].name.clone();
         let scope = self.scope(&leaf);
         let tiles = if scope == Scope::Streamed { AHEAD } else { 2 };
-        let ring = self.ring(&name, format, tiles, format!("tiles of {name}"));
+        let holds = if pages == 1 { "tiles" } else { "lower and upper halves" };
+        let ring = self.ring(&name, format, tiles * pages, format!("{holds} of {name}"));
         let sweeps = sweep.into_iter().collect();
-        self.inputs.push(Input { leaf, ring, buffer, scope, sweeps });
+        self.inputs.push(Input { leaf, ring, buffer, pages, apart, scope, sweeps });
         Ok(())
     }
 
@@ -129,10 +135,10 @@ impl Rows {
         let mut order: Vec<_> = (0..self.inputs.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(self.inputs[at].sweeps.len()));
         for at in order {
-            let Input { scope, ring, ref sweeps, .. } = self.inputs[at];
+            let Input { scope, ring, pages, ref sweeps, .. } = self.inputs[at];
             if scope != Scope::Streamed {
                 if scope == Scope::Once || items == 1 {
-                    self.rings[ring].tiles = 1;
+                    self.rings[ring].tiles = pages;
                 }
                 continue;
             }
@@ -148,6 +154,7 @@ impl Rows {
             }
             for (scope, tiles) in ways.into_iter().filter(|way| way.1 > 0) {
                 let before = self.rings[ring].tiles;
+                let tiles = tiles.saturating_mul(pages.into());
                 self.rings[ring].tiles = u32::try_from(tiles).unwrap_or(u32::MAX);
                 if self.bytes() <= u64::from(tensix.l1_bytes) {
                     self.inputs[at].scope = scope;
@@ -191,12 +198,13 @@ impl Rows {
 
     /// The page of a tile in its ring, among those waited for.
     pub(super) fn page_in_ring(&self, input: &Input) -> Index {
-        match input.scope {
+        let tile = match input.scope {
             Scope::Once | Scope::Strip | Scope::Segment | Scope::Streamed => Index::from(0),
             Scope::Line => Index::named(COLUMN),
             Scope::Held if self.parts.by_segment => Index::named(WITHIN),
             Scope::Held => Index::named(COLUMN),
-        }
+        };
+        tile * input.pages
     }
 
     /// How many pages of an input are waited for at a time.
@@ -206,7 +214,7 @@ impl Rows {
             Scope::Line => self.all_tiles(),
             Scope::Held => self.item_tiles(),
         };
-        u32::try_from(tiles).expect("it fits into L1")
+        input.pages * u32::try_from(tiles).expect("it fits into L1")
     }
 
     pub(super) fn inputs_of(&self, scope: Scope) -> Vec<&Input> {
@@ -254,17 +262,22 @@ impl Rows {
         }
         let mut ops: Vec<_> =
             inputs.iter().map(|input| Op::Reserve(input.ring, self.block(input))).collect();
-        ops.extend(inputs.iter().map(|input| self.page(input, at)));
+        ops.extend(inputs.iter().flat_map(|input| self.page(input, at)));
         ops.push(Op::Move(Move::ReadBarrier));
         ops.extend(inputs.iter().map(|input| Op::Push(input.ring, self.block(input))));
         ops
     }
 
-    fn page(&self, input: &Input, at: Option<&Index>) -> Op {
+    /// Reads the pages of a tile.
+    fn page(&self, input: &Input, at: Option<&Index>) -> Vec<Op> {
         let place = self.place();
-        let at = at.cloned().unwrap_or_else(|| Index::from(0));
-        let page = input.leaf.page(&place);
-        let read = Move::Read { buffer: input.buffer, page, into: input.ring, at: at.clone() };
+        let first = at.cloned().unwrap_or_else(|| Index::from(0)) * input.pages;
+        let (page, into) = (input.leaf.page(&place), input.ring);
+        let read = |half: u32| {
+            let (page, at) = (page.clone() + half * input.apart, first.clone() + half);
+            Op::Move(Move::Read { buffer: input.buffer, page, into, at })
+        };
+        let zero = |half: u32| Op::Move(Move::Zero { into, at: first.clone() + half });
         let beyond = matches!(input.scope, Scope::Line | Scope::Held)
             && self.all_tiles() > self.parts.column_tiles();
         let inside = || {
@@ -272,23 +285,23 @@ impl Rows {
             Test::Less(Index::named(COLUMN), Index::from(tiles))
         };
         match input.leaf.inside(&place).or_else(|| beyond.then(inside)) {
-            None => Op::Move(read),
-            Some(test) => Op::If {
+            None => (0..input.pages).map(read).collect(),
+            Some(test) => vec![Op::If {
                 test,
-                then: vec![Op::Move(read)],
-                otherwise: vec![Op::Move(Move::Zero { into: input.ring, at })],
-            },
+                then: (0..input.pages).map(read).collect(),
+                otherwise: (0..input.pages).map(zero).collect(),
+            }],
         }
     }
 
     /// Reads all pages along the rows; the counter is that of the segment or the row.
     fn fetch_row(&self, input: &Input, counter: &str) -> Vec<Op> {
         let block = self.block(input);
-        let read = vec![self.page(input, Some(&Index::named(counter)))];
+        let read = self.page(input, Some(&Index::named(counter)));
         let body = if counter == WITHIN { lets(&self.column(), read) } else { read };
         vec![
             Op::Reserve(input.ring, block),
-            Op::Loop { name: counter.to_owned(), count: Index::from(block), body },
+            Op::Loop { name: counter.to_owned(), count: Index::from(block / input.pages), body },
             Op::Move(Move::ReadBarrier),
             Op::Push(input.ring, block),
         ]

@@ -8,7 +8,7 @@ use tilec_ir::tensor::{Equation, Expr, ExprKind, Kernel, Reduction, Role, Scalar
 use tilec_ir::{Atom, Diagnostic, Id, Kind, walk};
 
 use crate::dataflow::draft::Draft;
-use crate::dataflow::vector::{Axes, ELSEWHERE, Inlined, Leaf, Root, leaves_beside, ring_of};
+use crate::dataflow::vector::{Axes, ELSEWHERE, Inlined, Leaf, Root, leaves_beside, rings_of};
 
 /// Rows and columns of a tile.
 const TILE: u64 = 32;
@@ -147,7 +147,7 @@ fn readable(draft: &mut Draft<'_>, parts: Parts) -> Result<Parts, Diagnostic> {
     let roots: Vec<_> = (0..parts.parts.len()).collect();
     let ring = draft.f32_ring();
     for leaf in parts.leaves(&draft.plan.kernel, &roots, &[])? {
-        let format = ring_of(&draft.plan.kernel, &leaf, ring)?;
+        let format = rings_of(&draft.plan.kernel, &leaf, ring).format;
         if draft.plan.kernel.tensors[leaf.tensor].role != Role::Input {
             draft.read(leaf.tensor, &leaf.order, format, leaf.span)?;
         }

@@ -50,7 +50,7 @@ pub(crate) fn ring_of(
     if format == Format::Word && f32_ring != Format::Word {
         let message = format!("this chip can't compute with the 32-bit integers of `{name}` here");
         return Err(Diagnostic::new(Kind::NotExpressible, leaf.span, message)
-            .here("it copies integers of 16 bits; in halves only for elementwise equations")
+            .here("it copies integers of 16 bits; it puts halves together where no product is")
             .help("--chip blackhole_p150 copies them; --target cuda and --target cpu run it too"));
     }
     Ok(format)

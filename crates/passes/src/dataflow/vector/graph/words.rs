@@ -61,13 +61,34 @@ impl Walk<'_, '_> {
             Binary::AtMost => return Ok(self.relation(WordVector::Less, b, a, true)),
             Binary::Greater => return Ok(self.relation(WordVector::Less, b, a, false)),
             Binary::AtLeast => return Ok(self.relation(WordVector::Less, a, b, true)),
-            Binary::Div | Binary::Rem => {
-                return Err(cannot("this quotient of integers", span)
-                    .here("it is exact for numbers below 2^21 and positive divisors only"));
-            }
+            Binary::Div | Binary::Rem => return self.shifted(op, a, b, span),
             Binary::And | Binary::Or => unreachable!("tests are no words"),
         };
         Ok(Value::word(self.of_words(arithmetic, a, b)))
+    }
+
+    /// The floor of a quotient by a power of two, or its remainder.
+    fn shifted(
+        &mut self,
+        op: Binary,
+        a: NodeAt,
+        d: NodeAt,
+        span: Span,
+    ) -> Result<Value, Diagnostic> {
+        let places = match self.build.graph.nodes[d] {
+            Node::FillWord(by @ 1..) if by.count_ones() == 1 => by.trailing_zeros(),
+            _ => {
+                return Err(cannot("this quotient of integers", span)
+                    .here("beyond 2^21 it divides by powers of two only"));
+            }
+        };
+        let places = self.build.push(Node::FillWord(places.cast_signed()));
+        let floor = self.of_words(WordVector::ShiftRight, a, places);
+        if op == Binary::Div {
+            return Ok(Value::word(floor));
+        }
+        let whole = self.of_words(WordVector::Multiply, floor, d);
+        Ok(Value::word(self.of_words(WordVector::Subtract, a, whole)))
     }
 
     fn relation(&mut self, op: WordVector, a: NodeAt, b: NodeAt, negated: bool) -> Value {
