@@ -54,16 +54,15 @@ pub struct Select {
 }
 
 /// A pointwise equation of a selection; also in [`crate::plan::Region::covers`]. Of what
-/// the region makes it reads nothing but the index, in its own row: at its own place
-/// (`x[m, index[m, s]]`) or at others (`x[m, index[m, 0]]`).
+/// the region makes it reads nothing but the index, in its own row and at its own place:
+/// `x[m, index[m, s]]`, and not `x[m, index[m, 0]]`.
 #[derive(Clone, Debug)]
 pub struct Gathered {
     /// Which.
     pub equation: EquationAt,
     /// Its variables for [`Select::rows`], in that order.
     pub rows: Vec<Id<Var>>,
-    /// Its variable along the places, of the range `count`; `None` where it has one value
-    /// for each row.
+    /// Its variable for [`Select::place`], if there is one, of the same range.
     pub place: Option<Id<Var>>,
 }
 

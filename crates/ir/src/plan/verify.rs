@@ -10,6 +10,7 @@
 //!   gathered reads nothing else of the region than the index.
 
 use crate::arena::Id;
+use crate::int::{Atom, IntId};
 use crate::plan::{
     Axis, Contract, EquationAt, Gathered, Operand, Part, Plan, Region, RegionKind, Rowwise, Scan,
     Select,
@@ -134,7 +135,7 @@ fn of_operand(
         Axis::Row(at) => rows.get(at),
         Axis::K(at) => contract.k.get(at),
     };
-    let atom = |var: &Id<Var>| crate::int::Atom::Var(*var);
+    let atom = |var: &Id<Var>| Atom::Var(*var);
     let lies = read.tensor == *tensor
         && read.axes.len() == index.len()
         && read.axes.iter().zip(index).all(|(axis, &index)| {
@@ -229,6 +230,7 @@ fn of_gathered(
     ensure(same(&own, &equation.vars), || "what is gathered has other variables".to_owned())?;
     let range = |var: Id<Var>| kernel.vars[var].range;
     let alike = gathered.rows.len() == select.rows.len()
+        && gathered.place.is_some() == select.place.is_some()
         && gathered.place.is_none_or(|place| range(place) == select.count);
     ensure(alike, || "what is gathered has other rows or places".to_owned())?;
     ensure(!reduces(plan, gathered.equation), || "what is gathered reduces".to_owned())?;
@@ -237,7 +239,30 @@ fn of_gathered(
     };
     let all = reachable(kernel, equation.value).into_iter().flat_map(|expr| reads(kernel, expr));
     let stray = all.into_iter().any(|tensor| inside(&tensor));
-    ensure(!stray, || "what is gathered reads more than the index".to_owned())
+    ensure(!stray, || "what is gathered reads more than the index".to_owned())?;
+    let index = &kernel.equations[region.covers[0]];
+    let stands = |var: &Id<Var>| match select.rows.iter().position(|row| row == var) {
+        Some(row) => Some(gathered.rows[row]),
+        None => gathered.place,
+    };
+    let point: Option<Vec<_>> = index.vars.iter().map(stands).collect();
+    let elsewhere = elsewhere(plan, equation.value, index.tensor, &point.unwrap_or_default());
+    ensure(!elsewhere, || "what is gathered reads the index at other points".to_owned())
+}
+
+/// Whether a value reads an integer tensor at any other point than this.
+fn elsewhere(plan: &Plan, value: Id<Expr>, tensor: Id<Tensor>, point: &[Id<Var>]) -> bool {
+    let kernel = &plan.kernel;
+    let is_var = |(&at, &var): (&IntId, &Id<Var>)| kernel.ints.as_atom(at) == Some(&Atom::Var(var));
+    let mut elsewhere = false;
+    for int in reachable(kernel, value).into_iter().flat_map(|expr| ints(&kernel.exprs[expr])) {
+        kernel.ints.visit_atoms(int, &mut |_, atom| {
+            if let Atom::Read(of, index) = atom {
+                elsewhere |= *of == tensor && !index.iter().zip(point).all(is_var);
+            }
+        });
+    }
+    elsewhere
 }
 
 /// Whether two lists hold the same, each once.

@@ -1,9 +1,8 @@
-//! What joins a selection: pointwise equations that read its index in its own rows.
+//! What joins a selection: pointwise equations that read its index at its own points.
 //!
 //! ```text
 //! index[m, s] = argsort[n desc](x[m, n])[s]
-//! value[m, s] = x[m, index[m, s]]              at its own place
-//! shift[m]    = x[m, index[m, 0]]              at a place of its row
+//! value[m, s] = x[m, index[m, s]]
 //! ```
 
 use tilec_ir::Id;
@@ -13,7 +12,7 @@ use tilec_ir::tensor::Var;
 use super::groups::{Groups, Kind};
 use crate::recognize::scene::{Scene, accesses, bare};
 
-/// Makes an equation part of the last selection that it reads in its own rows.
+/// Makes an equation part of the last selection that it reads at its own points.
 pub(super) fn join(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool {
     for group in groups.read_by(at).into_iter().rev() {
         let Kind::Select(select) = &groups.groups[group].kind else { continue };
@@ -36,31 +35,27 @@ pub(super) fn join(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool {
     false
 }
 
-/// How an equation lies in the rows of a selection, if it does.
+/// How an equation lies at the places of a selection, if it does.
 fn gathered(scene: &Scene, select: &Select, index: EquationAt, at: EquationAt) -> Option<Gathered> {
     let kernel = &scene.kernel;
     let (index, equation) = (&kernel.equations[index], &kernel.equations[at]);
-    let mut rows: Option<Vec<Id<Var>>> = None;
-    for access in accesses(kernel, equation.value) {
-        if access.tensor != index.tensor {
-            continue;
-        }
-        let at_row = |row: &Id<Var>| {
-            let dim = index.vars.iter().position(|var| var == row)?;
-            bare(kernel, access.index[dim])
-        };
-        let own = select.rows.iter().map(at_row).collect::<Option<Vec<_>>>()?;
-        if *rows.get_or_insert_with(|| own.clone()) != own {
-            return None;
-        }
-    }
-    let rows = rows?;
-    let mut left = equation.vars.iter().copied().filter(|var| !rows.contains(var));
-    let place = left.next();
-    let range = |var: Id<Var>| kernel.vars[var].range;
-    let fits = left.next().is_none()
-        && equation.vars.len() == rows.len() + usize::from(place.is_some())
-        && rows.iter().zip(&select.rows).all(|(&a, &b)| range(a) == range(b))
-        && place.is_none_or(|place| range(place) == select.count);
-    fits.then_some(Gathered { equation: at, rows, place })
+    let reads = accesses(kernel, equation.value).into_iter();
+    let mut reads = reads.filter(|access| access.tensor == index.tensor);
+    let own = reads.next()?.index;
+    let vars = own.iter().map(|&i| bare(kernel, i)).collect::<Option<Vec<_>>>()?;
+    let stands = |var: Id<Var>| {
+        let dim = index.vars.iter().position(|&of| of == var)?;
+        let range = |var: Id<Var>| kernel.vars[var].range;
+        (range(vars[dim]) == range(var)).then_some(vars[dim])
+    };
+    let rows = select.rows.iter().map(|&row| stands(row)).collect::<Option<Vec<_>>>()?;
+    let place = select.place.map(stands);
+    let all = vars.iter().all(|var| equation.vars.contains(var));
+    let distinct = equation.vars.iter().all(|var| vars.contains(var));
+    let fits = all
+        && distinct
+        && vars.len() == equation.vars.len()
+        && place != Some(None)
+        && reads.all(|access| access.index == own);
+    fits.then_some(Gathered { equation: at, rows, place: place.flatten() })
 }
