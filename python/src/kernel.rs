@@ -207,7 +207,11 @@ impl Target {
 
 /// Tells someone who waits at a terminal what took so long.
 pub(crate) fn announce(kernel: &str, target: &Target, took: Duration) {
-    say(&format!("tilec: compiled {kernel} for {} in {took:.2?}", target.place()));
+    let how = match target {
+        Target::Cpu(_) => "compiled",
+        Target::Cuda(_) => "emitted",
+    };
+    say(&format!("tilec: {how} {kernel} for {} in {took:.2?}", target.place()));
 }
 
 /// A line on standard error, if that is a terminal and `TILEC_QUIET` is not set.

@@ -14,6 +14,9 @@ struct Torch {
     module: Py<PyAny>,
     tensor: Py<PyType>,
     strided: Py<PyAny>,
+    /// Takes a tensor and the gradient that is carried forward with it apart, where this
+    /// PyTorch carries gradients forward.
+    unpack_dual: Option<Py<PyAny>>,
     /// `torch.float32` and so on; each exists once, so they are compared by identity.
     elements: Vec<(Element, Py<PyAny>)>,
 }
@@ -42,12 +45,14 @@ fn imported(py: Python<'_>) -> Result<Option<&Torch>> {
     let make = || {
         let tensor = module.getattr("Tensor")?.cast_into::<PyType>()?.unbind();
         let strided = module.getattr("strided")?.unbind();
+        let forward = module.getattr("autograd").and_then(|it| it.getattr("forward_ad"));
+        let unpack_dual = forward.and_then(|it| it.getattr("unpack_dual")).ok().map(Bound::unbind);
         // A type that this PyTorch is too old for is no type of its tensors.
         let elements = ELEMENTS
             .iter()
             .filter_map(|(element, name)| Some((*element, module.getattr(*name).ok()?.unbind())));
         let elements = elements.collect();
-        Ok::<_, PyErr>(Torch { module: module.unbind(), tensor, strided, elements })
+        Ok::<_, PyErr>(Torch { module: module.unbind(), tensor, strided, unpack_dual, elements })
     };
     Ok(Some(TORCH.get_or_try_init(py, make)?))
 }
@@ -148,9 +153,16 @@ fn check_storage(name: &str, tensor: &Tensor<'_>) -> Result<()> {
     Err(Failure::of(Kind::Layout, name, message))
 }
 
-/// As the operators of PyTorch see it: not where gradients are switched off.
+/// As the operators of PyTorch see it: not where gradients are switched off, and also
+/// where one is carried forward with the tensor.
 fn requires_grad(torch: &Torch, object: &Bound<'_, PyAny>) -> Result<bool> {
     let py = object.py();
+    if let Some(unpack_dual) = &torch.unpack_dual {
+        let dual = unpack_dual.bind(py).call1((object,))?;
+        if !dual.getattr(intern!(py, "tangent"))?.is_none() {
+            return Ok(true);
+        }
+    }
     if !object.getattr(intern!(py, "requires_grad"))?.extract()? {
         return Ok(false);
     }

@@ -50,6 +50,11 @@ def example(path: str, kernel: "str | None" = None, **sizes: int) -> tilec.Kerne
     return tilec.load(EXAMPLES / path, kernel, target="cpu", **sizes)
 
 
+def interprets() -> bool:
+    """Whether the build has no LLVM, so that the CPU target is the (slow) interpreter."""
+    return load("add").source is None
+
+
 def torch_or_skip():
     """PyTorch; without it, the tests that ask are skipped unless it is required."""
     if os.environ.get("TILEC_TORCH") == "required":

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tilec
-from conftest import EXAMPLES, TEXTS, example, load
+from conftest import EXAMPLES, TEXTS, example, interprets, load
 from tilec import _native
 
 GEMM = EXAMPLES / "gemm_fp8" / "gemm_fp8.tile"
@@ -27,7 +27,7 @@ def test_a_kernel_for_the_cpu_describes_itself():
     assert (kernel.name, kernel.target, kernel.chip) == ("gemm_fp8", "cpu", None)
     assert kernel.text == GEMM.read_text()
     assert kernel.sizes == {"M": None, "N": None, "K": None}
-    assert "define" in kernel.source
+    assert interprets() or "define" in kernel.source
     assert kernel.manifest is None
     assert "contraction" in kernel.plan
     assert "told by the shape of a" in kernel.explain()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tilec
-from conftest import TEXTS, load
+from conftest import TEXTS, interprets, load
 
 IMPORT = """
 import sys, time
@@ -86,7 +86,7 @@ def test_threads_with_little_stack():
 def test_other_threads_go_on_while_a_kernel_runs():
     # A kernel that takes a while: the thread beside it must get to count meanwhile.
     kernel = load("matmul")
-    n = 700
+    n = 40 if interprets() else 700
     a = np.ones((n, n), np.float32)
     ticks = []
     done = threading.Event()

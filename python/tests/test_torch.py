@@ -89,7 +89,15 @@ def freed():
     return x
 
 
+def dual():
+    forward = torch.autograd.forward_ad
+    with forward.dual_level():
+        load("add")(forward.make_dual(X, X), X)
+
+
 CASES = {
+    "carries a gradient forward": (dual, tilec.GradError, "`x` requires a gradient", "x"),
+    "a tensor of vmap": (lambda: torch.vmap(lambda x: load("add")(x, x))(torch.ones(3, 6)), tilec.LayoutError, "`x` has no memory", "x"),
     "requires a gradient": (
         lambda: load("add")(torch.zeros(6, requires_grad=True), X),
         tilec.GradError,
