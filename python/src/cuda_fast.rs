@@ -114,7 +114,7 @@ impl Signature {
         tensors: &Bound<'py, PyTuple>,
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<Ready<'py>>> {
-        if tensors.len() != self.inputs {
+        if tensors.len() != self.inputs || torch.carries_forward(tensors.py()) {
             return Ok(None);
         }
         let mut seen = Seen::new(torch, &self.arguments);

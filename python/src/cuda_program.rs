@@ -37,6 +37,9 @@ impl Programs {
                 return Ok(program);
             }
             let program = Arc::new(load(&self.emitted, device, &toolkits).map_err(failure)?);
+            // A graph that captured a launch may outlive the kernel, and refers to the
+            // functions without holding them: what was loaded stays loaded.
+            std::mem::forget(Arc::clone(&program));
             self.lock().push((device, Arc::clone(&program)));
             Ok(program)
         })

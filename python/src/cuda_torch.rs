@@ -15,6 +15,8 @@ pub(crate) struct Torch {
     /// `torch.Tensor` and `torch.nn.Parameter`, held so that their addresses stay theirs.
     plain: [Py<PyType>; 2],
     is_grad_enabled: Py<PyAny>,
+    /// The module that knows whether gradients are carried forward.
+    forward: Option<Py<PyAny>>,
     empty: Py<PyAny>,
 }
 
@@ -38,10 +40,12 @@ impl Torch {
         let tensor = torch.getattr("Tensor")?.cast_into::<PyType>()?;
         let Some(exchange) = Exchange::of(&tensor) else { return Ok(None) };
         let parameter = torch.getattr("nn")?.getattr("Parameter")?.cast_into::<PyType>()?;
+        let forward = torch.getattr("autograd").and_then(|it| it.getattr("forward_ad"));
         Ok(Some(Self {
             exchange,
             plain: [tensor.unbind(), parameter.unbind()],
             is_grad_enabled: torch.getattr("is_grad_enabled")?.unbind(),
+            forward: forward.ok().map(Bound::unbind),
             empty: torch.getattr("empty")?.unbind(),
         }))
     }
@@ -58,6 +62,15 @@ impl Torch {
         let py = tensor.py();
         Ok(tensor.getattr(intern!(py, "requires_grad"))?.is_truthy()?
             && self.is_grad_enabled.bind(py).call0()?.is_truthy()?)
+    }
+
+    /// Whether any tensor may carry a gradient forward.
+    pub(crate) fn carries_forward(&self, py: Python<'_>) -> bool {
+        let level = |module: &Py<PyAny>| {
+            module.bind(py).getattr(intern!(py, "_current_level"))?.extract::<i64>()
+        };
+        // Where PyTorch no longer says so, the ordinary way asks each tensor.
+        self.forward.as_ref().is_some_and(|module| level(module).map_or(true, |level| level >= 0))
     }
 
     /// Whether it is the lazily negated view of something.

@@ -145,7 +145,9 @@ fn allow(function: Function, launch: &Launch) -> Result<(), DriverError> {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        if self.device.synchronize().is_ok() {
+        // Whoever drops it may be working on another GPU.
+        let kept = self.device.enter_for_now();
+        if kept.is_ok() && self.device.synchronize().is_ok() {
             // SAFETY: loaded by `load_with`, unloaded only here, and nothing runs.
             let _ = unsafe { result::module::unload(self.module) };
         }

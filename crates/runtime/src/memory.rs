@@ -17,7 +17,7 @@ pub struct Buffer {
 impl Buffer {
     /// Allocates; what is in it is undefined. No bytes are the address 0.
     pub fn new(device: &Device, bytes: u64) -> Result<Self, Error> {
-        device.enter()?;
+        let _kept = device.enter_for_now()?;
         let address = if bytes == 0 { 0 } else { allocate(bytes)? };
         Ok(Self { device: device.clone(), address, bytes })
     }
@@ -87,7 +87,11 @@ fn allocate(bytes: u64) -> Result<sys::CUdeviceptr, Error> {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.bytes > 0 && self.device.enter().is_ok() {
+        if self.bytes == 0 {
+            return;
+        }
+        // Whoever drops it may be working on another GPU.
+        if let Ok(_kept) = self.device.enter_for_now() {
             // SAFETY: allocated by `new`, freed only here; freeing waits for the GPU. A
             // failure means that the context is lost, and its memory with it.
             let _ = unsafe { result::free_sync(self.address) };

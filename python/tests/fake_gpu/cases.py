@@ -206,6 +206,10 @@ def case_refusals_come_before_and_after_a_good_call():
         negated.negated = True
         with refused(tilec.LayoutError, "y", "negated"):
             add(x, negated)
+        torch.forward_ad._current_level, y.tangent = 0, T(100)
+        with refused(tilec.GradError, "y", "gradient"):
+            add(x, y)
+        torch.forward_ad._current_level, y.tangent = -1, None
         add(x, y)
         add(x, torch.Parameter(100))
         torch.state.grad = False

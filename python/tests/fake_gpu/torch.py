@@ -38,7 +38,7 @@ class Tensor:
         self.shape, self.dtype, self.requires_grad = shape, dtype, requires_grad
         self.device, self.layout, self.address = SimpleNamespace(type="cuda", index=device), strided, address
         self.strides = strides or tuple(_strides(shape))
-        self.negated = False
+        self.negated, self.tangent = False, None
         self.held = (ctypes.c_int64 * len(shape))(*shape), (ctypes.c_int64 * len(shape))(*self.strides)
 
     def data_ptr(self):
@@ -70,6 +70,9 @@ class Parameter(Tensor):
     pass
 
 
+#: No gradient is carried forward unless a test sets a level and a tangent.
+forward_ad = SimpleNamespace(_current_level=-1, unpack_dual=lambda tensor: SimpleNamespace(tangent=tensor.tangent))
+autograd = SimpleNamespace(forward_ad=forward_ad)
 nn = SimpleNamespace(Parameter=Parameter)
 cuda = SimpleNamespace(current_stream=lambda device: SimpleNamespace(cuda_stream=state.stream))
 
