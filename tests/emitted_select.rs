@@ -68,13 +68,11 @@ fn tiled(chip: &str) -> Vec<Tiled> {
     tilec_frontend::check(&text).module.kernels.iter().enumerate().map(tile).collect()
 }
 
-/// The device code with its own names, and with shared memory that the host has.
+/// The device code with its own names.
 fn on_the_host(source: &str, at: usize) -> String {
     let device = source.split("#ifndef __CUDACC_RTC__").next().unwrap_or(source);
     let (mut text, mut heads) = (String::new(), false);
     for line in device.lines() {
-        let shared = "extern __shared__ __align__(1024) unsigned char shared[];";
-        let line = line.replace(shared, "unsigned char* const shared = host::own().shared;");
         let named = heads && line.contains('(');
         text += &if named { format!("k{at}_{line}\n") } else { format!("{line}\n") };
         heads = line.starts_with("extern \"C\" __global__");
@@ -140,10 +138,13 @@ fn bits(array: &Array) -> Vec<u32> {
     }
 }
 
-fn check(chip: &str) {
+fn check(chip: &str, only: &str, fewest: usize) {
     let (tiled, mut random, mut cases) = (tiled(chip), Random::new(7), Vec::new());
     let mut turn = 0;
     for (program, of) in tiled.iter().enumerate() {
+        if !of.kernel.name.starts_with(only) {
+            continue;
+        }
         let [step] = of.emitted.manifest.steps.as_slice() else { panic!("one step is all") };
         let (_, sizes) =
             SIZES.iter().find(|(name, _)| *name == of.kernel.name).expect("it is there");
@@ -163,7 +164,7 @@ fn check(chip: &str) {
             }
         }
     }
-    assert!(cases.len() > 40, "only {} cases", cases.len());
+    assert!(cases.len() >= fewest, "only {} cases", cases.len());
     let (keys, cases): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
     let programs: Vec<_> = tiled.iter().map(|of| of.emitted.clone()).collect();
     let all = host::run(&programs, &cases).unwrap_or_else(|said| panic!("{said}"));
@@ -182,11 +183,11 @@ fn check(chip: &str) {
 
 #[test]
 fn every_way_to_search_finds_what_the_interpreter_finds() {
-    check("h200");
+    check("h200", "", 50);
 }
 
 /// With less shared memory.
 #[test]
 fn every_way_to_search_finds_it_on_small_chips() {
-    check("l40s");
+    check("l40s", "later", 6);
 }

@@ -85,8 +85,10 @@ fn feed(binary: &Path, input: Vec<u8>) -> std::process::Output {
 /// The programs and a main function with all cases.
 fn source(programs: &[Emitted], cases: &[Case<'_>]) -> String {
     let mut text = "#include \"warps.hpp\"\n".to_owned();
+    // Shared memory that a launch asks for is the block's.
+    let asked = "extern __shared__ __align__(1024) unsigned char shared[];";
     for program in programs {
-        text += &program.source;
+        text += &program.source.replace(asked, "unsigned char* const shared = host::own().shared;");
     }
     for (at, case) in cases.iter().enumerate() {
         write_case(&mut text, at, case, &programs[case.program]);

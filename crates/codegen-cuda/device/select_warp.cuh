@@ -9,6 +9,14 @@
 
 namespace tilec {
 
+// A word whose last 13 bits tell nothing, with an index instead of them.
+__device__ __forceinline__ unsigned packed(unsigned word, unsigned index) {
+    return (word & ~0x1fffu) | index;
+}
+__device__ __forceinline__ unsigned index_of(unsigned packed) {
+    return packed & 0x1fffu;
+}
+
 // Elements of a warp; all ones are none.
 template <typename T, int PerLane>
 struct Held {

@@ -106,7 +106,7 @@ fn cut_name(cut: &Cut) -> String {
         Cut::Scan(_) => "scan".to_owned(),
         Cut::Points(_) => "points".to_owned(),
         Cut::Select(select) => match &select.by {
-            By::Warp { per_lane } => format!("warp_{}", 32 * per_lane),
+            By::Warp { per_lane, .. } => format!("warp_{}", 32 * per_lane),
             By::Block(of) => format!("select_{}", of.chunk()),
             By::Parts(parts) => format!("parts_{}", parts.count),
         },

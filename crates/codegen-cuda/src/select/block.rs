@@ -90,8 +90,15 @@ pub(super) fn stream(
         "for (long long {start} = {from}; {start} < {to}; {start} += THREADS * PER_THREAD)"
     ));
     let thread = "static_cast<int>(threadIdx.x)";
-    let chunk =
-        Chunk { each: "PER_THREAD", threads: "THREADS", thread, start: &start, end: to, above };
+    let chunk = Chunk {
+        each: "PER_THREAD",
+        threads: "THREADS",
+        thread,
+        start: &start,
+        end: to,
+        above,
+        packed: false,
+    };
     let own = of.own(f, &chunk);
     f.line(format!("tilec::take({}, {own}, {now});", block.name));
     f.close();

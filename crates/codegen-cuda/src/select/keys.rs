@@ -35,6 +35,8 @@ pub(super) struct Chunk<'a> {
     pub(super) end: &'a str,
     /// Elements less than this one are left out.
     pub(super) above: Option<&'a str>,
+    /// Whether an element has 32 bits instead of 64.
+    pub(super) packed: bool,
 }
 
 /// A read along the row: its tensor and indices.
@@ -45,7 +47,12 @@ impl Selected<'_> {
     pub(super) fn own(&self, f: &mut Function<'_, '_>, chunk: &Chunk<'_>) -> String {
         let (vector, own, j) = (self.vector, f.local("own"), f.local("j"));
         let Chunk { each, threads, thread, start, end, .. } = chunk;
-        f.line(format!("tilec::Ranked {own}[{each}];"));
+        let (ty, make) = if chunk.packed {
+            ("unsigned", "tilec::packed")
+        } else {
+            ("tilec::Ranked", "tilec::ranked")
+        };
+        f.line(format!("{ty} {own}[{each}];"));
         f.line("#pragma unroll");
         f.open(&format!("for (int {j} = 0; {j} < {each}; {j} += {vector})"));
         let place = format!("({j} / {vector} * {threads} + {thread}) * {vector}");
@@ -61,13 +68,13 @@ impl Selected<'_> {
         f.bind(self.select.column, column.clone());
         self.provide(f, &vectors, &i);
         let word = self.word(f);
-        let element = format!("tilec::ranked({word}, static_cast<unsigned>({column}))");
-        let element = f.declare("tilec::Ranked", "element", element);
+        let element = format!("{make}({word}, static_cast<unsigned>({column}))");
+        let element = f.declare(ty, "element", element);
         let mut taken = format!("{first} < {end}");
         if let Some(above) = chunk.above {
             taken += &format!(" && {element} >= {above}");
         }
-        f.line(format!("{own}[{j} + {i}] = {taken} ? {element} : ~tilec::Ranked{{0}};"));
+        f.line(format!("{own}[{j} + {i}] = {taken} ? {element} : ~{ty}{{0}};"));
         f.close();
         f.close();
         own

@@ -46,7 +46,9 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     };
     let of = Selected { select, equations: cx.equations(step), vector: body.vector };
     match &body.by {
-        By::Warp { per_lane } => vec![warp::emit(cx, &of, &variant.kernel, *per_lane)],
+        &By::Warp { per_lane, packed } => {
+            vec![warp::emit(cx, &of, &variant.kernel, per_lane, packed)]
+        }
         By::Block(candidates) => vec![block::emit(cx, &of, &variant.kernel, *candidates)],
         By::Parts(parts) => parts::emit(cx, &of, &variant.kernel, parts, step.region),
     }

@@ -15,6 +15,7 @@ pub(super) fn emit(
     of: &Selected<'_>,
     kernel: &tile::Kernel,
     per_lane: u32,
+    packed: bool,
 ) -> Launch {
     let grid = cx.grid(kernel);
     let mut f = cx.begin(&kernel.name);
@@ -39,10 +40,12 @@ pub(super) fn emit(
             start: "0",
             end: &sizes.length,
             above: None,
+            packed,
         },
     );
     let held = f.local("held");
-    f.line(format!("tilec::Held<tilec::Ranked, PER_LANE> {held};"));
+    let ty = if packed { "unsigned" } else { "tilec::Ranked" };
+    f.line(format!("tilec::Held<{ty}, PER_LANE> {held};"));
     f.line(format!("tilec::hold({held}, {own});"));
     let start = f.local("start");
     f.open(&format!("for (long long {start} = 0; {start} < {}; {start} += 32)", sizes.wanted));

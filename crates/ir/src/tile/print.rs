@@ -149,9 +149,10 @@ fn print_select(out: &mut String, kernel: &Kernel, select: &Select) {
         )
     };
     match &select.by {
-        By::Warp { per_lane } => {
+        By::Warp { per_lane, packed } => {
+            let (vector, bits) = (select.vector, if *packed { 32 } else { 64 });
             let text =
-                format!("a warp per row, {per_lane} elements a lane, {} at once", select.vector);
+                format!("a warp per row, {per_lane} of {bits} bits a lane, {vector} at once");
             field(out, "select", &text);
         }
         By::Block(of) => field(out, "select", &format!("a block per row; {}", candidates(of))),

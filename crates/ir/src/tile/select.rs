@@ -12,9 +12,10 @@
 //! has no room for all places finds them in rounds, a warp is told by conditions that
 //! the row fits.
 
+use crate::arena::Id;
 use crate::int::IntId;
 use crate::plan;
-use crate::tensor::Kernel as Equations;
+use crate::tensor::{Expr, ExprKind, Kernel as Equations, Scalar};
 use crate::tile::verify::{Limits, ensure, is_of_sizes};
 use crate::tile::{Grid, Kernel};
 
@@ -35,6 +36,8 @@ pub enum By {
     Warp {
         /// Elements of a lane: a multiple of the vector.
         per_lane: u32,
+        /// Whether a key and its index share 32 bits: keys are narrow floats.
+        packed: bool,
     },
     /// A block.
     Block(Candidates),
@@ -109,7 +112,8 @@ pub(super) fn check(
     let whole = |count: u32| count > 0 && count.is_multiple_of(body.vector);
     let mut rows = rows(equations, select).ok_or("there are too many rows to count")?;
     match &body.by {
-        By::Warp { per_lane } => {
+        By::Warp { per_lane, packed } => {
+            ensure(!packed || is_narrow(equations, select.key), || "keys are wide".to_owned())?;
             ensure(whole(*per_lane) && *per_lane <= 32, || format!("{per_lane} of a lane"))?;
             let mut ints = equations.ints.clone();
             let warps = ints.constant((kernel.threads / 32).into());
@@ -137,6 +141,15 @@ pub(super) fn check(
     let mut ints = equations.ints.clone();
     let same = ints.sub(items, rows).is_ok_and(|rest| ints.as_constant(rest) == Some(0));
     ensure(same, || "the grid is of other rows".to_owned())
+}
+
+/// Whether a key is a float of at most 16 bits as it lies in memory: its word ends in 13
+/// bits that tell nothing.
+#[must_use]
+pub fn is_narrow(equations: &Equations, key: Id<Expr>) -> bool {
+    let ExprKind::Read(tensor, _) = equations.exprs[key].kind else { return false };
+    let element = equations.tensors[tensor].element;
+    matches!(element, Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2)
 }
 
 fn of_candidates(of: Candidates, vector: u32, limits: &Limits) -> Result<(), String> {

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use tilec_ir::plan::{Gathered, Plan, Region, Select};
 use tilec_ir::tensor::{Expr, ExprKind, Tensor, Var};
+use tilec_ir::tile::select::is_narrow;
 use tilec_ir::tile::{By, Candidates, Condition, Parts, Select as Body};
 use tilec_ir::walk::{ints, reachable, reads};
 use tilec_ir::{Atom, Id, IntId, Kernel};
@@ -151,6 +152,7 @@ fn warps(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32) -> Vec<Way> {
         // Each is a kernel to compile.
         None => [8, 32].contains(lane),
     });
+    let packed = is_narrow(sizes.kernel, of.select.key);
     let lanes: Vec<_> = lanes.filter(|lane| lane.is_multiple_of(vector)).collect();
     let lanes = lanes.into_iter().take(if known.is_some() { 1 } else { 2 });
     lanes
@@ -160,7 +162,7 @@ fn warps(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32) -> Vec<Way> {
                 sizes.at_most(of.wanted, FEW),
             ];
             let why = format!("a warp holds rows of up to {}", 32 * per_lane);
-            (when, Body { vector, by: By::Warp { per_lane } }, why)
+            (when, Body { vector, by: By::Warp { per_lane, packed } }, why)
         })
         .collect()
 }
