@@ -2,8 +2,10 @@
 a custom operator. On CUDA tensors the same is checked by bench/python/check.py."""
 
 import itertools
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import torch_or_skip
@@ -184,9 +186,17 @@ def test_the_operators_are_not_imported_before_they_are_used():
 
 
 def test_the_programs_have_no_mistakes():
-    from pathlib import Path
-
     files = sorted(Path(tilec.ops.__file__).parent.glob("*.tile"))
     assert [file.name for file in files] == ["fp8_gemm.tile", "quantize.tile"]
     for file in files:
         assert tilec.check(file.read_text()) == []
+
+
+@pytest.mark.parametrize("chip", ("a100", "l40s", "h100", "h200", "rtx_pro_6000"))
+def test_the_programs_fit_every_chip(chip):
+    for file in Path(tilec.ops.__file__).parent.glob("*.tile"):
+        for name in re.findall(r"^kernel (\w+)", file.read_text(), re.MULTILINE):
+            kernel = tilec.load(file, kernel=name, target="cuda", chip=chip)
+            assert (kernel.name, kernel.chip) == (name, chip)
+            # A product with scales for blocks is still one region: nothing is computed beside it.
+            assert file.stem != "fp8_gemm" or "   2  " not in kernel.explain()
