@@ -38,6 +38,27 @@ fn every_example_is_explained() {
     }
 }
 
+/// The second half, for CUDA: what was found, what came close, and what was chosen.
+#[test]
+fn it_is_said_how_a_selection_is_made_and_why() {
+    for (path, kernel, says) in [
+        ("examples/topk/topk.tile", "topk_staged", "staged  S of each of C pieces of L"),
+        ("examples/topk/topk.tile", "topk_staged", "along   l < C * L, largest first"),
+        ("examples/topk/topk.tile", "topk", "by model: a warp holds rows of up to"),
+        (
+            "tests/cases/idioms/argmax_rounds.tile",
+            "argmax_rounds_any",
+            "line 17: second is no selection in rounds: masked with `-inf`, a winner may win again",
+        ),
+    ] {
+        let text = std::fs::read_to_string(path).expect("programs are text");
+        let (program, chip) = (program(&text), tilec_target::chip("h200").expect("it is known"));
+        let told = tilec::explain::regions(&program.module, &text, Some(kernel), chip);
+        let told = told.expect("it compiles");
+        assert!(told.contains(says), "{told}\ndoes not say {says}");
+    }
+}
+
 #[test]
 fn it_is_said_who_tells_a_size_and_what_form_an_equation_has() {
     for (signature, equation, says) in [

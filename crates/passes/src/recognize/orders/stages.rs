@@ -20,7 +20,7 @@ use tilec_ir::int::TooComplex;
 use tilec_ir::int_text::show;
 use tilec_ir::plan::{EquationAt, Select, Stage};
 use tilec_ir::tensor::{Equation, Expr, ExprKind, Tensor, Var};
-use tilec_ir::{Atom, Facts, Id, IntId, Kernel, Scalar};
+use tilec_ir::{Atom, Facts, Id, IntId, Ints, Kernel, Scalar};
 
 use super::{Close, Staged, order_span, plain};
 use crate::builder::{index_bound, local};
@@ -59,18 +59,25 @@ struct Pieces {
     first: Select,
     /// What each dimension of `near` is read at.
     dims: Vec<Dim>,
-    /// How many pieces there are; `None` is one, without a dimension for it.
-    chunks: Option<IntId>,
+    /// The dimensions that tell pieces; none where the row is one.
+    chunks: Vec<IntId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dim {
     /// A row of the second stage.
     Row(Id<Var>),
-    /// `j / S`
-    Piece,
+    /// `j / S`, or this one of the dimensions that tell it.
+    Piece(usize),
     /// `j % S`
     Place,
+}
+
+impl Pieces {
+    /// So many in each piece, in all pieces.
+    fn times(&self, ints: &mut Ints, each: IntId) -> Result<IntId, TooComplex> {
+        self.chunks.iter().try_fold(each, |product, &chunk| ints.mul(product, chunk))
+    }
 }
 
 /// The one order that two stages are; what reads the second is changed to read it.
@@ -108,10 +115,7 @@ fn pieces(scene: &mut Scene, last: &Select) -> Result<Option<Pieces>, String> {
             continue;
         }
         let Some(first) = plain(scene, near) else { continue };
-        if let Some(dims) = dims(scene, &first, near, &access, last) {
-            let vars = &scene.kernel.equations[near].vars;
-            let piece = dims.iter().position(|&dim| dim == Dim::Piece);
-            let chunks = piece.map(|at| scene.kernel.vars[vars[at]].range);
+        if let Some((dims, chunks)) = dims(scene, &first, near, &access, last) {
             return Ok(Some(Pieces { near, first, dims, chunks }));
         }
         interleaved(scene, &first, near, &access, last)?;
@@ -119,32 +123,61 @@ fn pieces(scene: &mut Scene, last: &Select) -> Result<Option<Pieces>, String> {
     Ok(None)
 }
 
-/// What each dimension is read at, if it is rows, `j / S` and `j % S`, or rows and `j`.
+/// What each dimension is read at, if it is rows, `j / S` and `j % S`, or rows and `j`; and
+/// the dimensions that `j / S` is told by.
 fn dims(
     scene: &mut Scene,
     first: &Select,
     near: EquationAt,
     access: &Access,
     last: &Select,
-) -> Option<Vec<Dim>> {
+) -> Option<(Vec<Dim>, Vec<IntId>)> {
     let Scene { kernel, facts, .. } = scene;
     let j = variable(kernel, last.column);
     let (piece, place) = split(kernel, facts, j, first.count).ok()?;
     let vars = kernel.equations[near].vars.clone();
-    let dim = |(&var, &index): (&Id<Var>, &IntId)| match bare(kernel, index) {
-        _ if Some(var) == first.place => (index == place || index == j).then_some(Dim::Place),
-        Some(row) if last.rows.contains(&row) => Some(Dim::Row(row)),
-        _ => (index == piece).then_some(Dim::Piece),
+    let (mut dims, mut chunks) = (Vec::new(), Vec::new());
+    for (&var, &index) in vars.iter().zip(&access.index) {
+        let row = bare(kernel, index).filter(|row| last.rows.contains(row));
+        dims.push(match row {
+            _ if Some(var) == first.place => Dim::Place,
+            Some(row) if dims.contains(&Dim::Row(row)) => return None,
+            Some(row) => Dim::Row(row),
+            None => {
+                chunks.push(kernel.vars[var].range);
+                Dim::Piece(chunks.len() - 1)
+            }
+        });
+    }
+    let pieces = digits(kernel, facts, piece, &chunks).ok()?;
+    let place = if chunks.is_empty() { j } else { place };
+    let stands = |(&dim, &index): (&Dim, &IntId)| match dim {
+        Dim::Row(_) => true,
+        Dim::Piece(at) => index == pieces[at],
+        Dim::Place => index == place,
     };
-    let dims = vars.iter().zip(&access.index).map(dim).collect::<Option<Vec<_>>>()?;
-    let whole = first.place.is_some_and(|place| {
-        vars.iter().zip(&access.index).any(|(&var, &index)| var == place && index == j)
-    });
-    let count = |wanted: Dim| dims.iter().filter(|&&dim| dim == wanted).count();
-    let mut rows: Vec<_> = dims.iter().filter(|dim| matches!(dim, Dim::Row(_))).collect();
-    rows.sort_unstable_by_key(|dim| format!("{dim:?}"));
-    let distinct = rows.windows(2).all(|pair| pair[0] != pair[1]);
-    (distinct && count(Dim::Piece) == usize::from(!whole)).then_some(dims)
+    let all = dims.iter().zip(&access.index).all(stands);
+    // One that is read at rows alone is of no piece and no place.
+    let ordered = dims.iter().any(|dim| !matches!(dim, Dim::Row(_)));
+    (all && ordered).then_some((dims, chunks))
+}
+
+/// The number of a piece as the numbers of its dimensions, the last one fastest.
+fn digits(
+    kernel: &mut Kernel,
+    facts: &Facts,
+    piece: IntId,
+    chunks: &[IntId],
+) -> Result<Vec<IntId>, TooComplex> {
+    let (mut digits, mut left) = (Vec::new(), piece);
+    for &chunk in chunks.iter().skip(1).rev() {
+        let (more, digit) = split(kernel, facts, left, chunk)?;
+        digits.push(digit);
+        left = more;
+    }
+    digits.push(left);
+    digits.reverse();
+    Ok(digits)
 }
 
 /// `j / s` and `j % s`.
@@ -194,7 +227,7 @@ fn interleaved(
 
 /// Whether the pieces hold all that is wanted, in the same order.
 fn fits(scene: &mut Scene, pieces: &Pieces, last: &Select) -> Result<(), String> {
-    let Pieces { first, near, chunks, .. } = pieces;
+    let Pieces { first, near, .. } = pieces;
     let name = scene.kernel.tensors[scene.kernel.equations[*near].tensor].name.clone();
     if first.order != last.order {
         return Err(format!("`{name}` is ordered the other way round"));
@@ -204,7 +237,7 @@ fn fits(scene: &mut Scene, pieces: &Pieces, last: &Select) -> Result<(), String>
         return Err(format!("`{name}` begins at place {from}, and drops what comes before"));
     }
     let ints = &mut scene.kernel.ints;
-    let survivors = chunks.map_or(Ok(first.count), |chunks| ints.mul(chunks, first.count));
+    let survivors = pieces.times(ints, first.count);
     let end = ints.add(last.first, last.count);
     let (Ok(survivors), Ok(end)) = (survivors, end) else {
         return Err("its sizes are too complex".to_owned());
@@ -286,9 +319,10 @@ fn whole(
 
 /// The length of a whole row: a size of its own where it is known to be one.
 fn length_of(scene: &mut Scene, pieces: &Pieces) -> Result<IntId, TooComplex> {
-    let length = pieces.first.length;
-    let Some(chunks) = pieces.chunks else { return Ok(length) };
-    let length = scene.kernel.ints.mul(chunks, length)?;
+    let length = pieces.times(&mut scene.kernel.ints, pieces.first.length)?;
+    if pieces.chunks.is_empty() {
+        return Ok(length);
+    }
     let shapes = scene.kernel.tensors.iter().flat_map(|(_, tensor)| tensor.shape.clone());
     let mut dims: Vec<_> = shapes.collect();
     dims.retain(|&dim| matches!(scene.kernel.ints.as_atom(dim), Some(Atom::Size(_))));
@@ -307,16 +341,17 @@ fn of_pieces(
 ) -> Result<Renaming, TooComplex> {
     let n = variable(kernel, n);
     let mut renaming = Renaming::default();
-    let (piece, within) = match pieces.chunks {
-        None => (n, n),
-        Some(_) => split(kernel, facts, n, pieces.first.length)?,
+    let (piece, within) = match pieces.chunks.is_empty() {
+        true => (n, n),
+        false => split(kernel, facts, n, pieces.first.length)?,
     };
+    let piece = digits(kernel, facts, piece, &pieces.chunks)?;
     renaming.vars.insert(pieces.first.column, within);
     let vars = kernel.equations[pieces.near].vars.clone();
     for (var, &dim) in vars.into_iter().zip(&pieces.dims) {
         let stands = match dim {
             Dim::Row(of) => variable(kernel, row(of)),
-            Dim::Piece => piece,
+            Dim::Piece(at) => piece[at],
             Dim::Place => continue,
         };
         renaming.vars.insert(var, stands);
@@ -332,20 +367,21 @@ fn survivor(
     last: &Select,
 ) -> Result<IntId, TooComplex> {
     let j = variable(kernel, last.column);
-    let (piece, place) = match pieces.chunks {
-        None => (j, j),
-        Some(_) => split(kernel, facts, j, pieces.first.count)?,
+    let (piece, place) = match pieces.chunks.is_empty() {
+        true => (j, j),
+        false => split(kernel, facts, j, pieces.first.count)?,
     };
+    let numbers = digits(kernel, facts, piece, &pieces.chunks)?;
     let index = pieces.dims.iter().map(|&dim| match dim {
         Dim::Row(row) => variable(kernel, row),
-        Dim::Piece => piece,
+        Dim::Piece(at) => numbers[at],
         Dim::Place => place,
     });
     let index: Vec<_> = index.collect();
     let tensor = kernel.equations[pieces.near].tensor;
     let bound = index_bound(kernel.tensors[tensor].element);
     let near = kernel.ints.of_atom(Atom::Read(tensor, index), bound);
-    if pieces.chunks.is_none() {
+    if pieces.chunks.is_empty() {
         return Ok(near);
     }
     let before = kernel.ints.mul(piece, pieces.first.length)?;
@@ -362,8 +398,9 @@ fn remember(
 ) {
     let (span, before) = (order_span(scene, at), order_span(scene, pieces.near));
     let one = scene.kernel.ints.constant(1);
-    let kept = if pieces.chunks.is_some() { pieces.first.count } else { last.length };
-    let own = Stage { chunks: pieces.chunks.unwrap_or(one), length: pieces.first.length, kept };
+    let Ok(chunks) = pieces.times(&mut scene.kernel.ints, one) else { return };
+    let kept = if pieces.chunks.is_empty() { last.length } else { pieces.first.count };
+    let own = Stage { chunks, length: pieces.first.length, kept };
     let mut stages = stages_at(scene, staged, before);
     stages.push(own);
     stages.extend(stages_at(scene, staged, span));

@@ -15,7 +15,7 @@ use tilec_ir::tensor::{Equation, Expr, ExprKind, Role, Tensor, Var};
 use tilec_ir::walk::postorder;
 use tilec_ir::{Atom, Facts, Id, IntId, Ints, Kernel};
 
-use super::{Dim, Pieces, variable};
+use super::{Dim, Pieces, digits, variable};
 use crate::builder::{Rewrite, index_bound, rebuild_kind};
 use crate::flat::{Flat, Leaf, Target};
 use crate::recognize::scene::{Scene, tensors_read};
@@ -105,27 +105,27 @@ impl<'a> Resolver<'a> {
     fn within(&mut self, index: &[IntId]) -> Result<Option<IntId>, TooComplex> {
         let Some(own) = self.survivor(index) else { return Ok(None) };
         let pick = self.read(self.pick, own.clone());
-        let (piece, place) = match self.pieces.chunks {
-            None => (pick, pick),
-            Some(_) if self.is_piece() => (self.piece(own.clone())?, self.kernel.ints.constant(0)),
-            Some(_) => {
-                let piece = self.piece(own.clone())?;
-                let before = self.kernel.ints.mul(piece, self.pieces.first.count)?;
-                (piece, self.kernel.ints.sub(pick, before)?)
-            }
+        let (piece, place) = if self.pieces.chunks.is_empty() {
+            (pick, pick)
+        } else {
+            let piece = self.piece(own.clone())?;
+            let before = self.kernel.ints.mul(piece, self.pieces.first.count)?;
+            let place = self.kernel.ints.sub(pick, before)?;
+            (piece, if self.is_piece() { self.kernel.ints.constant(0) } else { place })
         };
+        let numbers = digits(self.kernel, self.facts, piece, &self.pieces.chunks)?;
         let matches = |(&dim, &index): (&Dim, &IntId)| match dim {
             Dim::Row(row) => {
                 self.vars.iter().position(|&var| var == row).is_some_and(|at| own[at] == index)
             }
-            Dim::Piece => index == piece,
+            Dim::Piece(at) => index == numbers[at],
             Dim::Place => index == place,
         };
         if !self.pieces.dims.iter().zip(index).all(matches) {
             return Ok(None);
         }
         let element = self.read(self.all, own);
-        if self.pieces.chunks.is_none() {
+        if self.pieces.chunks.is_empty() {
             return Ok(Some(element));
         }
         let before = self.kernel.ints.mul(piece, self.pieces.first.length)?;
@@ -150,9 +150,17 @@ impl<'a> Resolver<'a> {
         found
     }
 
+    /// How many pieces `d` survivors are, if no piece is cut.
+    fn whole_pieces(&mut self, d: IntId) -> Option<IntId> {
+        let (ints, kept) = (&mut self.kernel.ints, self.pieces.first.count);
+        let pieces = self.facts.div(ints, d, kept).ok()?;
+        let whole = ints.mul(pieces, kept).ok()? == d;
+        (whole && !self.pieces.chunks.is_empty()).then_some(pieces)
+    }
+
     /// Whether each piece keeps one, so that a survivor is a piece.
     fn is_piece(&self) -> bool {
-        self.pieces.chunks.is_some()
+        !self.pieces.chunks.is_empty()
             && self.kernel.ints.as_constant(self.pieces.first.count) == Some(1)
     }
 }
@@ -175,10 +183,10 @@ impl Target for Resolver<'_> {
     fn floor(&mut self, p: IntId, d: IntId) -> Result<IntId, TooComplex> {
         if let Some(Atom::Read(tensor, index)) = self.kernel.ints.as_atom(p).cloned()
             && tensor == self.pick
-            && d == self.pieces.first.count
-            && self.pieces.chunks.is_some()
+            && let Some(pieces) = self.whole_pieces(d)
         {
-            return self.piece(index);
+            let piece = self.piece(index)?;
+            return self.facts.div(&mut self.kernel.ints, piece, pieces);
         }
         self.facts.div(&mut self.kernel.ints, p, d)
     }
