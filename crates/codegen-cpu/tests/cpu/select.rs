@@ -106,3 +106,31 @@ fn guarded_keys() {
          }";
     check(text, &[&[8, 70, 5], &[40, 7, 7]]);
 }
+
+/// Rows of 2^31 - 1 keys that no memory holds, 2^32.6 in all: `a n + c m`, which wraps
+/// around and takes every value at most once, as `a` is odd.
+#[test]
+fn rows_of_any_length() {
+    let kernel = kernel(
+        "kernel f[M, N, S](a: i32, c: i32) -> (index: idx<N>[M, S])
+         where S <= N
+         {
+             index[m, s] = argsort[n < N desc](a * n + c * m)[s]
+         }",
+    );
+    let (rows, length, kept) = (3, i32::MAX, 100);
+    let (launch, mut inputs) = launch(&kernel, &[rows.into(), length.into(), kept.into()]);
+    let (a, c) = (0x9E37_79B1_u32.cast_signed(), 12_345_677);
+    inputs[0].data = Data::I32(vec![a]);
+    inputs[1].data = Data::I32(vec![c]);
+    let found = compile(&kernel).unwrap().run(&launch, &inputs).unwrap();
+    let Data::I32(found) = &found[0].data else { unreachable!("indices are i32") };
+    // By Newton: each step doubles the bits that are right, of which x = a has 3.
+    let inverse = (0..4).fold(a, |x, _| x.wrapping_mul(2i32.wrapping_sub(a.wrapping_mul(x))));
+    let row = |m: i32| {
+        let keys = (0..=i32::MAX).rev();
+        let places = keys.map(move |key| key.wrapping_sub(c.wrapping_mul(m)).wrapping_mul(inverse));
+        places.filter(|n| (0..length).contains(n)).take(kept as usize)
+    };
+    assert_eq!(found, &(0..rows).flat_map(row).collect::<Vec<_>>());
+}
