@@ -11,6 +11,7 @@ use pyo3::types::{PyCapsule, PyDict};
 use tilec_ir::Element;
 
 use crate::cuda_exchange::{CUDA, DlTensor, DlType, Exchange};
+use crate::cuda_program::failure;
 use crate::cuda_torch;
 use crate::failure::{Failure, Kind, Result};
 use crate::tensor::{Device, Framework, Tensor, type_name};
@@ -63,6 +64,7 @@ fn capsule<'py>(name: &str, wanted: Element, object: &Bound<'py, PyAny>) -> Resu
     if kind != CUDA {
         return Err(not_on_a_gpu(name, object));
     }
+    check_device(name, index)?;
     // The array's framework makes what comes next in this stream wait for its own work.
     let stream = match cuda_torch::current_stream(py, index)? {
         0 => LEGACY,
@@ -86,6 +88,17 @@ fn capsule<'py>(name: &str, wanted: Element, object: &Bound<'py, PyAny>) -> Resu
     let mut shown = tensor;
     shown.device.index = index;
     described(name, wanted, object, &shown, writable)
+}
+
+/// Frameworks fail in many ways where they are asked about a GPU that is not there.
+fn check_device(name: &str, index: i32) -> Result<()> {
+    let found = tilec_runtime::Device::check(usize::try_from(index).unwrap_or(usize::MAX));
+    found.map_err(|error| match error {
+        tilec_runtime::Error::NoDevice { .. } => {
+            Failure::of(Kind::Device, name, format!("`{name}` is on cuda:{index}: {error}"))
+        }
+        other => failure(other),
+    })
 }
 
 /// The tensor in a capsule, which stays the capsule's: it gives the tensor back when it
@@ -197,7 +210,7 @@ fn device_of(object: &Bound<'_, PyAny>, address: usize) -> Result<usize> {
     if let Ok(device) = object.call_method0(intern!(py, "__dlpack_device__")) {
         return Ok(device.extract::<(i32, usize)>()?.1);
     }
-    tilec_runtime::device_of(address as u64).map_err(crate::cuda_program::failure)
+    tilec_runtime::device_of(address as u64).map_err(failure)
 }
 
 fn typestrs(element: Element) -> &'static [&'static str] {

@@ -31,13 +31,16 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens the GPU with this index, counted as CUDA_VISIBLE_DEVICES says.
-    pub fn open(index: usize) -> Result<Self, Error> {
+    /// Whether there is a GPU with this index, counted as CUDA_VISIBLE_DEVICES says.
+    pub fn check(index: usize) -> Result<(), Error> {
         check_driver()?;
         let count = count()?;
-        if index >= count {
-            return Err(Error::NoDevice { index, count });
-        }
+        if index < count { Ok(()) } else { Err(Error::NoDevice { index, count }) }
+    }
+
+    /// Opens the GPU with this index.
+    pub fn open(index: usize) -> Result<Self, Error> {
+        Self::check(index)?;
         let context = CudaContext::new(index).map_err(|e| failed("open the GPU", e))?;
         let name = context.name().map_err(|e| failed("name the GPU", e))?;
         let get = |attribute| {

@@ -299,7 +299,7 @@ def case_capsules_of_dlpack():
         assert add(x, y, out=z) is z
         assert list(gpu.words[:3]) == [0x10000, 0x20000, 0x30000]
         assert x.asked == [0x500], "the array is told the stream that follows"
-    with refused(tilec.DeviceError, None, "no GPU 4"):
+    with refused(tilec.DeviceError, "x", "cuda:4", "no GPU 4"):
         add(*(Exported(50, 0x10000 * at, device=4) for at in (1, 2)), out=Exported(50, 0x30000, device=4))
     with refused(tilec.ArgumentError, "x", "not on a GPU"):
         add(Exported(50, 0x10000, kind=1), y, out=z)
