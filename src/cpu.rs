@@ -141,3 +141,43 @@ impl Open {
         computed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tilec_ir::{Data, launch};
+
+    const ROWS: &str = "kernel rows[M, N](x: f32[M, N], s: f32) -> (y: f32[M, N], top: f32[M])
+{
+    y[m, n] = x[m, n] * s
+    top[m] = max[n](x[m, n])
+}
+";
+
+    #[test]
+    fn memory_of_the_caller_is_filled_as_arrays_are() {
+        let checked = tilec_frontend::check(ROWS);
+        let kernel = &checked.module.kernels[0];
+        let executable = Executable::new(kernel).expect("it compiles");
+        let shapes = [Some(vec![3, 5]), Some(vec![])];
+        let launch = launch::bind(kernel, &shapes, &[]).expect("the shapes fit");
+        let x: Vec<f32> = (0..15_u8).map(f32::from).collect();
+        let inputs = [(vec![3, 5], x), (vec![], vec![2.5])];
+        let inputs = inputs.map(|(shape, values)| Array {
+            element: tilec_ir::Element::F32,
+            shape,
+            data: Data::F32(values),
+        });
+        let expected = executable.run(&launch, &inputs, &|_| ()).expect("it runs");
+
+        let bytes = inputs.map(|array| crate::arrays::to_bytes(&array.data));
+        let mut outputs: Vec<_> =
+            expected.iter().map(|array| vec![0xff; array.len() * 4]).collect();
+        let from: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
+        let mut to: Vec<&mut [u8]> = outputs.iter_mut().map(Vec::as_mut_slice).collect();
+        executable.run_on(&launch, &from, &mut to).expect("it runs");
+        for (array, bytes) in expected.iter().zip(&outputs) {
+            assert_eq!(crate::arrays::to_bytes(&array.data), *bytes);
+        }
+    }
+}
