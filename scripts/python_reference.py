@@ -1,4 +1,5 @@
-"""docs/python.md, from the types and docstrings of the Python package.
+"""docs/python.md, from the types and docstrings of the Python package, and from what calls
+cost in bench/results.
 
     python scripts/python_reference.py            # writes the page
     python scripts/python_reference.py --print    # prints it
@@ -8,6 +9,7 @@ fails where the page differs from what this prints.
 """
 
 import ast
+import json
 import sys
 import textwrap
 from pathlib import Path
@@ -44,7 +46,7 @@ def page() -> str:
     classes = {node.name: node for node in native if isinstance(node, ast.ClassDef)}
     parts = [HEAD, "## Functions\n", *(function(node, "tilec.") for node in functions)]
     parts += [of_class(classes["Kernel"]), of_class(classes["Diagnostic"])]
-    parts += [operators(), errors()]
+    parts += [operators(), errors(), costs()]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -122,6 +124,23 @@ def errors() -> str:
         if isinstance(node, ast.ClassDef):
             bases = ", ".join(f"`{ast.unparse(base)}`" for base in node.bases)
             rows.append(f"| `tilec.{node.name}` | {bases} | {one_line(node)} |")
+    return "\n".join(rows) + "\n"
+
+
+def costs() -> str:
+    result = json.loads((ROOT / "bench/results/python_overhead.json").read_text())
+    stress = json.loads((ROOT / "bench/results/python_stress.json").read_text())
+    on = result["machine"]
+    head = (
+        f"From Python to launch returned, on an {on['gpu'].removeprefix('NVIDIA ')} with torch {on['torch']} and "
+        f"triton {on['triton']}, {result['date']}: the median of {result['samples']} bursts of {result['burst']} "
+        "calls on small tensors, all in one process in turns (`bench/python/overhead.py`). "
+        f"{stress['calls']:,} calls left {stress['growth_bytes']['resident'] / 1024:.0f} KiB in the process "
+        f"and {stress['growth_bytes']['gpu']} bytes on the GPU (`bench/python/stress.py`)."
+    )
+    rows = ["## What a call costs\n", head + "\n", "| call | us |", "| --- | --- |"]
+    calls = [call for call in result["calls"] if call["call"] != "nothing"]
+    rows += [f"| {call['call']} | {call['median_us']:.1f} |" for call in calls]
     return "\n".join(rows) + "\n"
 
 
