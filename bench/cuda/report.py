@@ -105,15 +105,49 @@ def checked() -> str:
     return machine(result) + table(["kernels", "compiled for", "trials", "passed", "worst error / bound"], [row])
 
 
+def run_checked() -> str:
+    result = load("cuda_run_check")
+    if not result:
+        return MISSING
+    chips = dict.fromkeys(row["chip"] for row in result["rows"])
+    rows = []
+    for chip in chips:
+        of = [row for row in result["rows"] if row["chip"] == chip]
+        rows.append([chip, str(len({row["kernel"] for row in of})), str(len(of)), str(sum(row["passed"] for row in of))])
+    return machine(result) + table(["compiled for", "kernels", "runs", "passed"], rows)
+
+
 def sanitized() -> str:
     result = load("cuda_sanitizer")
     if not result:
         return MISSING
-    rows = [
-        [tool, str(len(found["programs"])), str(len(found["findings"])), "; ".join(found["summary"])]
-        for tool, found in result["tools"].items()
-    ]
-    return machine(result) + table(["tool", "programs", "findings", "summary"], rows)
+    rows = []
+    for tool, families in result["tools"].items():
+        lost = [family for family, found in families.items() if "log" in found]
+        counts = [sum(len(found[kind]) > 0 for found in families.values()) for kind in ("findings", "known")]
+        rows.append([tool, str(len(families) - len(lost)), *map(str, counts), ", ".join(lost) or "-"])
+    head = ["tool", "programs", "with findings", "with findings known to be false", "not finished"]
+    return machine(result) + table(head, rows)
+
+
+def profile() -> str:
+    """What the counters say of products and their peers: of each, the kernel that takes longest."""
+    result = load("cuda_profile")
+    if not result:
+        return MISSING
+    longest: dict[str, dict] = {}
+    for kernel in result["kernels"]:
+        if kernel["of"] not in longest or kernel["us"] > longest[kernel["of"]]["us"]:
+            longest[kernel["of"]] = kernel
+    rows = []
+    for of, kernel in longest.items():
+        shape, product = of.split("/")
+        name = kernel["kernel"].removeprefix(f"{of}/")
+        tile = re.search(r"\d+x\d+", name)
+        numbers = [kernel["us"], kernel["sm_megahertz"], kernel["tensor_busy_percent"], kernel["dram_percent"]]
+        rows.append([shape.replace("x", ", "), product, tile.group() if tile else "-", *(f"{n:.0f}" for n in numbers)])
+    head = ["M, N, K", "product", "tile", "us", "clock, MHz", "matrix unit busy, %", "memory busy, %"]
+    return machine(result) + table(head, rows)
 
 
 def latency() -> str:
@@ -177,7 +211,9 @@ TABLES = {
     "gemm_peers": gemm_peers,
     "small_m": small_m,
     "rowwise": rowwise,
+    "profile": profile,
     "checked": checked,
+    "run_checked": run_checked,
     "sanitized": sanitized,
     "latency": latency,
     "quantize": quantize,
