@@ -93,12 +93,12 @@ fn capsule<'py>(name: &str, wanted: Element, object: &Bound<'py, PyAny>) -> Resu
 /// Frameworks fail in many ways where they are asked about a GPU that is not there.
 fn check_device(name: &str, index: i32) -> Result<()> {
     let found = tilec_runtime::Device::check(usize::try_from(index).unwrap_or(usize::MAX));
-    found.map_err(|error| match error {
-        tilec_runtime::Error::NoDevice { .. } => {
-            Failure::of(Kind::Device, name, format!("`{name}` is on cuda:{index}: {error}"))
-        }
-        other => failure(other),
-    })
+    let Err(error) = found else { return Ok(()) };
+    if matches!(error, tilec_runtime::Error::NoDevice { .. }) {
+        let message = format!("`{name}` is on cuda:{index}: {error}");
+        return Err(Failure::of(Kind::Device, name, message));
+    }
+    Err(failure(error))
 }
 
 /// The tensor in a capsule, which stays the capsule's: it gives the tensor back when it
