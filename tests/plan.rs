@@ -280,6 +280,8 @@ fn long_programs_are_planned_quickly() {
         "sum[k](t@[k] * w[n, k])",
         "max[k](t@[k] + w[n, k])",
         "max[k](t@[k]) + t@[n]",
+        "w[n, argmax[k](t@[k] + w[n, k])]",
+        "t@[argsort[k desc](if k == argmax[i](t@[i]) then -inf else t@[k])[n]]",
     ] {
         let lines = (0..1000)
             .map(|at| format!("    t{}[n < N] = {}\n", at + 1, step.replace('@', &at.to_string())));
