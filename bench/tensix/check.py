@@ -38,6 +38,7 @@ TRIALS = [
     ("examples/gemm_fp8/gemm_fp8.tile", "gemm_fp8", {}, GEMM, SMALL_GEMM),
     ("examples/gemm_fp8/gemm_fp8.tile", "gemm_fp8 e5m2", {}, GEMM, SMALL_GEMM),
     ("tests/cases/contract/epilogues.tile", "bias_gelu", {}, GEMM, SMALL_GEMM),
+    ("tests/cases/contract/epilogues.tile", "all_at_once", {}, GEMM, SMALL_GEMM),
     (
         "examples/batched_gemm/batched_gemm.tile",
         "batched_gemm",
