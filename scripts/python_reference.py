@@ -109,9 +109,9 @@ def method(node: ast.FunctionDef) -> str:
 def operators() -> str:
     head = ast.get_docstring(ast.parse((PACKAGE / "ops/__init__.py").read_text()))
     parts = [f"## `tilec.ops`\n\n{markdown(head)}\n"]
-    for file in ("gemm.py", "quantize.py"):
+    for file in ("gemm.py", "quantize.py", "custom.py"):
         public = [node for node in body(PACKAGE / "ops" / file) if isinstance(node, ast.FunctionDef)]
-        public = [node for node in public if node.name in ("fp8_gemm", "quantize_fp8")]
+        public = [node for node in public if node.name in ("fp8_gemm", "quantize_fp8", "operator")]
         parts += [function(node, "tilec.ops.") for node in public]
     return "\n".join(parts)
 

@@ -319,6 +319,22 @@ def compiled_as_one_graph():
 
 
 @check
+def kernels_as_operators_compiled_as_one_graph():
+    softmax = tilec.load(SOFTMAX)
+    op = tilec.ops.operator("check::softmax", softmax)
+
+    def model(x):
+        y, high = op(x + 1)
+        return y * 2, high - 1
+
+    fast = torch.compile(model, fullgraph=True)
+    for m in (8, 8, 24):
+        x = values(m, 512, dtype=torch.bfloat16, seed=m)
+        for got, expected in zip(fast(x), model(x)):
+            assert torch.equal(got, expected)
+
+
+@check
 def operators_pass_opcheck():
     x = values(64, 256, dtype=torch.bfloat16)
     codes, scales = tilec.ops.quantize_fp8(x)

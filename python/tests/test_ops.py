@@ -180,6 +180,41 @@ def test_one_graph_under_torch_compile():
         assert torch.equal(compiled(x), linear(x))
 
 
+STRIPS = """
+kernel strips[M, G](x: bf16[M, G * 128], by: f32) -> (y: f32[M, G * 128], peak: f32[M, G], half: f32[ceil(M / 2)])
+{
+    peak[m, g]  = max[i < 128](abs(x[m, g * 128 + i]))
+    y[m, j]     = x[m, j] * by
+    half[h]     = f32(h)
+}
+"""
+
+
+def test_a_kernel_of_ones_own_as_an_operator():
+    op = tilec.ops.operator("test_ops::strips", tilec.load(STRIPS, target="cpu"))
+    assert op is torch.ops.test_ops.strips.default
+
+    def both(x):
+        y, peak, half = op(x + 1, 2.0)
+        return y.relu(), peak, half
+
+    compiled = torch.compile(both, fullgraph=True, backend="aot_eager", dynamic=True)
+    for m in (3, 4, 9):
+        x = values(m, 256, seed=m, dtype=torch.bfloat16)
+        for got, expected in zip(compiled(x), both(x)):
+            assert torch.equal(got, expected)
+        assert [tuple(part.shape) for part in op(x, 2.0)] == [(m, 256), (m, 2), ((m + 1) // 2,)]
+    torch.library.opcheck(op, (x, 2.0), test_utils=ASKED)
+
+
+def test_operators_that_cannot_be_made():
+    kernel = tilec.load("kernel head[N, S](x: f32[N]) -> (y: f32[S]) where S <= N { y[s < S] = x[s] }", target="cpu")
+    refused(tilec.SizeError, "S", lambda: tilec.ops.operator("test_ops::head", kernel), "tilec.load(.., S=..)")
+    refused(tilec.ArgumentError, "name", lambda: tilec.ops.operator("head", kernel), "'mine::head'")
+    fixed = tilec.load(kernel.text, target="cpu", S=2)
+    assert tilec.ops.operator("test_ops::head", fixed)(torch.arange(5.0)).tolist() == [0, 1]
+
+
 def test_the_operators_are_not_imported_before_they_are_used():
     code = "import sys, tilec; assert 'torch' not in sys.modules; tilec.ops; assert 'torch' in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,10 +6,12 @@
 Each is a custom operator of `torch.library` (`torch.ops.tilec.NAME`) with a fake
 implementation, so it stays one node under `torch.compile(fullgraph=True)` and can be
 captured in a CUDA graph. None has a gradient. The programs are the `.tile` files beside
-this one; a kernel is compiled when its types are first used.
+this one; a kernel is compiled when its types are first used. `operator` makes such an
+operator of any kernel.
 """
 
+from .custom import operator
 from .gemm import fp8_gemm
 from .quantize import quantize_fp8
 
-__all__ = ["fp8_gemm", "quantize_fp8"]
+__all__ = ["fp8_gemm", "operator", "quantize_fp8"]
