@@ -15,13 +15,13 @@
 //
 // Instructions used: INCRWC, SETC16, SETRWC, STALLWAIT, and
 //   SFPLOAD, SFPSTORE        modes 3 (f32) and 4 (32 bits as they are)
-//   SFPLOADI                 modes 0 (bf16), 2 (16 bits), 8 (upper half), 10 (lower half)
+//   SFPLOADI                 modes 0 (bf16), 1 (f16), 2 (16 bits), 8 (upper half), 10 (lower half)
 //   SFPADD, SFPMUL, SFPMAD   mode 0; SFPADDI, SFPMULI mode 0 (bf16 immediate)
 //   SFPIADD                  operand 0, 1, 2 with test 0, 4, 8 (below)
 //   SFPSETCC                 modes 0, 2, 4, 6; SFPENCC modes 0, and 10 with immediate 3
 //   SFPSHFT                  modes 0 (by a register, negative is right), 1 (by an immediate)
 //   SFPAND, SFPOR, SFPXOR, SFPNOT, SFPABS (mode 0), SFPCAST (mode 0), SFPEXEXP (modes 0, 1),
-//   SFPEXMAN (mode 0), SFPSETEXP (mode 1), SFPSETMAN (mode 1), SFPSETSGN (modes 0, 1), SFPMOV (modes 0, 1),
+//   SFPEXMAN (modes 0, 1), SFPSETEXP (mode 1), SFPSETMAN (mode 1), SFPSETSGN (modes 0, 1), SFPMOV (modes 0, 1),
 //   SFPSWAP (mode 1), SFPSHFT2 (mode 3), SFPTRANSP, SFPCONFIG (registers 11, 15), SFPNOP
 #pragma once
 

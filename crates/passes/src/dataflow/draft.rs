@@ -60,6 +60,9 @@ impl<'a> Draft<'a> {
         }
         // Without a writer, the region that should have been it has failed.
         let Some((at, written)) = same.next() else { return self.push(wanted) };
+        if (written.format, wanted.format) == (Format::Word, Format::U16) {
+            return Err(words_again(&self.plan.kernel, tensor, span));
+        }
         if written.format != wanted.format || !same_pages(&self.plan.kernel, written, &wanted) {
             return Err(other_order(&self.plan.kernel, tensor, span));
         }
@@ -215,6 +218,16 @@ fn other_order(kernel: &Kernel, tensor: Id<Tensor>, span: Span) -> Diagnostic {
         .here("its tiles would have to be turned or cut differently")
         .with(kernel.tensors[tensor].span, "it is written as the equation has it")
         .help(format!("{way} in the order that is read; or {ELSEWHERE}"))
+}
+
+/// That this chip packs words as they are, but copies only their halves to DST.
+fn words_again(kernel: &Kernel, tensor: Id<Tensor>, span: Span) -> Diagnostic {
+    let name = &kernel.tensors[tensor].name;
+    let message = format!("this chip can't read the 32-bit integers of `{name}` again");
+    Diagnostic::new(Kind::NotExpressible, span, message)
+        .here("it copies integers of 16 bits")
+        .with(kernel.tensors[tensor].span, "they are written in 32 bits")
+        .help("--chip blackhole_p150 copies them; --target cuda and --target cpu run it too")
 }
 
 fn too_large(kernel: &Kernel, buffer: &Buffer) -> Option<Diagnostic> {
