@@ -66,8 +66,8 @@ void copy(uint32_t index, uint32_t tile, uint32_t dst, bool transpose, const cha
     Compute& core = compute();
     DstTile& to = core.dst.math_tile(dst, call, at);
     Page page = page_waited(index, tile, call, at);
-    // Wormhole copies a 16-bit integer to the lower half of a word, and leaves the upper one.
-    bool keeps = ring.format == Format::UInt16 && core.wide() && core.program.arch == Arch::Wormhole;
+    // A 16-bit integer is copied to the lower half of a word, and leaves the upper one.
+    bool keeps = ring.format == Format::UInt16 && core.wide();
     uint32_t before[kElements];
     std::memcpy(before, to.words, sizeof before);
     if (needs(ring).to_dst) {

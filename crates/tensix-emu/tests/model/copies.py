@@ -12,6 +12,12 @@ COPY = """    compute_kernel_hw_startup(0, 16);
     copy_tile(0, 0, 0);
 """
 
+OVER = COPY + """    cb_wait_front(1, 1);
+    reconfig_data_format(1, 1);
+    copy_init(1);
+    copy_tile(1, 0, 0);
+"""
+
 
 def copy(name, source, result, **rest):
     """`source` and `result` are (format, page)."""
@@ -36,6 +42,11 @@ def to_dst(rng):
     yield copy("copy_tile UInt8", ("UInt8", page(codes)), ("UInt32", page(codes.astype(np.uint32))))
     yield copy("copy_tile UInt16", ("UInt16", page(halves)),
                ("UInt32", page(halves.astype(np.uint32))))
+    # A 16-bit integer is the lower half of a word, and leaves the upper one as it was.
+    yield Case(name="copy_tile UInt16 over a float", body=OVER + pack(),
+               inputs=[("Float16_b", pages(halves)), ("UInt16", pages(halves[::-1]))],
+               output=("UInt32", 1), exact=pages(through_source(wide, 7) | halves[::-1]),
+               headers=("tile_move_copy", "reconfig_data_format"))
     values = bits(e4m3_values(codes).astype(np.float32))
     yield copy("copy_tile Fp8_e4m3", ("Fp8_e4m3", page(codes)), ("UInt32", page(values)),
                archs=("blackhole",))
