@@ -39,7 +39,7 @@ TOOLS = {
     "initcheck": [],
 }
 # Seconds that a tool may take for a program, and how many run at once.
-LONGEST, AT_ONCE = 60, 14
+LONGEST, AT_ONCE = 45, 14
 # By tool: a pattern of a finding, and why it is the tool that is mistaken.
 KNOWN: dict[str, list[tuple[str, str]]] = {tool: [] for tool in TOOLS} | {
     "initcheck": [
