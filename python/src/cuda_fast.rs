@@ -8,7 +8,8 @@
 //! Nothing here explains anything: whatever is not plainly right, or new, is left to
 //! the ordinary way, which checks everything and says what is wrong. What is accepted
 //! passes the same checks: type, rank, shape, device, layout, alignment, gradients,
-//! and memory that outputs share with others.
+//! and memory that outputs share with others. One is left out: a storage that was made
+//! smaller than the tensors in it, which PyTorch's own operators trust as well.
 
 use std::sync::Arc;
 

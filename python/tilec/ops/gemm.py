@@ -30,6 +30,8 @@ def fp8_gemm(
     | 128 of k of a row | `(M, ceil(K / 128))` | `(N, ceil(K / 128))` |
     | 128 of k of 128 rows | | `(ceil(N / 128), ceil(K / 128))` |
 
+    On GPUs, strips on both sides have no fast tiles: quantize weights in blocks.
+
     Args:
         a: codes, `[M, K]`, float8_e4m3fn or float8_e5m2, contiguous.
         b: codes, `[N, K]`, float8_e4m3fn or float8_e5m2, contiguous.
