@@ -23,5 +23,8 @@ make_tools
 features=()
 if [[ "${LLVM:-yes}" == no ]]; then features=(--no-default-features); fi
 rm -rf dist
+# What maturin patches is the file that cargo keeps, which it would find patched the next
+# time, and could not patch again.
+rm -f "${CARGO_TARGET_DIR:-target}"/release/{,deps/}lib_native.so
 PATH="$PWD/.maturin/bin:$PATH" "${MATURIN:-maturin}" build --release --locked --auditwheel repair \
     --manifest-path python/Cargo.toml --out dist "${features[@]}"
