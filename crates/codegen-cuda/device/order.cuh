@@ -8,8 +8,10 @@ namespace tilec {
 __device__ __forceinline__ unsigned order_word(float key, bool descending) {
     if (key != key) return 0xffffffffu;
     // Adding 0 makes one of both zeros.
-    const unsigned bits = static_cast<unsigned>(__float_as_int(key + 0.0f));
-    const unsigned ascending = bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
+    const int bits = __float_as_int(key + 0.0f);
+    // Negative numbers turn around, and come before all others.
+    const unsigned turned = static_cast<unsigned>(bits >> 31) | 0x80000000u;
+    const unsigned ascending = static_cast<unsigned>(bits) ^ turned;
     return descending ? ~ascending : ascending;
 }
 

@@ -71,14 +71,17 @@ __device__ __forceinline__ void take(Selection<Threads, Capacity>& s,
     __syncthreads();
 }
 
-// Leaves the first k candidates, in order; fewer where there are not as many.
+// Leaves the first k candidates, in order; there are at least as many.
 template <int Threads, int Capacity>
 __device__ __forceinline__ void sort(Selection<Threads, Capacity>& s, unsigned k) {
     constexpr unsigned few = Threads < 128 ? Threads : 128;
-    if (s.count > few) cut(s, k);
+    if (s.count > few) {
+        if (sort_spread(s, k)) return;
+        cut(s, k);
+    }
     if (s.count <= few) {
         sort_few(s);
-    } else if (!sort_spread(s)) {
+    } else if (!sort_spread(s, k)) {
         sort_many(s);
     }
 }

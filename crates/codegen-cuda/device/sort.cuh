@@ -12,15 +12,6 @@
 
 namespace tilec {
 
-// The least over a warp. PTX: redux.sync.min.
-__device__ __forceinline__ unsigned least_of_warp(unsigned x) {
-    return __reduce_min_sync(0xffffffffu, x);
-}
-__device__ __forceinline__ Ranked least_of_warp(Ranked x) {
-    const unsigned word = least_of_warp(word_of(x));
-    return ranked(word, least_of_warp(word_of(x) == word ? index_of(x) : ~0u));
-}
-
 // Puts each of a few candidates where it belongs: after those that are less.
 template <int Threads, int Capacity>
 __device__ __forceinline__ void sort_few(Selection<Threads, Capacity>& s) {
@@ -36,89 +27,60 @@ __device__ __forceinline__ void sort_few(Selection<Threads, Capacity>& s) {
     __syncthreads();
 }
 
-// The least of the candidates, and the bit from which on their distances to it are bins.
-template <int Threads, int Capacity>
-__device__ __forceinline__ Ranked find_range(Selection<Threads, Capacity>& s, int& shift) {
-    // The ends of each warp's candidates, where bins are counted next.
-    Ranked* ends = reinterpret_cast<Ranked*>(s.bins);
-    const int warp = static_cast<int>(threadIdx.x) / 32;
-    Ranked least = ~Ranked{0}, most = 0;
-    for (unsigned i = threadIdx.x; i < s.count; i += Threads) {
-        least = min(least, s.candidates[i]);
-        most = max(most, s.candidates[i]);
-    }
-    least = least_of_warp(least);
-    most = ~least_of_warp(~most);
-    if (threadIdx.x % 32 == 0) ends[2 * warp] = least, ends[2 * warp + 1] = most;
-    __syncthreads();
-    for (int other = 0; other < Threads / 32; ++other) {
-        least = min(least, ends[2 * other]);
-        most = max(most, ends[2 * other + 1]);
-    }
-    const int bits = 64 - __clzll(static_cast<long long>(most - least));
-    shift = bits > kDigitBits ? bits - kDigitBits : 0;
-    __syncthreads();
-    return least;
-}
-
 // The most candidates of a bin.
 inline constexpr unsigned kMostOfBin = 32;
 
-// Makes counts of bins the numbers of those before; whether no bin is crowded.
+// Makes counts of bins the numbers of those before, and finds the bin of the k-th;
+// whether no bin up to it is crowded.
 template <int Threads, int Capacity>
-__device__ __forceinline__ bool sum_bins(Selection<Threads, Capacity>& s) {
+__device__ __forceinline__ bool sum_bins(Selection<Threads, Capacity>& s, unsigned k) {
     constexpr int per_thread = kBins / Threads;
-    const int warp = static_cast<int>(threadIdx.x) / 32;
     unsigned* bins = s.bins + threadIdx.x * per_thread;
-    unsigned own = 0, most = 0;
+    unsigned own = 0;
 #pragma unroll
-    for (int i = 0; i < per_thread; ++i) {
-        own += bins[i];
-        most = max(most, bins[i]);
-    }
-    const unsigned upto = sum_upto(own);
-    if (threadIdx.x % 32 == 31) s.of_warp[warp] = upto;
-    const bool crowded = __syncthreads_or(most > kMostOfBin) != 0;
-    unsigned before = upto - own;
-    for (int other = 0; other < warp; ++other) before += s.of_warp[other];
+    for (int i = 0; i < per_thread; ++i) own += bins[i];
+    unsigned before = sum_before(s, own);
+    bool crowded = false;
 #pragma unroll
     for (int i = 0; i < per_thread; ++i) {
         const unsigned count = bins[i];
+        crowded |= count > kMostOfBin && before < k;
+        if (before < k && k <= before + count) {
+            s.digit = threadIdx.x * per_thread + static_cast<unsigned>(i);
+        }
         bins[i] = before;
         before += count;
     }
-    __syncthreads();
-    return !crowded;
+    return __syncthreads_or(crowded) == 0;
 }
 
-// Sorts candidates that fill at most half of their room, unless some bin is crowded.
+// Leaves the first k of the candidates in order, unless some bin is crowded or room is
+// short; k is at most as many as there are.
 template <int Threads, int Capacity>
-__device__ __forceinline__ bool sort_spread(Selection<Threads, Capacity>& s) {
+__device__ __forceinline__ bool sort_spread(Selection<Threads, Capacity>& s, unsigned k) {
     const unsigned count = s.count;
-    if (2 * count > Capacity) return false;
-    int shift;
-    const Ranked least = find_range(s, shift);
-    for (unsigned i = threadIdx.x; i < kBins; i += Threads) s.bins[i] = 0;
-    __syncthreads();
-    for (unsigned i = threadIdx.x; i < count; i += Threads) {
-        atomicAdd(&s.bins[(s.candidates[i] - least) >> shift], 1u);
-    }
-    __syncthreads();
-    if (!sum_bins(s)) return false;
+    if (count + k + kMostOfBin > Capacity) return false;
+    const Bins range = find_range(s, reinterpret_cast<Ranked*>(s.bins));
+    const int shift = range.bits > kDigitBits ? range.bits - kDigitBits : 0;
+    count_digits(s, range, 0, range.bits, shift);
+    if (!sum_bins(s, k)) return false;
+    const unsigned last = s.digit;
     Ranked* spread = s.candidates + count;
     for (unsigned i = threadIdx.x; i < count; i += Threads) {
         const Ranked x = s.candidates[i];
-        spread[atomicAdd(&s.bins[(x - least) >> shift], 1u)] = x;
+        const unsigned bin = static_cast<unsigned>((x - range.least) >> shift);
+        if (bin <= last) spread[atomicAdd(&s.bins[bin], 1u)] = x;
     }
     __syncthreads();
     // A bin ends where its count has gone, and begins where the one before ends.
-    for (unsigned i = threadIdx.x; i < count; i += Threads) {
+    const unsigned all = s.bins[last];
+    for (unsigned i = threadIdx.x; i < all; i += Threads) {
         const Ranked x = spread[i];
-        const unsigned bin = static_cast<unsigned>((x - least) >> shift);
+        const unsigned bin = static_cast<unsigned>((x - range.least) >> shift);
         const unsigned begin = bin != 0 ? s.bins[bin - 1] : 0, end = s.bins[bin];
         unsigned at = begin;
         for (unsigned other = begin; other < end; ++other) at += spread[other] < x ? 1 : 0;
-        s.candidates[at] = x;
+        if (at < k) s.candidates[at] = x;
     }
     __syncthreads();
     return true;

@@ -1,5 +1,6 @@
 //! A block for each row, in rounds of as many places as there is room for.
 
+use tilec_ir::Kernel;
 use tilec_ir::tile::{self, Candidates};
 use tilec_manifest::Launch;
 
@@ -26,7 +27,9 @@ pub(super) fn emit(
     rounds(&mut f, of, &block, &sizes, &row);
     f.close();
     let (threads, shared_bytes) = (candidates.threads, candidates.shared_bytes());
-    f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident: None })
+    // Rounds take the registers that a second block would need.
+    let resident = (!of.at_once(f.kernel, candidates)).then_some(1);
+    f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident })
 }
 
 /// Finds and stores the places of a row; more than there is room for in several rounds,
@@ -34,7 +37,7 @@ pub(super) fn emit(
 fn rounds(f: &mut Function<'_, '_>, of: &Selected<'_>, block: &Block, sizes: &Sizes, row: &Row) {
     let (round, name) = (i64::from(block.candidates.round()), &block.name);
     let wanted = &sizes.wanted;
-    if known(f, of).is_some_and(|wanted| wanted <= round) {
+    if of.at_once(f.kernel, block.candidates) {
         f.line(format!("tilec::begin({name}, static_cast<unsigned>({}));", sizes.length));
         let now = f.declare("unsigned", "now", format!("static_cast<unsigned>({wanted})"));
         stream(f, of, block, &Stream { from: "0", to: &sizes.length, now: &now, above: None });
@@ -59,11 +62,15 @@ fn rounds(f: &mut Function<'_, '_>, of: &Selected<'_>, block: &Block, sizes: &Si
     f.close();
 }
 
-/// The number of places where it is known.
-fn known(f: &Function<'_, '_>, of: &Selected<'_>) -> Option<i64> {
-    let [first, count] =
-        [of.select.first, of.select.count].map(|int| f.kernel.ints.as_constant(int));
-    first?.checked_add(count?)
+impl Selected<'_> {
+    /// Whether there is surely room for all places.
+    fn at_once(&self, kernel: &Kernel, candidates: Candidates) -> bool {
+        let known = |int| kernel.ints.as_constant(int);
+        let wanted = known(self.select.first).zip(known(self.select.count));
+        wanted.is_some_and(|(first, count)| {
+            first.saturating_add(count) <= i64::from(candidates.round())
+        })
+    }
 }
 
 /// What of a row is searched.
@@ -85,21 +92,28 @@ pub(super) fn stream(
     what: &Stream<'_>,
 ) {
     let Stream { from, to, now, above } = *what;
-    let start = f.local("start");
-    f.open(&format!(
-        "for (long long {start} = {from}; {start} < {to}; {start} += THREADS * PER_THREAD)"
-    ));
-    let thread = "static_cast<int>(threadIdx.x)";
-    let chunk = Chunk {
+    let chunk = |start| Chunk {
         each: "PER_THREAD",
         threads: "THREADS",
-        thread,
-        start: &start,
+        thread: "static_cast<int>(threadIdx.x)",
+        start,
         end: to,
         above,
         packed: false,
     };
-    let own = of.own(f, &chunk);
+    let rows = of.rows(f, "PER_THREAD");
+    of.fetch(f, &chunk(from), &rows);
+    let start = f.local("start");
+    f.open(&format!(
+        "for (long long {start} = {from}; {start} < {to}; {start} += THREADS * PER_THREAD)"
+    ));
+    let own = of.own(f, &chunk(&start), &rows);
+    if !rows.is_empty() {
+        let next = f.declare("long long", "next", format!("{start} + THREADS * PER_THREAD"));
+        f.open(&format!("if ({next} < {to})"));
+        of.fetch(f, &chunk(&next), &rows);
+        f.close();
+    }
     f.line(format!("tilec::take({}, {own}, {now});", block.name));
     f.close();
 }

@@ -1,14 +1,15 @@
 //! The elements that a thread takes at once, as numbers that sort.
 //!
 //! ```text
-//! for each vector of the chunk:                in the row, or its last one again
-//!     x_row = load<VECTOR>(&x[m, at])          what the key reads along the row
-//!     for each element of it:
-//!         own[..] = ranked(order_word(key), n)     all ones where there is no such element
+//! for each vector of the chunk:                    in the row, or its last one again
+//!     x_row[..] = load<VECTOR>(&x[m, at])          what the key reads along the row
+//! for each element of them:
+//!     own[..] = ranked(order_word(key), n)         all ones where there is no such element
 //! ```
 //!
 //! Nothing is tested before it is read, so that all reads of a chunk are under way at
-//! once; rows are whole vectors, by the conditions of the variant.
+//! once, and those of the next one while this is searched; rows are whole vectors, by the
+//! conditions of the variant.
 
 use std::collections::BTreeSet;
 
@@ -42,35 +43,88 @@ pub(super) struct Chunk<'a> {
 /// A read along the row: its tensor and indices.
 type Along = (Id<Tensor>, Vec<IntId>);
 
+/// Reads along the row, with the arrays that a chunk of each is read into.
+pub(super) type Rows = Vec<(Along, String)>;
+
 impl Selected<'_> {
-    /// Declares `own` and fills it; returns its name.
-    pub(super) fn own(&self, f: &mut Function<'_, '_>, chunk: &Chunk<'_>) -> String {
-        let (vector, own, j) = (self.vector, f.local("own"), f.local("j"));
+    /// Declares the arrays that chunks are read into.
+    pub(super) fn rows(&self, f: &mut Function<'_, '_>, each: &str) -> Rows {
+        if self.vector == 1 {
+            return Vec::new();
+        }
+        f.need(Header::Vector);
+        let mut rows = Vec::new();
+        for (tensor, index) in self.along(f) {
+            let (element, vector) = (f.kernel.tensors[tensor].element, self.vector);
+            let name = f.local(&format!("{}_row", f.cx.names.tensor(tensor)));
+            let ty = types::element(element);
+            f.line(format!("tilec::Vector<{ty}, {vector}> {name}[{each} / {vector}];"));
+            f.cx.align(tensor, (types::bytes(element) * vector).min(16));
+            rows.push(((tensor, index), name));
+        }
+        rows
+    }
+
+    /// Begins to read a chunk.
+    pub(super) fn fetch(&self, f: &mut Function<'_, '_>, chunk: &Chunk<'_>, rows: &Rows) {
+        if rows.is_empty() {
+            return;
+        }
+        let (j, vector) = (f.local("j"), self.vector);
+        let (_, read) = self.open_vectors(f, chunk, &j);
+        f.bind(self.select.column, read);
+        for ((tensor, index), name) in rows {
+            let at: Vec<_> = index.iter().map(|&i| f.int(i)).collect();
+            let offset = f.offset(&f.kernel.tensors[*tensor].shape, &at);
+            let pointer = f.pointer(*tensor, Access::Read);
+            let offset = offset.at(Level::Sum);
+            f.line(format!(
+                "{name}[{j} / {vector}] = tilec::load<{vector}>({pointer} + {offset});"
+            ));
+        }
+        f.close();
+    }
+
+    /// Begins the loop over the vectors of a chunk; gives the names of where one begins,
+    /// and where it is read: in the row.
+    fn open_vectors(
+        &self,
+        f: &mut Function<'_, '_>,
+        chunk: &Chunk<'_>,
+        j: &str,
+    ) -> (String, String) {
         let Chunk { each, threads, thread, start, end, .. } = chunk;
-        let (ty, make) = if chunk.packed {
-            ("unsigned", "tilec::packed")
-        } else {
-            ("tilec::Ranked", "tilec::ranked")
-        };
-        f.line(format!("{ty} {own}[{each}];"));
+        let vector = self.vector;
         f.line("#pragma unroll");
         f.open(&format!("for (int {j} = 0; {j} < {each}; {j} += {vector})"));
         let place = format!("({j} / {vector} * {threads} + {thread}) * {vector}");
         let first = f.declare("long long", "at", format!("{start} + {place}").replace("0 + ", ""));
         let last = format!("{end} - {vector}");
         let read = f.declare("long long", "read", format!("{first} < {end} ? {first} : {last}"));
-        let vectors = self.load(f, &read);
+        (first, read)
+    }
+
+    /// Declares `own` and fills it with a chunk that was read; returns its name.
+    pub(super) fn own(&self, f: &mut Function<'_, '_>, chunk: &Chunk<'_>, rows: &Rows) -> String {
+        let (vector, own, j) = (self.vector, f.local("own"), f.local("j"));
+        let (ty, make) = if chunk.packed {
+            ("unsigned", "tilec::packed")
+        } else {
+            ("tilec::Ranked", "tilec::ranked")
+        };
+        f.line(format!("{ty} {own}[{}];", chunk.each));
+        let (first, read) = self.open_vectors(f, chunk, &j);
         let i = f.local("i");
         f.line("#pragma unroll");
         f.open(&format!("for (int {i} = 0; {i} < {vector}; ++{i})"));
         let name = f.kernel.vars[self.select.column].name.clone();
         let column = f.declare("long long", &name, format!("{read} + {i}"));
         f.bind(self.select.column, column.clone());
-        self.provide(f, &vectors, &i);
+        self.provide(f, rows, &format!("[{j} / {vector}].at[{i}]"));
         let word = self.word(f);
         let element = format!("{make}({word}, static_cast<unsigned>({column}))");
         let element = f.declare(ty, "element", element);
-        let mut taken = format!("{first} < {end}");
+        let mut taken = format!("{first} < {}", chunk.end);
         if let Some(above) = chunk.above {
             taken += &format!(" && {element} >= {above}");
         }
@@ -90,31 +144,6 @@ impl Selected<'_> {
         f.declare("unsigned", "word", word)
     }
 
-    /// Reads a vector of each row; gives their names.
-    fn load(&self, f: &mut Function<'_, '_>, first: &str) -> Vec<(Along, String)> {
-        if self.vector == 1 {
-            return Vec::new();
-        }
-        f.need(Header::Vector);
-        f.enter();
-        f.bind(self.select.column, first);
-        let mut vectors = Vec::new();
-        for (tensor, index) in self.along(f) {
-            let declared = &f.kernel.tensors[tensor];
-            let at: Vec<_> = index.iter().map(|&i| f.int(i)).collect();
-            let offset = f.offset(&declared.shape, &at);
-            let pointer = f.pointer(tensor, Access::Read);
-            let bytes = types::bytes(declared.element) * self.vector;
-            f.cx.align(tensor, bytes.min(16));
-            let load =
-                format!("tilec::load<{}>({pointer} + {})", self.vector, offset.at(Level::Sum));
-            let name = format!("{}_row", f.cx.names.tensor(tensor));
-            vectors.push(((tensor, index), f.declare("auto", &name, load)));
-        }
-        f.leave();
-        vectors
-    }
-
     /// What the key reads whatever tests say, each element beside the next.
     fn along(&self, f: &Function<'_, '_>) -> BTreeSet<Along> {
         let kernel = f.kernel;
@@ -132,11 +161,11 @@ impl Selected<'_> {
         along
     }
 
-    /// Notes the current element of each vector.
-    fn provide(&self, f: &mut Function<'_, '_>, vectors: &[(Along, String)], i: &str) {
-        for ((tensor, index), name) in vectors {
+    /// Notes the current element of each row.
+    fn provide(&self, f: &mut Function<'_, '_>, rows: &Rows, element: &str) {
+        for ((tensor, index), name) in rows {
             let at = index.iter().map(|&i| f.int(i).to_string()).collect();
-            let value = f.decode(*tensor, Text::atom(format!("{name}.at[{i}]")));
+            let value = f.decode(*tensor, Text::atom(format!("{name}{element}")));
             f.hold(*tensor, at, value);
         }
     }

@@ -112,7 +112,8 @@ fn join(
     f.close();
     let (threads, shared_bytes) = (parts.join.threads, parts.join.shared_bytes());
     let grid = [blocks, 1.into(), 1.into()];
-    f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident: None })
+    // A block to a row: there is room for all of its registers.
+    f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident: Some(1) })
 }
 
 /// Takes what the parts of a row kept.

@@ -31,18 +31,18 @@ pub(super) fn emit(
     let step = format!("gridDim.x * {warps}ll");
     f.open(&format!("for (long long {row} = {first}; {row} < {}; {row} += {step})", sizes.rows));
     let row = of.bind_row(&mut f, &row);
-    let own = of.own(
-        &mut f,
-        &Chunk {
-            each: "PER_LANE",
-            threads: "32",
-            thread: "lane",
-            start: "0",
-            end: &sizes.length,
-            above: None,
-            packed,
-        },
-    );
+    let chunk = Chunk {
+        each: "PER_LANE",
+        threads: "32",
+        thread: "lane",
+        start: "0",
+        end: &sizes.length,
+        above: None,
+        packed,
+    };
+    let rows = of.rows(&mut f, "PER_LANE");
+    of.fetch(&mut f, &chunk, &rows);
+    let own = of.own(&mut f, &chunk, &rows);
     let held = f.local("held");
     let ty = if packed { "unsigned" } else { "tilec::Ranked" };
     f.line(format!("tilec::Held<{ty}, PER_LANE> {held};"));

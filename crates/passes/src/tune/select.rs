@@ -76,8 +76,10 @@ fn read_at(kernel: &Kernel, root: Id<Expr>, wanted: Id<Tensor>) -> Vec<Vec<IntId
 const LANES: [u32; 4] = [4, 8, 16, 32];
 /// The most places that a warp finds: each takes its time.
 const FEW: i64 = 32;
-/// Elements of a row from which on several blocks share it.
-const LONG: i64 = 16 << 10;
+/// Elements of a row from which on as many blocks as there may be share it.
+const LONG: i64 = 256 << 10;
+/// The fewest elements of a part.
+const PART: i64 = 8 << 10;
 /// The most places for which rows are cut into parts.
 const MANY: i64 = 4096;
 
@@ -131,18 +133,20 @@ fn ways(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Optio
     let when = vec![sizes.at_most(of.select.length, i64::from(small.chunk()))];
     let why = format!("rows of up to {} are taken at once", small.chunk());
     ways.push((when, Body { vector, by: By::Block(small) }, why));
-    let by = By::Block(candidates(chip));
+    let by = By::Block(candidates(vector, chip));
     ways.push((Vec::new(), Body { vector, by }, "a block streams rows of any length".to_owned()));
     Some(ways)
 }
 
-/// As many candidates as there is room for beside those of another block.
-fn candidates(chip: &Chip) -> Candidates {
-    let large = Candidates { threads: 512, per_thread: 8, capacity: 12 << 10 };
+/// As many candidates as there is room for beside those of another block; two vectors of
+/// each thread are under way.
+fn candidates(vector: u32, chip: &Chip) -> Candidates {
+    let per_thread = (2 * vector).max(8);
+    let large = Candidates { threads: 512, per_thread, capacity: 12 << 10 };
     if large.shared_bytes() <= chip.cuda().shared_bytes_per_block {
         return large;
     }
-    Candidates { capacity: 8 << 10, ..large }
+    Candidates { per_thread: 8, capacity: 8 << 10, ..large }
 }
 
 fn warps(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32) -> Vec<Way> {
@@ -167,29 +171,45 @@ fn warps(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32) -> Vec<Way> {
         .collect()
 }
 
-/// Parts for as few rows as would leave processors idle.
-fn parts(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Option<Way> {
+/// Parts for as few rows as would leave processors idle. Where the number of rows is told
+/// at launch, there is a variant for one row, for several, and for many.
+fn parts(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Vec<Way> {
     let processors = i64::from(chip.cuda().multiprocessors);
-    let rows = sizes.ranges(&of.select.rows)?;
-    let most_rows = sizes.value(rows).unwrap_or(8);
-    let count = narrow((2 * processors / most_rows.max(1)).max(1));
-    if count < 2 {
-        return None;
-    }
+    let Some(rows) = sizes.ranges(&of.select.rows) else { return Vec::new() };
+    let most: Vec<i64> = match sizes.value(rows) {
+        Some(rows) => vec![rows.max(1)],
+        None => vec![2, 16, processors / 2],
+    };
+    let ways = most.into_iter().filter_map(|most| {
+        let known = sizes.value(of.select.length).unwrap_or(1 << 20);
+        let count = (2 * processors / most).min(known / PART);
+        (count > 1).then(|| cut_into(sizes, of, vector, chip, [most, count]))?
+    });
+    ways.collect()
+}
+
+/// At most `rows` rows in `count` parts each.
+fn cut_into(
+    sizes: &mut Symbols<'_>,
+    of: &Of<'_>,
+    vector: u32,
+    chip: &Chip,
+    [rows, count]: [i64; 2],
+) -> Option<Way> {
     // Whole lines of 128 bytes.
-    let length = sizes.ceil(of.select.length, count)?;
+    let length = sizes.ceil(of.select.length, narrow(count))?;
     let length = sizes.round_up(length, 64)?;
     let most = sizes.value(of.wanted).unwrap_or(MANY).min(MANY);
-    let kept = kept(most, i64::from(count));
-    let block = candidates(chip);
+    let (kept, part) = (kept(most, count), candidates(vector, chip));
+    let all = sizes.ranges(&of.select.rows)?;
     let when = vec![
-        sizes.at_most(rows, most_rows),
-        sizes.at_least(of.select.length, LONG),
+        sizes.at_most(all, rows),
+        sizes.at_least(of.select.length, (PART * count).min(LONG)),
         sizes.at_least(of.wanted, 1),
-        sizes.at_most(of.wanted, MANY.min(i64::from(block.round()))),
+        sizes.at_most(of.wanted, MANY.min(i64::from(part.round()))),
     ];
-    let by =
-        By::Parts(Parts { part: block, join: block, count, length, kept, rows: narrow(most_rows) });
+    let (count, rows) = (narrow(count), narrow(rows));
+    let by = By::Parts(Parts { part, join: part, count, length, kept, rows });
     let why = format!("{count} parts of each row are searched at the same time");
     Some((when, Body { vector, by }, why))
 }
