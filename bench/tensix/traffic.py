@@ -2,12 +2,14 @@
 counted by the emulator while it runs the emitted kernels. Writes
 bench/results/tensix_traffic.json.
 
-    python bench/tensix/traffic.py [CHIP M N K]
+    python bench/tensix/traffic.py [--program FILE] [CHIP M N K]
 
+FILE is the built example `tensix_traffic`; without it cargo builds it for release.
 Only the default sizes are held to the limits below and recorded. The run multiplies
 2 million tiles bit for bit, which takes minutes.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -27,16 +29,20 @@ MOST_OVER_MEAN = 1.1
 MOST_ERROR = 2**-11
 
 
-def measured(arguments: list[str]) -> dict:
-    command = ["cargo", "run", "--release", "--quiet", "--no-default-features"]
-    command += ["--example", "tensix_traffic", "--", *arguments]
+def measured(program: str | None, arguments: list[str]) -> dict:
+    build = ["cargo", "run", "--release", "--quiet", "--no-default-features", "--example", "tensix_traffic", "--"]
+    command = [*([program] if program else build), *arguments]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
-    arguments = sys.argv[1:] or DEFAULT
-    row = measured(arguments)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", type=lambda file: str(Path(file).resolve()))
+    parser.add_argument("case", nargs="*", default=DEFAULT)
+    given = parser.parse_args()
+    arguments = given.case
+    row = measured(given.program, arguments)
     row["dram_bytes"] = row["dram_read_bytes"] + row["dram_written_bytes"]
     row["most_over_mean"] = row["tile_products_of_busiest_core"] / row["tile_products_of_mean_core"]
     print(json.dumps(row, indent=2))

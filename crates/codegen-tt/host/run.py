@@ -130,7 +130,8 @@ def untilize(pages, buffer):
     tiles = from_bfp8(pages) if kind is None else np.ascontiguousarray(pages).view(kind)
     matrix = unfaces(tiles, batch, -(-rows // TILE), -(-columns // TILE))
     array = matrix[:, :rows, :columns].reshape([buffer["shape"][d] for d in order])
-    array = np.ascontiguousarray(array.transpose(np.argsort(order)) if order else array.reshape(()))
+    # np.ascontiguousarray would make one dimension of none.
+    array = np.array(array.transpose(np.argsort(order)) if order else array.reshape(()), order="C")
     if buffer["format"] in ("Float32", "Bfp8_b"):
         return narrowed(array, buffer["element"])
     return array.astype(FILES[buffer["element"]], copy=False)
