@@ -4,6 +4,7 @@
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/tensix_cases.rs"]
+#[allow(dead_code, reason = "the tests that share this file take more of it")]
 mod tensix_cases;
 #[path = "support/tensix_headers.rs"]
 mod tensix_headers;

@@ -23,6 +23,9 @@ const REFUSED: [&str; 2] = ["tests/cases/errors", "tests/cases/tensix/refused"];
 pub(crate) struct Case {
     /// `tests/cases/contract/types.tile, gemm_bf16, for wormhole_n150`
     pub(crate) name: String,
+    /// `tests/cases/contract/types.tile, gemm_bf16`
+    pub(crate) program: String,
+    pub(crate) chip: &'static str,
     pub(crate) emitted: Emitted,
 }
 
@@ -77,7 +80,8 @@ fn emit(
     let tensix = Tensix::of(&program.module, name, chip, source, sizes);
     let tensix = tensix.expect("the file has the kernel");
     let emitted = tensix.emit(&compilation.dataflow(&tensix)?);
-    Ok(Case { name: format!("{file}, {name}, for {}", chip.name), emitted })
+    let program = format!("{file}, {name}");
+    Ok(Case { name: format!("{program}, for {}", chip.name), program, chip: &chip.name, emitted })
 }
 
 /// `work` on every item, on all processors; in the order of the items.
