@@ -26,9 +26,13 @@ impl Buffer {
     pub fn of(device: &Device, bytes: &[u8]) -> Result<Self, Error> {
         let buffer = Self::new(device, bytes.len() as u64)?;
         if !bytes.is_empty() {
-            // SAFETY: the buffer has as many bytes, and the copy ends before this returns.
+            // SAFETY: the buffer has as many bytes, and the driver has read them all when
+            // this returns.
             unsafe { result::memcpy_htod_sync(buffer.address, bytes) }
                 .map_err(|e| failed("copy to the GPU", e))?;
+            // What is read from pageable memory may still be on its way, in the order of
+            // the null stream, which our own streams do not wait for.
+            device.synchronize()?;
         }
         Ok(buffer)
     }
