@@ -158,11 +158,7 @@ fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
             // On Hopper a warp's product of FP8 is one of f16.
             Unit::Fp8 => Some(if arch.starts_with("sm_9") { "HMMA" } else { "QMMA" }),
         },
-        Body::Rows(_)
-        | Body::Scan(_)
-        | Body::Points(_)
-        | Body::Select(_)
-        | Body::Ranks(_) => None,
+        Body::Rows(_) | Body::Scan(_) | Body::Points(_) | Body::Select(_) | Body::Ranks(_) => None,
     }
 }
 

@@ -181,7 +181,9 @@ fn misplaced_unsafe(file: &File) -> Vec<(usize, String)> {
     let in_place = allowed.iter().any(|place| file.path.starts_with(place));
     lines(file, |line| {
         let misplaced = line.contains(&pattern) && !in_place;
-        misplaced.then(|| "unsafe code belongs to jit.rs, the runtime and the border to Python".to_owned())
+        misplaced.then(|| {
+            "unsafe code belongs to jit.rs, the runtime and the border to Python".to_owned()
+        })
     })
 }
 

@@ -299,10 +299,9 @@ impl Points<'_> {
 
     /// What each operand and each result takes once.
     fn least_bytes(&self) -> u64 {
-        let read = self
-            .inputs
-            .iter()
-            .map(|input| u64::from(input.pages) * self.counter.pages(&input.leaf) * self.bytes(input.ring));
+        let read = self.inputs.iter().map(|input| {
+            u64::from(input.pages) * self.counter.pages(&input.leaf) * self.bytes(input.ring)
+        });
         let written =
             self.outputs.iter().map(|output| self.layout.tiles() * self.bytes(output.ring));
         read.chain(written).sum()

@@ -36,7 +36,10 @@ pub(super) fn emit(program: &mut Program<'_>, step: &Step, sum: &Conditional) ->
     let Some(found) = matches(kernel, plan, step, sum) else { return false };
     program.phase(
         // One more, which stands in where there are no keys.
-        vec![Bytes::Elements { shape: vec![found.keys], bytes: 4 }, Bytes::Elements { shape: Vec::new(), bytes: 4 }],
+        vec![
+            Bytes::Elements { shape: vec![found.keys], bytes: 4 },
+            Bytes::Elements { shape: Vec::new(), bytes: 4 },
+        ],
         |c| {
             let units = c.count(&found.rows);
             let ranges: Vec<_> = step.vars.iter().map(|&v| kernel.vars[v].range).collect();
