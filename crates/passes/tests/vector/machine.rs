@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tilec_ir::dataflow::{Format, Index, Math, Move, Op, Program, Role, Step, Test, Vector};
-use tilec_ir::{Array, Id, tensor::Tensor};
+use tilec_ir::{Array, Id, philox, tensor::Tensor};
 
 use crate::tile::{Tile, count, tilize, untilize};
-use crate::vectors::{broadcast, keep, reduce, unary};
+use crate::vectors::{broadcast, keep, reduce, round_stochastic, unary, word};
 
 /// What nobody has written.
 const POISON: u32 = 0x7fc0_dead;
@@ -236,7 +236,22 @@ impl<'a> Core<'a> {
                     |at: usize| if f32::from_bits(test.0[at]) != 0.0 { a.0[at] } else { b.0[at] };
                 (Tile(std::array::from_fn(pick)), *out)
             }
+            Vector::Word(op, a, b, out) => (tile(*a).zip(&tile(*b), |a, b| word(*op, a, b)), *out),
+            Vector::RoundStochastic(format, a, b, out) => {
+                (tile(*a).zip(&tile(*b), |a, b| round_stochastic(*format, a, b)), *out)
+            }
+            Vector::Random { seed, counter } => {
+                let (seed, words) = (tile(*seed), counter.map(tile));
+                for &lost in counter {
+                    self.dst[lost as usize] = Tile([POISON; 1024]);
+                }
+                let random = |at: usize| {
+                    philox::philox4x32_10(words.each_ref().map(|w| w.0[at]), [seed.0[at], 0])[0]
+                };
+                (Tile(std::array::from_fn(random)), counter[0])
+            }
             Vector::Fill(value, out) => (Tile([value.to_bits(); 1024]), *out),
+            Vector::FillWord(value, out) => (Tile([value.cast_unsigned(); 1024]), *out),
             Vector::Position { columns, base, dst } => {
                 let base = self.value(base, names);
                 let at = |at: usize| {
@@ -260,7 +275,7 @@ fn unpack(bits: u32, format: Format) -> u32 {
     match format {
         // Through a register of 19 bits.
         Format::F32 => bits & !0x1fff,
-        Format::Word | Format::Byte => bits,
+        Format::Word | Format::Byte | Format::U16 => bits,
         Format::Bf16 => bits << 16,
         Format::F16 => {
             tilec_ir::Format::F16.decode(u16::try_from(bits).expect("16 bits")).to_bits()
@@ -275,6 +290,10 @@ fn pack(bits: u32, format: Format) -> u32 {
         Format::F32 | Format::Word => bits,
         Format::Byte => {
             assert!(bits < 256, "{bits:#x} is packed to a byte");
+            bits
+        }
+        Format::U16 => {
+            assert!(bits < 1 << 16, "{bits:#x} is packed to a half");
             bits
         }
         Format::Bf16 => {

@@ -256,6 +256,22 @@ fn bytes_and_bits() {
 }
 
 #[test]
+fn words_and_random_bits() {
+    agree(
+        "kernel k[M, N](x: i32[M, N], f: f32[M, N], s: i32)
+             -> (y: i32[M, N], z: f32[M, N], b: bool[M, N], u: f32[M, N], r: bf16[M, N])
+         {
+             y[m, n] = min(x[m, n] * 1000003 + x[m, n], n * 100000) - m
+             z[m, n] = f32(x[m, n]) * f32(n * 100000)
+             b[m, n] = x[m, n] < m * 7000000 or x[m, n] == n
+             u[m, n] = uniform(s, m, n)
+             r[m, n] = round_stochastic<bf16>(f[m, n], random(s, n, m))
+         }",
+        SIZES,
+    );
+}
+
+#[test]
 fn narrow_floats() {
     agree(
         "kernel k[M, N](a: f8e4m3[M, N], b: f8e5m2[N], c: f16[M, N])

@@ -29,7 +29,10 @@ pub(crate) fn count(number: u64) -> usize {
 /// The pages of a buffer that holds a tensor.
 pub(crate) fn tilize(array: &Array, buffer: &Buffer) -> Vec<Tile> {
     let mut pages = vec![Tile([0; 1024]); count(buffer.pages())];
-    each(array, buffer, |page, element, at| pages[page].0[element] = bits(array, at));
+    each(array, buffer, |page, element, at, half| {
+        let word = bits(array, at);
+        pages[page].0[element] = half.map_or(word, |half| word >> (16 * half) & 0xffff);
+    });
     pages
 }
 
@@ -42,25 +45,36 @@ pub(crate) fn untilize(
 ) -> Array {
     let array = Array::zeros(element, shape).expect("it is small");
     let mut result = array.clone();
-    each(&array, buffer, |page, element, at| set(&mut result, at, pages[page].0[element]));
+    each(&array, buffer, |page, element, at, half| {
+        let (bits, before) = (pages[page].0[element], self::bits(&result, at));
+        let whole =
+            half.map_or(bits, |half| before & 0xffff_u32 << (16 - 16 * half) | bits << (16 * half));
+        set(&mut result, at, whole);
+    });
     result
 }
 
-/// By element of a tensor: its page, its place there and its place in row-major order.
-fn each(array: &Array, buffer: &Buffer, mut f: impl FnMut(usize, usize, usize)) {
+/// By element of a tensor: its page, its place there, its place in row-major order and, of
+/// words in halves, which half.
+fn each(array: &Array, buffer: &Buffer, mut f: impl FnMut(usize, usize, usize, Option<usize>)) {
     let [rows, columns] = buffer.tiles().map(count);
-    for at in 0..array.len() {
-        let mut rest = at;
-        let mut index = vec![0; array.shape.len()];
-        for dim in (0..array.shape.len()).rev() {
-            index[dim] = rest % array.shape[dim];
-            rest /= array.shape[dim];
+    let rank = array.shape.len();
+    let halves = buffer.batch.contains(&rank);
+    let mut shape = array.shape.clone();
+    shape.push(if halves { 2 } else { 1 });
+    for point in 0..array.len() * shape[rank] {
+        let mut rest = point;
+        let mut index = vec![0; shape.len()];
+        for dim in (0..shape.len()).rev() {
+            index[dim] = rest % shape[dim];
+            rest /= shape[dim];
         }
+        let (at, half) = (point / shape[rank], halves.then_some(index[rank]));
         let flat =
-            |dims: &[usize]| dims.iter().fold(0, |flat, &dim| flat * array.shape[dim] + index[dim]);
+            |dims: &[usize]| dims.iter().fold(0, |flat, &dim| flat * shape[dim] + index[dim]);
         let [b, r, c] = [&buffer.batch, &buffer.rows, &buffer.columns].map(|dims| flat(dims));
         let page = (b * rows + r / 32) * columns + c / 32;
-        f(page, r % 32 * 32 + c % 32, at);
+        f(page, r % 32 * 32 + c % 32, at, half);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Ops of the vector unit, from their descriptions.
 
-use tilec_ir::Format;
-use tilec_ir::dataflow::{BinaryVector, Spread, UnaryVector};
+use tilec_ir::dataflow::{BinaryVector, Spread, UnaryVector, WordVector};
+use tilec_ir::{Format, philox};
 
 use crate::tile::Tile;
 
@@ -31,7 +31,30 @@ pub(crate) fn unary(op: UnaryVector, bits: u32) -> u32 {
         UnaryVector::EncodeE5M2 => code(Format::F8E5M2),
         UnaryVector::FromInteger => (bits.cast_signed() as f32).to_bits(),
         UnaryVector::ToInteger => (x as i32).cast_unsigned(),
+        UnaryVector::Uniform => philox::uniform(bits.cast_signed()).to_bits(),
+        UnaryVector::LowerHalf => bits & 0xffff,
+        UnaryVector::UpperHalf => bits >> 16,
     }
+}
+
+pub(crate) fn word(op: WordVector, a: u32, b: u32) -> u32 {
+    let (x, y) = (a.cast_signed(), b.cast_signed());
+    let test = |holds: bool| f32::from(u8::from(holds)).to_bits();
+    match op {
+        WordVector::Add => a.wrapping_add(b),
+        WordVector::Subtract => a.wrapping_sub(b),
+        WordVector::Multiply => a.wrapping_mul(b),
+        WordVector::Minimum => x.min(y).cast_unsigned(),
+        WordVector::Maximum => x.max(y).cast_unsigned(),
+        WordVector::ShiftRight => (x >> b).cast_unsigned(),
+        WordVector::Equal => test(x == y),
+        WordVector::Less => test(x < y),
+        WordVector::Join => a & 0xffff | b << 16,
+    }
+}
+
+pub(crate) fn round_stochastic(format: Format, x: u32, random: u32) -> u32 {
+    format.round_stochastic(f32::from_bits(x), random.cast_signed()).to_bits()
 }
 
 pub(crate) fn binary(op: BinaryVector, a: f32, b: f32) -> f32 {
