@@ -146,9 +146,10 @@ fn some_launch(
 fn large_launch(
     kernel: &Kernel,
     random: &mut Random,
+    most_elements: usize,
     allows: impl Fn(&launch::Launch) -> bool,
 ) -> Option<launch::Launch> {
-    let some = (0..20).filter_map(|_| some_launch(kernel, random, 350_000, &allows));
+    let some = (0..20).filter_map(|_| some_launch(kernel, random, most_elements, &allows));
     let work = |launch: &launch::Launch| launch.sizes.iter().map(|&size| size.max(1)).product();
     some.max_by_key::<i64, _>(work)
 }
@@ -204,7 +205,12 @@ fn run(
         let of = &tiled[program];
         let allows = |launch: &_| forced.is_none_or(|variant| allowed(of, launch, variant));
         let launch = match forced {
-            Some(_) if !special => large_launch(&of.kernel, random, allows),
+            Some(_) if !special => {
+                // Boxes are written while slots are filled; of programs with one tile.
+                let boxes = of.emitted.source.contains("tilec::lay_box(");
+                let several = boxes && pipelines(of).len() == 1;
+                large_launch(&of.kernel, random, if several { 350_000 } else { 30_000 }, allows)
+            }
             _ => some_launch(&of.kernel, random, 15_000, allows),
         };
         let Some(launch) = launch else { continue };

@@ -72,11 +72,12 @@ impl Case {
     }
 }
 
-/// Chips for which the launcher is compiled too, one of each family: what writes it
-/// knows no chip.
+/// Chips for which launchers are compiled too, and searches: one of each family, as what
+/// writes them knows no chip.
 const WITH_LAUNCHER: [&str; 2] = ["a100", "h200"];
 
-/// Programs whose launchers are those of others.
+/// Programs that are others written differently: their functions are compiled for one chip,
+/// and their launchers are those of the others.
 const ALIKE: [&str; 3] =
     ["tests/cases/canonical", "tests/cases/near_misses", "tests/cases/spellings"];
 
@@ -112,10 +113,17 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let of_file = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).expect("programs are text");
         let mut cases = vec![];
+        let file = relative(path);
+        let alike = ALIKE.iter().any(|folder| file.starts_with(folder));
         for kernel in &Program::check(&text).module.kernels {
             for chip in cuda_chips() {
                 let (program, emitted) = emit(path, &kernel.name, chip);
-                let file = relative(path);
+                let searches = searches(&program);
+                let wanted = if alike { &WITH_LAUNCHER[1..] } else { &WITH_LAUNCHER[..] };
+                // Searches take most of the time, and those of other spellings are the same.
+                if (alike || searches) && !wanted.contains(&&*chip.name) || alike && searches {
+                    continue;
+                }
                 let name = format!("{}, {}, for {}", file.display(), kernel.name, chip.name);
                 let (kernel, tuned) = (kernel.name.clone(), tuned(&program));
                 cases.push(Case { name, kernel, chip: &chip.name, emitted, tuned });
@@ -126,6 +134,12 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     nvcc::parallel(&files, of_file).into_iter().flatten().collect()
 });
 
+/// Whether a program has selections that are searched.
+fn searches(program: &tile::Program) -> bool {
+    let mut kernels = program.steps.iter().flat_map(|step| &step.variants).map(|v| &v.kernel);
+    kernels.any(|kernel| matches!(kernel.body, Body::Select(_)))
+}
+
 /// The functions in which everything should stay in registers, and their instructions.
 fn tuned(program: &tile::Program) -> BTreeMap<String, Option<&'static str>> {
     let kernels = program.steps.iter().flat_map(|step| &step.variants).map(|v| &v.kernel);
@@ -135,8 +149,8 @@ fn tuned(program: &tile::Program) -> BTreeMap<String, Option<&'static str>> {
 
 fn is_tuned(body: &Body) -> bool {
     match body {
-        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) | Body::Select(_) => true,
-        Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => false,
+        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
+        Body::Scan(_) | Body::Points(_) | Body::Select(_) | Body::Ranks(_) => false,
     }
 }
 

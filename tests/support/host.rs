@@ -151,9 +151,11 @@ fn write_case(text: &mut String, at: usize, case: &Case<'_>, program: &Emitted) 
         for launch in &variant.launches {
             let blocks: Vec<_> = launch.grid.iter().map(eval).collect();
             assert!(blocks[1..] == [1, 1], "grids are along x");
-            // As few blocks as can be, so that each takes several items.
+            // As few blocks as can be, so that each takes several items: those with roles take
+            // any number.
             let cluster = i64::from(launch.cluster[0]);
-            let most = if case.forced.is_some() { cluster } else { i64::MAX };
+            let has_roles = launch.parameters.iter().any(|p| matches!(p, Parameter::TensorMap(_)));
+            let most = if case.forced.is_some() && has_roles { cluster } else { i64::MAX };
             let parameters = launch.parameters.iter().map(|p| parameter(manifest, p, &eval));
             let parameters = parameters.collect::<Vec<_>>().join(", ");
             *text += &format!(

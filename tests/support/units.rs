@@ -173,9 +173,12 @@ fn instructions(functions: &[&Function<'_>]) -> String {
     format!("namespace tilec {{\n{}}}\n", by_name.into_values().collect::<String>())
 }
 
+/// The same for functions that differ in their comments only, as spellings of a program do.
 fn key(function: &Function<'_>) -> String {
-    let alone =
-        Function { program: "", kernel: Piece { line: 1, ..function.kernel }, ..function.clone() };
+    let code = |line: &str| line.split("//").next().unwrap_or_default().trim_end().to_owned();
+    let code: Vec<_> = function.kernel.text.lines().map(code).collect();
+    let kernel = Piece { line: 1, text: &code.join("\n"), ..function.kernel };
+    let alone = Function { program: "", kernel, ..function.clone() };
     nvcc::key(&text(&[&alone]), function.arch, Make::Device)
 }
 
