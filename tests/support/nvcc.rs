@@ -104,6 +104,7 @@ const FLAGS: [&str; 9] = [
     "-std=c++17",
     "-O3",
     "-fmad=false",
+    "-diag-suppress=177",
     "-Werror",
     "all-warnings",
     "-Xptxas",
