@@ -100,7 +100,7 @@ pub(crate) fn build(text: &str, arch: &str, make: Make, folder: &Path) -> Result
 }
 
 /// As users are told to compile, with every warning an error.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 10] = [
     "-std=c++17",
     "-O3",
     "-fmad=false",
