@@ -4,12 +4,14 @@ buffers, arguments and semaphores. Writes bench/results/tensix_runtime.json.
 
     python bench/tensix/runtime.py target/release/tilec [--only NAME] [--jobs N]
 
-tests/tensix_runtime.rs does the same with a few of them; all take minutes. Needs what
-scripts/setup-tensix.sh installs. Kernels that tilec refuses for a chip are counted, and have
-tests of their own.
+tests/tensix_runtime.rs does the same with a few of them; all take half an hour or more. What was
+said of a program is kept in target/tensix-runtime/said.json, by a hash of what is emitted, so that
+a run that is cut off goes on where it was. Needs what scripts/setup-tensix.sh installs. Kernels
+that tilec refuses for a chip are counted, and have tests of their own.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -20,6 +22,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Lock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
@@ -37,6 +40,8 @@ REFUSES = (1, 2, 3)
 UNNAMED = "cannot be asked for through ttnn's Python interface"
 # A process that a program ends says nothing of those behind it, so that each gets so many.
 BATCH = 24
+RUNS = ROOT / "tests/host/tensix_runtime.py"
+SAID = ROOT / "target/tensix-runtime/said.json"
 
 
 def main() -> None:
@@ -66,9 +71,13 @@ def sweep(arguments, folder: Path, chip: str) -> dict:
     begin = time.time()
     programs, refused = compiled(arguments, folder, chip)
     compiling = time.time() - begin
-    parts = [programs[at :: arguments.jobs] for at in range(arguments.jobs)]
+    hashes = {name: hashed(folder / folder_of(name)) for name in programs}
+    before = remembered()
+    said = {name: before[of] for name, of in hashes.items() if of in before}
+    rest = [name for name in programs if name not in said]
+    parts = [rest[at :: arguments.jobs] for at in range(arguments.jobs)]
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        said = dict(pair for part in pool.map(lambda p: worker(folder, p, chip), parts) for pair in part)
+        list(pool.map(lambda part: worker(folder, part, chip, hashes, said), parts))
     # 16-bit IEEE floats and the chip's own e5m2 have no name there; the emulator runs them.
     unnamed = [name for name, words in said.items() if UNNAMED in words]
     failures = {name: words for name, words in said.items() if words != "ok" and UNNAMED not in words}
@@ -77,6 +86,7 @@ def sweep(arguments, folder: Path, chip: str) -> dict:
         "formats_without_a_name": len(unnamed),
         "refused_by_tilec": refused,
         "compiling_seconds": round(compiling),
+        "said_in_an_earlier_run": len(programs) - len(rest),
         "runtime_seconds": round(time.time() - begin - compiling),
         "programs": programs,
         "failures": {name: words[:800] for name, words in failures.items()},
@@ -117,12 +127,36 @@ def folder_of(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
-def worker(folder: Path, names: list[str], chip: str) -> list[tuple[str, str]]:
+def hashed(folder: Path) -> str:
+    """Of all that the runtime is given of a program, and by what."""
+    files = [*sorted(path for path in folder.rglob("*") if path.is_file()), RUNS, ROOT / ".tensix/made-from"]
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
+
+
+def remembered() -> dict[str, str]:
+    return json.loads(SAID.read_text()) if SAID.exists() else {}
+
+
+LOCK = Lock()
+
+
+def remember(new: dict[str, str]) -> None:
+    with LOCK:
+        SAID.parent.mkdir(parents=True, exist_ok=True)
+        SAID.with_suffix(".new").write_text(json.dumps(remembered() | new))
+        SAID.with_suffix(".new").replace(SAID)
+
+
+def worker(folder: Path, names: list[str], chip: str, hashes: dict[str, str], said: dict[str, str]) -> None:
     """What the runtime says of some programs, in one process after another, with one cache."""
+    if not names:
+        return
     # The runtime leaves files where it runs.
     place = Path(tempfile.mkdtemp(dir=folder))
-    batches = [names[at : at + BATCH] for at in range(0, len(names), BATCH)]
-    return [pair for batch in batches for pair in runtime(folder, place, batch, chip)]
+    for at in range(0, len(names), BATCH):
+        new = dict(runtime(folder, place, names[at : at + BATCH], chip))
+        said.update(new)
+        remember({hashes[name]: words for name, words in new.items()})
 
 
 def runtime(folder: Path, place: Path, names: list[str], chip: str) -> list[tuple[str, str]]:
@@ -137,7 +171,7 @@ def runtime(folder: Path, place: Path, names: list[str], chip: str) -> list[tupl
         "TT_LOGGER_LEVEL": "error",
     }
     environment.pop("TT_METAL_SIMULATOR", None)
-    command = [ROOT / ".tensix/venv/bin/python", ROOT / "tests/host/tensix_runtime.py"]
+    command = [ROOT / ".tensix/venv/bin/python", RUNS]
     command += [folder / folder_of(name) for name in names]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=place)
     lines = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith(str(folder)))
