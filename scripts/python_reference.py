@@ -74,6 +74,8 @@ def split_arguments(node: ast.FunctionDef) -> list:
     texts = [argument(arg, default) for arg, default in zip(spec.args, defaults)]
     if spec.vararg:
         texts.append("*" + argument(spec.vararg, None))
+    elif spec.kwonlyargs:
+        texts.append("*")
     texts += [argument(arg, default) for arg, default in zip(spec.kwonlyargs, spec.kw_defaults)]
     if spec.kwarg:
         texts.append("**" + argument(spec.kwarg, None))
@@ -109,9 +111,9 @@ def method(node: ast.FunctionDef) -> str:
 def operators() -> str:
     head = ast.get_docstring(ast.parse((PACKAGE / "ops/__init__.py").read_text()))
     parts = [f"## `tilec.ops`\n\n{markdown(head)}\n"]
-    for file in ("gemm.py", "quantize.py", "custom.py"):
+    for file in ("gemm.py", "quantize.py", "selection.py", "custom.py"):
         public = [node for node in body(PACKAGE / "ops" / file) if isinstance(node, ast.FunctionDef)]
-        public = [node for node in public if node.name in ("fp8_gemm", "quantize_fp8", "operator")]
+        public = [node for node in public if node.returns]
         parts += [function(node, "tilec.ops.") for node in public]
     return "\n".join(parts)
 

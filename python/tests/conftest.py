@@ -62,3 +62,26 @@ def torch_or_skip():
 
         return torch
     return pytest.importorskip("torch", reason="PyTorch is not installed in this environment")
+
+
+def values(*shape, seed=0, dtype=None):
+    """A tensor of PyTorch with normal values, f32 unless the type is said."""
+    import torch
+
+    drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return drawn if dtype is None else drawn.to(dtype)
+
+
+def refused(kind, argument, call, *says):
+    """Checks that a call raises this kind of error about this argument, with these words."""
+    with pytest.raises(kind) as info:
+        call()
+    assert type(info.value) is kind
+    assert info.value.argument == argument, info.value
+    for part in says:
+        assert part in str(info.value), info.value
+
+
+#: What torch is asked to check of an operator. Its check of the schema multiplies
+#: arguments, which it cannot do in FP8.
+TORCH_ASKS = ("test_faketensor", "test_autograd_registration", "test_aot_dispatch_dynamic")

@@ -8,17 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import torch_or_skip
+from conftest import TORCH_ASKS, refused, torch_or_skip, values
 
 import tilec
 
 torch = torch_or_skip()
 E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
-
-
-def values(*shape, seed=0, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator).to(dtype)
 
 
 SHAPES = {
@@ -122,14 +117,6 @@ def test_shapes_of_scales_are_those_that_the_product_takes():
         assert ((got - exact).norm() / exact.norm()) < 0.05
 
 
-def refused(kind, argument, call, *says):
-    with pytest.raises(kind) as info:
-        call()
-    assert info.value.argument == argument, info.value
-    for part in says:
-        assert part in str(info.value), info.value
-
-
 def test_wrong_arguments_name_themselves():
     a, b, one = values(4, 256, dtype=E4M3), values(6, 256, dtype=E4M3), torch.ones(1)
     gemm, quantize = tilec.ops.fp8_gemm, tilec.ops.quantize_fp8
@@ -154,17 +141,13 @@ def test_wrong_arguments_name_themselves():
         refused(tilec.SizeError, "block", lambda: quantize(x.detach(), block), repr(block))
 
 
-# Torch's check of the schema multiplies arguments, which it cannot do in FP8.
-ASKED = ("test_faketensor", "test_autograd_registration", "test_aot_dispatch_dynamic")
-
-
 def test_what_torch_asks_of_an_operator():
     x = values(4, 256, dtype=torch.bfloat16)
     codes, scales = tilec.ops.quantize_fp8(x)
     arguments = (codes, codes, scales, scales, torch.bfloat16)
-    torch.library.opcheck(torch.ops.tilec.fp8_gemm.default, arguments, test_utils=ASKED)
+    torch.library.opcheck(torch.ops.tilec.fp8_gemm.default, arguments, test_utils=TORCH_ASKS)
     for kind, width in (("strip", 128), ("block", 128), ("row", 1), ("tensor", 1)):
-        torch.library.opcheck(torch.ops.tilec.quantize_fp8.default, (x, kind, width, E4M3), test_utils=ASKED)
+        torch.library.opcheck(torch.ops.tilec.quantize_fp8.default, (x, kind, width, E4M3), test_utils=TORCH_ASKS)
 
 
 def test_one_graph_under_torch_compile():
@@ -204,7 +187,7 @@ def test_a_kernel_of_ones_own_as_an_operator():
         for got, expected in zip(compiled(x), both(x)):
             assert torch.equal(got, expected)
         assert [tuple(part.shape) for part in op(x, 2.0)] == [(m, 256), (m, 2), ((m + 1) // 2,)]
-    torch.library.opcheck(op, (x, 2.0), test_utils=ASKED)
+    torch.library.opcheck(op, (x, 2.0), test_utils=TORCH_ASKS)
 
 
 def test_operators_that_cannot_be_made():
@@ -222,7 +205,7 @@ def test_the_operators_are_not_imported_before_they_are_used():
 
 def test_the_programs_have_no_mistakes():
     files = sorted(Path(tilec.ops.__file__).parent.glob("*.tile"))
-    assert [file.name for file in files] == ["fp8_gemm.tile", "quantize.tile"]
+    assert [file.name for file in files] == ["fp8_gemm.tile", "quantize.tile", "sample.tile", "topk.tile"]
     for file in files:
         assert tilec.check(file.read_text()) == []
 

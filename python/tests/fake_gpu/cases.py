@@ -325,5 +325,35 @@ def case_threads_compile_once():
     assert (gpu.launches, gpu.modules_loaded) == (160, 1)
 
 
+def case_selections_are_launched_on_rows():
+    gpu.words_wanted = 6
+    x = T(2, 3, 4000)
+    for k in (8, 64):
+        values, places = tilec.ops.topk(x, k)
+        assert values.shape == places.shape == (2, 3, k) and (values.dtype, places.dtype) == ("f32", "i32")
+        assert {x.address, values.address, places.address, k} <= set(gpu.words), list(gpu.words)
+    assert gpu.grid[0] == 6, "a block for each row"
+    before = gpu.launches, gpu.modules_loaded
+    for dtype in (torch.bfloat16, torch.float16, torch.int32):
+        for largest in (True, False):
+            tilec.ops.topk(T(5, dtype=dtype), 5, largest)
+    assert (gpu.launches, gpu.modules_loaded) == (before[0] + 6, before[1] + 6), "a kernel for each type and order"
+    with refused(tilec.SizeError, "k", "4001", "4000"):
+        tilec.ops.topk(x, 4001)
+    with refused(tilec.LayoutError, "x", "x.contiguous()"):
+        tilec.ops.topk(T(4, 8, strides=(1, 4)), 2)
+
+
+def case_draws_take_what_was_asked():
+    logits = T(2, 3, 1000)
+    tokens = tilec.ops.sample(logits, seed=7, temperature=0.5)
+    assert (tokens.shape, tokens.dtype) == ((2, 3), "i32")
+    launches = gpu.launches
+    assert tilec.ops.sample(T(10, dtype=torch.bfloat16), seed=-1, top_k=50).shape == ()
+    assert gpu.launches == 2 * launches
+    tilec.ops.sample(logits, seed=8)
+    assert gpu.modules_loaded == 2, "all seeds share a kernel"
+
+
 if __name__ == "__main__":
     globals()[sys.argv[1]]()

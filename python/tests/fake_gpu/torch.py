@@ -45,6 +45,16 @@ class Tensor:
         state.asked += 1
         return self.address
 
+    def dim(self):
+        return len(self.shape)
+
+    def is_contiguous(self):
+        return tuple(self.strides) == tuple(_strides(self.shape))
+
+    def reshape(self, *shape):
+        shape = shape[0] if isinstance(shape[0], tuple) else shape
+        return Tensor(*shape, dtype=self.dtype, device=self.device.index, address=self.address)
+
     def stride(self):
         return self.strides
 
@@ -56,6 +66,26 @@ class Tensor:
 
     def is_neg(self):
         return self.negated
+
+
+class Library:
+    """`torch.library.Library`, whose operators are found by name and run on CUDA."""
+
+    def __init__(self, namespace, kind):
+        self.operators = ops.__dict__.setdefault(namespace, SimpleNamespace())
+
+    def define(self, schema):
+        pass
+
+    def impl(self, name, run, key):
+        if key == "CUDA":
+            setattr(self.operators, name, SimpleNamespace(default=run))
+
+
+ops = SimpleNamespace()
+library = SimpleNamespace(Library=Library, register_fake=lambda name, fake, lib: None)
+#: Only named, in the types of arguments.
+dtype, _ops = str, SimpleNamespace(OpOverload=None)
 
 
 def _strides(shape):

@@ -2,6 +2,8 @@
 
     codes, scales = tilec.ops.quantize_fp8(x, block=(1, 128))
     c = tilec.ops.fp8_gemm(codes, weights, scales, weight_scales)
+    values, indices = tilec.ops.topk(x, 8)
+    tokens = tilec.ops.sample(logits, seed=step, temperature=0.7, top_p=0.9)
 
 Each is a custom operator of `torch.library` (`torch.ops.tilec.NAME`) with a fake
 implementation, so it stays one node under `torch.compile(fullgraph=True)` and can be
@@ -13,5 +15,6 @@ operator of any kernel.
 from .custom import operator
 from .gemm import fp8_gemm
 from .quantize import quantize_fp8
+from .selection import sample, topk
 
-__all__ = ["fp8_gemm", "operator", "quantize_fp8"]
+__all__ = ["fp8_gemm", "operator", "quantize_fp8", "sample", "topk"]

@@ -19,6 +19,7 @@ ELEMENTS = {
     torch.bfloat16: "bf16",
     torch.float16: "f16",
     torch.float32: "f32",
+    torch.int32: "i32",
 }
 
 
@@ -50,15 +51,15 @@ def refuse(kind, argument, message):
     raise error
 
 
-def check_tensor(name, tensor, dtypes, ranks):
-    """A tensor of one of these types, with one of these numbers of dimensions, that
-    wants no gradient."""
+def check_tensor(name, tensor, dtypes, ranks=None):
+    """A tensor of one of these types, with one of these numbers of dimensions (or with any),
+    that wants no gradient."""
     if not isinstance(tensor, torch.Tensor):
         refuse(errors.ArgumentError, name, f"{name} is a {type(tensor).__name__}, and a torch.Tensor is expected")
     if tensor.dtype not in dtypes:
         expected = " or ".join(str(dtype) for dtype in dtypes)
         refuse(errors.DTypeError, name, f"{name} is of {tensor.dtype}, and {expected} is expected; convert it")
-    if tensor.dim() not in ranks:
+    if ranks is not None and tensor.dim() not in ranks:
         expected = " or ".join(str(rank) for rank in ranks)
         refuse(
             errors.RankError,

@@ -9,7 +9,6 @@ from ._library import ELEMENTS, refuse
 #: How the schemas of torch write a scalar of each type.
 SCALARS = {"i32": "int", "i8": "int", "u8": "int", "idx": "int", "bool": "bool"}
 DTYPES = {element: dtype for dtype, element in ELEMENTS.items()} | {
-    "i32": torch.int32,
     "idx": torch.int32,
     "i8": torch.int8,
     "u8": torch.uint8,
