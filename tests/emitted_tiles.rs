@@ -8,6 +8,8 @@
 #[path = "support/agree.rs"]
 #[allow(dead_code, reason = "another test compares the ways to run on the CPU")]
 mod agree;
+#[path = "support/every.rs"]
+mod every;
 #[path = "support/expressions.rs"]
 #[allow(dead_code, reason = "another test generates kernels")]
 mod expressions;
@@ -92,7 +94,7 @@ fn on_the_host(source: &str, at: usize) -> String {
         }
         let named = heads && line.contains('(');
         text += &if named { format!("k{at}_{line}\n") } else { format!("{line}\n") };
-        heads = line.starts_with("extern \"C\" __global__");
+        heads = line.starts_with(KERNEL);
     }
     text
 }
@@ -206,9 +208,8 @@ fn run(
         let allows = |launch: &_| forced.is_none_or(|variant| allowed(of, launch, variant));
         let launch = match forced {
             Some(_) if !special => {
-                // Boxes are written while slots are filled; of programs with one tile.
-                let boxes = of.emitted.source.contains("tilec::lay_box(");
-                let several = boxes && pipelines(of).len() == 1;
+                // Boxes are written while slots are filled, if there are several tiles.
+                let several = of.emitted.source.contains("tilec::lay_box(");
                 large_launch(&of.kernel, random, if several { 350_000 } else { 30_000 }, allows)
             }
             _ => some_launch(&of.kernel, random, 15_000, allows),
@@ -256,6 +257,9 @@ fn pipelines_agree_with_the_interpreter() {
     let mut tiled = tiled("tests/cases/contract", "h200");
     tiled.retain(|of| !pipelines(of).is_empty());
     assert!(tiled.len() > 15 || std::env::var("TILEC_TILES").is_ok(), "{}", tiled.len());
+    for (at, of) in tiled.iter_mut().enumerate() {
+        take_share(of, at);
+    }
     for some in tiled.chunks(8) {
         let variants = some.iter().enumerate().flat_map(|(at, of)| {
             let pipelines = pipelines(of);
@@ -267,7 +271,39 @@ fn pipelines_agree_with_the_interpreter() {
     }
 }
 
-/// Steps and variants whose functions have roles.
+/// Of a program that becomes many kernels with roles, one in so many runs, unless every one
+/// is asked for.
+const SHARE: usize = 4;
+
+/// Leaves out the functions of kernels with roles that are not to run: others than of the
+/// program before. Programs with several steps keep theirs, as each launches all steps.
+fn take_share(of: &mut Tiled, program: usize) {
+    let pipelines = pipelines(of);
+    if every::asked() || of.emitted.manifest.steps.len() > 1 {
+        return;
+    }
+    for (at, &[step, variant]) in pipelines.iter().enumerate() {
+        if (at + program).is_multiple_of(SHARE) || at == program % pipelines.len() {
+            continue;
+        }
+        let launches = &of.emitted.manifest.steps[step].variants[variant].launches;
+        let functions = launches.iter().map(|launch| &launch.function);
+        of.emitted.source =
+            functions.fold(of.emitted.source.clone(), |text, name| without(&text, name));
+    }
+}
+
+/// A source without one of its functions.
+fn without(source: &str, function: &str) -> String {
+    let Some(name) = source.find(&format!("\n{function}(")) else { return source.to_owned() };
+    let start = source[..name].rfind(KERNEL).expect("kernels begin so");
+    let end = name + source[name..].find("\n}\n").expect("functions end") + "\n}\n".len();
+    source[..start].to_owned() + &source[end..]
+}
+
+const KERNEL: &str = "extern \"C\" __global__";
+
+/// Steps and variants whose functions, which are in the source, have roles.
 fn pipelines(of: &Tiled) -> Vec<[usize; 2]> {
     let steps = of.emitted.manifest.steps.iter().enumerate();
     let variants = steps.flat_map(|(at, step)| {
@@ -275,10 +311,12 @@ fn pipelines(of: &Tiled) -> Vec<[usize; 2]> {
         variants.map(move |(i, variant)| ([at, i], variant))
     });
     let has_roles = |variant: &tilec_manifest::Variant| {
-        variant
-            .launches
-            .iter()
-            .any(|launch| launch.parameters.iter().any(|p| matches!(p, Parameter::TensorMap(_))))
+        let mut launches = variant.launches.iter();
+        launches.any(|launch| {
+            let mut parameters = launch.parameters.iter();
+            parameters.any(|p| matches!(p, Parameter::TensorMap(_)))
+                && of.emitted.source.contains(&format!("\n{}(", launch.function))
+        })
     };
     variants.filter(|(_, variant)| has_roles(variant)).map(|(at, _)| at).collect()
 }

@@ -2,6 +2,8 @@
 //! chips that have a table, with warnings as errors; ptxas has nothing to spill in
 //! kernels that are tuned, and the instructions that the plan names are there.
 
+#[path = "support/every.rs"]
+mod every;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/launchers.rs"]
@@ -73,13 +75,16 @@ impl Case {
 }
 
 /// Chips for which launchers are compiled too, one of each family, as what writes them knows
-/// no chip; searches only for the last.
+/// no chip.
 const WITH_LAUNCHER: [&str; 2] = ["a100", "h200"];
 
-/// Programs that are others written differently: their functions are compiled for one chip,
-/// and their launchers are those of the others.
+/// Programs that are others written differently: their launchers are those of the others.
 const ALIKE: [&str; 3] =
     ["tests/cases/canonical", "tests/cases/near_misses", "tests/cases/spellings"];
+
+/// Of a program that becomes many functions, one in so many is compiled, unless every one
+/// is asked for.
+const SHARE: usize = 4;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -114,15 +119,9 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
         let text = std::fs::read_to_string(path).expect("programs are text");
         let mut cases = vec![];
         let file = relative(path);
-        let alike = ALIKE.iter().any(|folder| file.starts_with(folder));
         for kernel in &Program::check(&text).module.kernels {
             for chip in cuda_chips() {
                 let (program, emitted) = emit(path, &kernel.name, chip);
-                let searches = searches(&program);
-                // Searches take most of the time, and those of other spellings are the same.
-                if (alike || searches) && *chip.name != *WITH_LAUNCHER[1] || alike && searches {
-                    continue;
-                }
                 let name = format!("{}, {}, for {}", file.display(), kernel.name, chip.name);
                 let (kernel, tuned) = (kernel.name.clone(), tuned(&program));
                 cases.push(Case { name, kernel, chip: &chip.name, emitted, tuned });
@@ -133,12 +132,6 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     nvcc::parallel(&files, of_file).into_iter().flatten().collect()
 });
 
-/// Whether a program has selections that are searched.
-fn searches(program: &tile::Program) -> bool {
-    let mut kernels = program.steps.iter().flat_map(|step| &step.variants).map(|v| &v.kernel);
-    kernels.any(|kernel| matches!(kernel.body, Body::Select(_)))
-}
-
 /// The functions in which everything should stay in registers, and their instructions.
 fn tuned(program: &tile::Program) -> BTreeMap<String, Option<&'static str>> {
     let kernels = program.steps.iter().flat_map(|step| &step.variants).map(|v| &v.kernel);
@@ -148,8 +141,8 @@ fn tuned(program: &tile::Program) -> BTreeMap<String, Option<&'static str>> {
 
 fn is_tuned(body: &Body) -> bool {
     match body {
-        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
-        Body::Scan(_) | Body::Points(_) | Body::Select(_) | Body::Ranks(_) => false,
+        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) | Body::Select(_) => true,
+        Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => false,
     }
 }
 
@@ -177,18 +170,26 @@ fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
 
 #[test]
 fn every_program_compiles_for_every_chip() {
-    let functions = CASES.iter().flat_map(|case| {
+    let functions = CASES.iter().enumerate().flat_map(|(at, case)| {
         let functions =
             units::functions_of(&case.name, &case.emitted.manifest.arch, &case.pieces());
         let names: BTreeSet<_> = functions.iter().map(|function| function.name()).collect();
         assert_eq!(names, launched(&case.emitted.manifest), "{}", case.name);
-        functions.into_iter().map(move |function| (case, function))
+        share(functions, at).into_iter().map(move |function| (case, function))
     });
     let (cases, functions): (Vec<_>, Vec<_>) = functions.unzip();
     let codes = units::compile(&functions).unwrap_or_else(|said| panic!("{said}"));
     let faults: BTreeSet<_> = cases.into_iter().zip(&codes).filter_map(fault).collect();
     let faults: Vec<_> = faults.into_iter().collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What is compiled of the functions of one of many programs: others of the next program.
+fn share<T>(functions: Vec<T>, program: usize) -> Vec<T> {
+    let count = functions.len().max(1);
+    let wanted = |at: usize| (at + program).is_multiple_of(SHARE) || at == program % count;
+    let functions = functions.into_iter().enumerate();
+    functions.filter(|&(at, _)| every::asked() || wanted(at)).map(|(_, each)| each).collect()
 }
 
 /// The functions that a manifest launches.

@@ -100,11 +100,10 @@ pub(crate) fn build(text: &str, arch: &str, make: Make, folder: &Path) -> Result
 }
 
 /// As users are told to compile, with every warning an error.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 9] = [
     "-std=c++17",
     "-O3",
     "-fmad=false",
-    "-diag-suppress=177",
     "-Werror",
     "all-warnings",
     "-Xptxas",

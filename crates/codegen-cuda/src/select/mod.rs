@@ -102,6 +102,11 @@ impl Selected<'_> {
         Row { vars, row: row.to_owned() }
     }
 
+    /// Whether what is stored depends on the place, as it does unless only the first is wanted.
+    fn tells_places(&self, f: &Function<'_, '_>) -> bool {
+        self.select.place.is_some() || f.kernel.ints.as_constant(self.select.first) != Some(0)
+    }
+
     /// Stores the index at a place, by the C++ names of both, and what is gathered there.
     fn put(&self, f: &mut Function<'_, '_>, row: &Row, place: &str, chosen: &str) {
         let first = f.int(self.select.first).to_string();
@@ -186,7 +191,11 @@ impl Block {
     fn put(&self, f: &mut Function<'_, '_>, of: &Selected<'_>, row: &Row, done: &str, now: &str) {
         let i = f.local("i");
         f.open(&format!("for (unsigned {i} = threadIdx.x; {i} < {now}; {i} += THREADS)"));
-        let place = f.declare("long long", "place", format!("{done} + {i}").replace("0 + ", ""));
+        let place = if of.tells_places(f) {
+            f.declare("long long", "place", format!("{done} + {i}").replace("0 + ", ""))
+        } else {
+            String::new()
+        };
         let chosen = format!("tilec::index_of({}.candidates[{i}])", self.name);
         let chosen = f.declare("int", "chosen", format!("static_cast<int>({chosen})"));
         of.put(f, row, &place, &chosen);
