@@ -89,6 +89,7 @@ void copy(uint32_t index, uint32_t tile, uint32_t dst, bool transpose, const cha
         }
     }
     to.written = kAllWritten;
+    to.reduced = false;
     to.narrow = has_short_exponent(ring.format) ? Narrow::Half : Narrow::Bfloat16;
 }
 

@@ -29,6 +29,7 @@ void Dst::acquire(const Where& at) {
         DstTile& tile = tile_of(math, i);
         if (tile.written != 0) std::memset(tile.words, 0, sizeof tile.words);
         tile.written = 0;
+        tile.reduced = false;
         tile.narrow = Narrow::Bfloat16;
     }
 }
@@ -85,14 +86,14 @@ DstTile& Dst::math_tile(uint32_t index, const char* call, const Where& at) {
     return tile_of(math, index);
 }
 
-DstTile& Dst::packer_tile(uint32_t index, const char* call, const Where& at) {
+DstTile& Dst::packer_tile(uint32_t index, uint32_t needed, const char* call, const Where& at) {
     if (!waited) {
         fault(Fault::DstState,
               text("%s: the packer needs DST, between tile_regs_wait and tile_regs_release", call), at);
     }
     check_tile(index, call, at);
     DstTile& tile = tile_of(packer, index);
-    if (tile.written != kAllWritten) {
+    if ((tile.written & needed) != needed) {
         fault(Fault::DstUnwritten,
               text("%s: tile %u of DST was %s since tile_regs_acquire", call, index,
                    tile.written == 0 ? "not written" : "written in part only"), at);

@@ -20,6 +20,7 @@ struct DstTile {
     // Which quarters of faces were written since the section was acquired: bit 2 * (row / 4)
     // for even columns, the next one for odd columns.
     uint32_t written = 0;
+    bool reduced = false;  // by reduce_tile, so that most of it says nothing
     Narrow narrow = Narrow::Bfloat16;
 };
 
@@ -43,9 +44,10 @@ struct Dst {
     void wait(const Where& at);
     void release(const Where& at);
 
-    // Tile `index` of the section of math, or of the packer; `call` names who asks.
+    // Tile `index` of the section of math, or of the packer; `call` names who asks. All
+    // `needed` quarters must have been written for the packer.
     DstTile& math_tile(uint32_t index, const char* call, const Where& at);
-    DstTile& packer_tile(uint32_t index, const char* call, const Where& at);
+    DstTile& packer_tile(uint32_t index, uint32_t needed, const char* call, const Where& at);
     void check_tile(uint32_t index, const char* call, const Where& at) const;
 
 private:

@@ -80,17 +80,23 @@ EMU_INLINE void sixteen_products(int offset, const int16_t* left_exponents, cons
     }
 }
 
+// Adds lanes `lane ..` of two sums to eight words of DST.
+template <class V>
+EMU_INLINE void add_eight(const Sums& sums, const Sixteen<V>& from, int lane, uint32_t* at,
+                          Words& wrong) {
+    auto partial = [&](int group) {
+        return Partial<Words>{load_lanes<Words>(from.exponents[group] + lane),
+                              load_lanes<Words>(from.sums[group] + lane)};
+    };
+    Words word = widened(sums, load_lanes<Words>(at));
+    store_lanes(at, narrowed(sums, accumulated(sums, word, partial(0), partial(1), wrong)));
+}
+
 template <class V>
 EMU_INLINE void add_sixteen(const Sums& sums, const Sixteen<V>& from, uint32_t row,
                             uint32_t column, uint32_t* dst, Words& wrong) {
     for (int lane = 0; lane < Sixteen<V>::kLanes; lane += 8) {
-        auto partial = [&](int group) {
-            return Partial<Words>{load_lanes<Words>(from.exponents[group] + lane),
-                                  load_lanes<Words>(from.sums[group] + lane)};
-        };
-        uint32_t* at = dst + place(row, column + lane);
-        Words word = widened(sums, load_lanes<Words>(at));
-        store_lanes(at, narrowed(sums, accumulated(sums, word, partial(0), partial(1), wrong)));
+        add_eight(sums, from, lane, dst + place(row, column + lane), wrong);
     }
 }
 
@@ -173,6 +179,21 @@ void split_left(const uint32_t* words, Factor* factor) {
             put(factor, row * 32 + column, f, f.significand >> 4, (f.significand & 15) << 3);
         }
     }
+}
+
+uint32_t add_strip(const Sums& sums, uint32_t pass, const Factor& left, uint32_t row,
+                   const Factor& right, uint32_t depth, uint32_t column, uint32_t* words) {
+    Words wrong{};
+    uint32_t at = row * 32 + depth;
+    for (uint32_t eight = 0; eight < 16; eight += 8) {
+        uint32_t from = depth * 32 + column + eight;
+        Sixteen<Words> products;
+        sixteen_products(exponent_offset(sums, pass), left.exponent + at,
+                         left.part[pass >> 1 & 1] + at, right.exponent + from,
+                         right.part[pass & 1] + from, &products);
+        add_eight(sums, products, 0, words + eight, wrong);
+    }
+    return sum_of(wrong);
 }
 
 uint32_t add_product(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,

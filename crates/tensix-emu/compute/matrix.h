@@ -39,6 +39,12 @@ struct Sums {
 uint32_t add_product(const Sums& sums, uint32_t passes, const Factor& left, const Factor& right,
                      uint32_t* dst);
 
+// A pass over 16 products for each of 16 columns: row `row` of the left factor, from the
+// element `depth`, by rows `depth ..` of columns `column ..` of the right one, is added to 16
+// words of DST. The result counts as that of `add_product`.
+uint32_t add_strip(const Sums& sums, uint32_t pass, const Factor& left, uint32_t row,
+                   const Factor& right, uint32_t depth, uint32_t column, uint32_t* words);
+
 // out = a + b, or a * b added to out, element by element, as the same unit does it.
 enum class Elementwise : uint8_t { Add, Subtract, Multiply };
 uint32_t elementwise(const Sums& sums, Elementwise op, uint32_t passes, const uint32_t* a,

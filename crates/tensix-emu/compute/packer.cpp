@@ -53,20 +53,42 @@ void check_packer(const RingInfo& ring, const char* call, const Where& at) {
     }
 }
 
+// The quarters of faces that the packer reads.
+uint32_t needed_quarters() {
+    const Compute& core = compute();
+    return core.kept_of ? quarters_of(*core.kept_of) : kAllWritten;
+}
+
+// A tile of which only the results of reduce_tile are kept; all else is 0.
+const uint32_t* results_of(const DstTile& tile, uint32_t index, uint32_t* words, const char* call,
+                           const Where& at) {
+    const Compute& core = compute();
+    if (!tile.reduced) {
+        fault(Fault::Init,
+              text("%s: tile %u of DST is not what reduce_tile made, and reduce_init in line %u has "
+                   "the packer keep only such results; reduce_uninit is missing", call, index,
+                   core.kept_since), at);
+    }
+    for (uint32_t i = 0; i < kElements; ++i) words[i] = is_result(*core.kept_of, i) ? tile.words[i] : 0;
+    return words;
+}
+
 }  // namespace
 
 void pack_to(uint32_t dst, uint32_t index, uint32_t page_index, const char* call, const Where& at) {
     const RingInfo& ring = emu::ring(index, at);
     check_packer(ring, call, at);
     Compute& core = compute();
-    const DstTile& tile = core.dst.packer_tile(dst, call, at);
+    uint32_t kept[kElements];
+    const DstTile& tile = core.dst.packer_tile(dst, needed_quarters(), call, at);
+    const uint32_t* words = core.kept_of ? results_of(tile, dst, kept, call, at) : tile.words;
     if (!core.accumulates) {
         Page page = page_reserved(index, page_index, call, at);
-        return pack(ring.format, core.wide(), tile.narrow, tile.words, page.bytes);
+        return pack(ring.format, core.wide(), tile.narrow, words, page.bytes);
     }
     Page page = page_accumulated(index, page_index, call, at);
     std::byte packed[kElements * 4];
-    pack(ring.format, core.wide(), tile.narrow, tile.words, packed);
+    pack(ring.format, core.wide(), tile.narrow, words, packed);
     accumulate(packed, page.bytes);
 }
 

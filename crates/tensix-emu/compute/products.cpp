@@ -52,6 +52,7 @@ const Factor& factor(Source source, uint32_t ring_index, uint32_t tile, bool tra
 
 void set_narrow(DstTile& tile, const Sums& sums) {
     tile.written = kAllWritten;
+    tile.reduced = false;
     tile.narrow = sums.short_exponent ? Narrow::Half : Narrow::Bfloat16;
 }
 

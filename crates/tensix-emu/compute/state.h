@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "dst.h"
 #include "emu/compute.h"
@@ -12,7 +13,7 @@
 namespace emu {
 
 // What an init prepares.
-enum class Op : uint8_t { None, Matmul, Copy, Transpose, Binary };
+enum class Op : uint8_t { None, Matmul, Copy, Transpose, Binary, Reduce };
 
 // The init that counts, and what it was for.
 struct Init {
@@ -23,6 +24,8 @@ struct Init {
     Binary binary = Binary::Add;
     Broadcast broadcast = Broadcast::None;
     uint32_t line = 0;
+    Pool pool = Pool::Sum;
+    Along along = Along::All;
 };
 
 // What a source or the packer is configured for.
@@ -47,6 +50,8 @@ struct Compute {
     Configured source[2];
     Configured packer;
     bool accumulates = false;        // packing adds to L1
+    std::optional<Along> kept_of;    // the packer keeps results of reduce_tile alone
+    uint32_t kept_since = 0;         // the line of the init that said so
     uint32_t packed[kRings] = {};    // pages packed in order since the last push
     Init init;
     Dst dst;
@@ -65,5 +70,9 @@ void check_started(const char* call, const Where& at);
 void check_source(Source source, const RingInfo& ring, const char* call, const Where& at);
 // A fault unless the last init was `op` for these rings.
 void check_init(Op op, uint32_t a, uint32_t b, const char* call, const Where& at);
+
+// Which quarters of faces hold what a tile is reduced to, and whether a word is of it.
+uint32_t quarters_of(Along along);
+bool is_result(Along along, uint32_t word);
 
 }  // namespace emu

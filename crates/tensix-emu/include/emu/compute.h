@@ -63,6 +63,21 @@ void init_copy(uint32_t ring, bool transpose, const char* call, const Where& at)
 void copy(uint32_t ring, uint32_t tile, uint32_t dst, bool transpose, const char* call,
           const Where& at);
 
+// ---- sums and maxima within a tile ----
+
+enum class Pool : uint8_t { Sum, Largest };
+// What becomes one: the elements of a row, of a column, or all.
+enum class Along : uint8_t { Row, Column, All };
+
+// Prepares the pooling of tiles of `ring` with factors from `scaler`. From now on the packer
+// keeps only the column, the row or the element that holds results, until `end_reduce`.
+void init_reduce(Pool pool, Along along, uint32_t ring, uint32_t scaler, const char* call,
+                 const Where& at);
+void end_reduce(const Where& at);
+// Adds to tile `dst` of DST (or takes the largest of it and) what becomes of a tile.
+void reduce(Pool pool, Along along, uint32_t ring, uint32_t scaler, uint32_t tile,
+            uint32_t scaler_tile, uint32_t dst, const char* call, const Where& at);
+
 // ---- the packer ----
 
 // In order: to the next page that was not packed since the last push.

@@ -12,6 +12,7 @@ import numpy as np
 
 import copies
 import products
+import reductions
 import vectors
 from hashes import RECORDED, fnv
 
@@ -42,7 +43,7 @@ def described(folder, number, case):
 
 
 def main(folder):
-    cases = [case for topic in (products, copies, vectors) for case in topic.cases()]
+    cases = [case for topic in (products, reductions, copies, vectors) for case in topic.cases()]
     listed = [described(folder, number, case) for number, case in enumerate(cases)]
     recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
     for case in listed:
