@@ -5,7 +5,7 @@ use tilec_ir::tile::{self, Candidates};
 use tilec_manifest::Launch;
 
 use super::keys::Chunk;
-use super::{Block, Row, Selected, Sizes, claim, least};
+use super::{Block, Row, Selected, Sizes, least};
 use crate::context::Context;
 use crate::function::{Function, Shape};
 
@@ -17,10 +17,8 @@ pub(super) fn emit(
 ) -> Launch {
     let grid = cx.grid(kernel);
     let mut f = cx.begin(&kernel.name);
-    claim(&mut f);
     of.cite(&mut f);
-    let block = Block::declare(&mut f, candidates);
-    let sizes = of.sizes(&mut f);
+    let (block, sizes) = Block::begin(&mut f, of, candidates);
     let (row, rows) = (f.local("row"), &sizes.rows);
     f.open(&format!("for (long long {row} = blockIdx.x; {row} < {rows}; {row} += gridDim.x)"));
     let row = of.bind_row(&mut f, &row);

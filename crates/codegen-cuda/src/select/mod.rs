@@ -169,8 +169,9 @@ struct Block {
 }
 
 impl Block {
-    /// Declares the selection.
-    fn declare(f: &mut Function<'_, '_>, candidates: Candidates) -> Self {
+    /// Begins a function that selects: declares the selection and the sizes.
+    fn begin(f: &mut Function<'_, '_>, of: &Selected<'_>, candidates: Candidates) -> (Self, Sizes) {
+        claim(f);
         f.need(Header::Select);
         let Candidates { threads, per_thread, capacity } = candidates;
         f.line(format!(
@@ -184,7 +185,7 @@ impl Block {
         f.line("extern __shared__ __align__(1024) unsigned char shared[];");
         let name = f.local("found");
         f.line(format!("Selection& {name} = *reinterpret_cast<Selection*>(shared);"));
-        Self { candidates, name }
+        (Self { candidates, name }, of.sizes(f))
     }
 
     /// Stores the candidates, which are in order, at the places from `done` on.

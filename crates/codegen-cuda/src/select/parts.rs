@@ -13,7 +13,7 @@ use tilec_ir::tile::{self, Parts, Scratch};
 use tilec_manifest::{Formula, Launch, Operator};
 
 use super::block::{Stream, stream};
-use super::{Block, Selected, Sizes, claim, least};
+use super::{Block, Selected, Sizes, least};
 use crate::context::Context;
 use crate::device::Header;
 use crate::formula;
@@ -50,10 +50,8 @@ fn search(
 ) -> Launch {
     let grid = cx.grid(kernel);
     let mut f = cx.begin(&kernel.name);
-    claim(&mut f);
     of.cite(&mut f);
-    let block = Block::declare(&mut f, parts.part);
-    let sizes = of.sizes(&mut f);
+    let (block, sizes) = Block::begin(&mut f, of, parts.part);
     let names = names(&mut f, &sizes, parts, step);
     let Names { length, kept, elements, bounds } = &names;
     let (item, rows, found) = (f.local("item"), &sizes.rows, &block.name);
@@ -93,10 +91,8 @@ fn join(
     );
     let blocks = Formula::apply(Operator::Min, rows, i64::from(i32::MAX).into());
     let mut f = cx.begin(&format!("{}_join", kernel.name));
-    claim(&mut f);
     f.comment("The first of what the parts of a row kept.");
-    let block = Block::declare(&mut f, parts.join);
-    let sizes = of.sizes(&mut f);
+    let (block, sizes) = Block::begin(&mut f, of, parts.join);
     let names = names(&mut f, &sizes, parts, step);
     let (row, rows, found) = (f.local("row"), &sizes.rows, &block.name);
     f.open(&format!("for (long long {row} = blockIdx.x; {row} < {rows}; {row} += gridDim.x)"));
