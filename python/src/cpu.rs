@@ -32,15 +32,11 @@ impl Cpu {
     }
 
     /// Runs the kernel while other threads of the interpreter go on.
-    pub(crate) fn call<'py>(
-        &self,
-        py: Python<'py>,
-        parts: &Parts,
-        given: Given<'_, 'py>,
-    ) -> Result<Bound<'py, PyAny>> {
+    pub(crate) fn call<'py>(&self, given: Given<'_, 'py>) -> Result<Bound<'py, PyAny>> {
+        let py = given.tensors.py();
         let on_cpu = |device| device == Device::Cpu;
-        let Call { inputs, mut outputs, launch } = call::bind(py, parts, given, on_cpu)?;
-        let launch = compiled_launch(parts, launch);
+        let Call { inputs, mut outputs, launch } = call::bind(given, on_cpu)?;
+        let launch = compiled_launch(given.parts, launch);
         let from: Vec<&[u8]> = inputs.iter().map(input_bytes).collect();
         let mut to: Vec<&mut [u8]> = outputs.iter_mut().map(memory::bytes_mut).collect();
         let pool = pool(py)?;

@@ -28,9 +28,10 @@ use crate::cuda_remember::Memory;
 use crate::cuda_torch::{self, Torch};
 use crate::cuda_workspace::Workspaces;
 use crate::failure::{Failure, Kind, Result};
+use crate::framework::Framework;
 use crate::kernel::Parts;
 use crate::load::{Source, refuse};
-use crate::tensor::{self, Framework, Tensor};
+use crate::tensor::{self, Tensor};
 
 /// A kernel as CUDA C++.
 #[derive(Debug)]
@@ -90,30 +91,25 @@ impl Cuda {
     }
 
     /// Launches the kernel and gives its outputs.
-    pub(crate) fn call<'py>(
-        &self,
-        py: Python<'py>,
-        parts: &Parts,
-        given: Given<'_, 'py>,
-    ) -> Result<Bound<'py, PyAny>> {
-        let torch = Torch::get(py)?;
+    pub(crate) fn call<'py>(&self, given: Given<'_, 'py>) -> Result<Bound<'py, PyAny>> {
+        let torch = Torch::get(given.tensors.py())?;
         if let (Some(signature), Some(torch), None) = (&self.signature, torch, given.named) {
             let find = |key: &[i64]| self.remembered.find(key);
             if let Some(ready) = signature.ready(torch, find, given.tensors, given.out)? {
-                return self.again(py, torch, ready);
+                return self.again(torch, ready);
             }
         }
-        self.first(py, parts, given)
+        self.first(given)
     }
 
     /// A launch that was made before, on other addresses.
     fn again<'py>(
         &self,
-        py: Python<'py>,
         torch: &Torch,
         ready: Ready<'py>,
     ) -> Result<Bound<'py, PyAny>> {
         let Ready { launch, addresses, result } = ready;
+        let py = result.py();
         let stream = torch.exchange.stream(py, addresses.device)?;
         let on = On { device: addresses.device, stream, has_torch: true };
         self.launch(py, (&launch.program, &launch.prepared), addresses.as_slice(), on)?;
@@ -121,14 +117,10 @@ impl Cuda {
     }
 
     /// A launch of which everything is checked in words.
-    fn first<'py>(
-        &self,
-        py: Python<'py>,
-        parts: &Parts,
-        given: Given<'_, 'py>,
-    ) -> Result<Bound<'py, PyAny>> {
+    fn first<'py>(&self, given: Given<'_, 'py>) -> Result<Bound<'py, PyAny>> {
+        let (py, parts) = (given.tensors.py(), given.parts);
         let on_gpu = |device| matches!(device, tensor::Device::Cuda(_));
-        let bound = call::bind(py, parts, given, on_gpu)?;
+        let bound = call::bind(given, on_gpu)?;
         let (device, framework) = place(parts, &bound)?;
         let values = self.values(&bound)?;
         let program = self.programs.on(py, device)?;

@@ -14,7 +14,8 @@ use crate::cuda_exchange::{CUDA, DlTensor, DlType, Exchange};
 use crate::cuda_program::failure;
 use crate::cuda_torch;
 use crate::failure::{Failure, Kind, Result};
-use crate::tensor::{Device, Framework, Tensor, type_name};
+use crate::framework::Framework;
+use crate::tensor::{Device, Tensor, type_name};
 
 /// `CU_STREAM_LEGACY`, the default stream: DLPack and the CUDA array interface say 1
 /// where the driver also takes 0.

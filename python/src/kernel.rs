@@ -69,16 +69,15 @@ impl Kernel {
     #[pyo3(signature = (*tensors, out=None, **named))]
     fn __call__<'py>(
         &self,
-        py: Python<'py>,
         tensors: &Bound<'py, PyTuple>,
         out: Option<&Bound<'py, PyAny>>,
         named: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         guarded(|| {
-            let given = call::Given { tensors, out, named };
+            let given = call::Given { parts: &self.parts, tensors, out, named };
             match &self.parts.target {
-                Target::Cpu(cpu) => cpu.call(py, &self.parts, given),
-                Target::Cuda(cuda) => cuda.call(py, &self.parts, given),
+                Target::Cpu(cpu) => cpu.call(given),
+                Target::Cuda(cuda) => cuda.call(given),
             }
         })
     }

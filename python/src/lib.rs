@@ -21,6 +21,7 @@ mod cuda_torch;
 mod cuda_workspace;
 mod diagnostic;
 mod failure;
+mod framework;
 mod kernel;
 mod load;
 mod memory;

@@ -11,7 +11,8 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use tilec_ir::Element;
 
 use crate::failure::{Failure, Kind, Result};
-use crate::tensor::{self, Device, Framework, Tensor, wrong_element};
+use crate::framework::{self, Framework, element_name, is_of_ml_dtypes, wrong_element};
+use crate::tensor::{Device, Tensor};
 
 /// `numpy.ndarray` and its getter of `__array_interface__`, once NumPy is imported.
 struct NumPy {
@@ -23,32 +24,25 @@ static NUMPY: PyOnceLock<NumPy> = PyOnceLock::new();
 
 /// NumPy, if the program has imported it: else no object is an array of it.
 fn imported(py: Python<'_>) -> Result<Option<&NumPy>> {
-    if let Some(numpy) = NUMPY.get(py) {
-        return Ok(Some(numpy));
-    }
-    let Some(module) = tensor::imported(py, "numpy")? else { return Ok(None) };
-    let make = || {
+    framework::once(py, &NUMPY, "numpy", |module| {
         let array = module.getattr("ndarray")?.cast_into::<PyType>()?;
         let interface = array.getattr("__array_interface__")?.getattr("__get__")?.unbind();
-        Ok::<_, PyErr>(NumPy { array: array.unbind(), interface })
-    };
-    Ok(Some(NUMPY.get_or_try_init(py, make)?))
+        Ok(NumPy { array: array.unbind(), interface })
+    })
 }
 
-/// Whether it is an array of NumPy.
-pub(crate) fn is_array(object: &Bound<'_, PyAny>) -> Result<bool> {
-    let Some(numpy) = imported(object.py())? else { return Ok(false) };
-    Ok(object.is_instance(numpy.array.bind(object.py()))?)
-}
-
-/// Describes an array; `name` is the argument that it is given for.
+/// Describes an array; `name` is the argument that it is given for. `None` where the object is
+/// no such thing.
 pub(crate) fn read<'py>(
     name: &str,
     wanted: Element,
     object: &Bound<'py, PyAny>,
-) -> Result<Tensor<'py>> {
+) -> Result<Option<Tensor<'py>>> {
     let py = object.py();
-    let numpy = imported(py)?.expect("the object is an array of it");
+    let Some(numpy) = imported(py)? else { return Ok(None) };
+    if !object.is_instance(numpy.array.bind(py))? {
+        return Ok(None);
+    }
     let interface = numpy.interface.bind(py).call1((object,))?.cast_into::<PyDict>();
     let interface = interface.map_err(PyErr::from)?;
     let item = |key| {
@@ -65,7 +59,7 @@ pub(crate) fn read<'py>(
     } else {
         in_elements(name, element, &strides.extract::<Vec<isize>>()?, &shape)?
     };
-    Ok(Tensor {
+    Ok(Some(Tensor {
         object: object.clone(),
         framework: Framework::NumPy,
         device: Device::Cpu,
@@ -75,7 +69,7 @@ pub(crate) fn read<'py>(
         strides,
         writable: !read_only,
         requires_grad: false,
-    })
+    }))
 }
 
 /// Strides of row-major order, in elements.
@@ -115,7 +109,7 @@ fn in_elements(
 fn check_element(name: &str, wanted: Element, dtype: &Bound<'_, PyAny>) -> Result<()> {
     let py = dtype.py();
     let called: String = dtype.getattr(intern!(py, "name"))?.extract()?;
-    if called != self::name(wanted) {
+    if called != element_name(wanted) {
         return Err(wrong_element(name, &called, wanted, Framework::NumPy));
     }
     if dtype.getattr(intern!(py, "isnative"))?.extract()? {
@@ -128,25 +122,6 @@ fn check_element(name: &str, wanted: Element, dtype: &Bound<'_, PyAny>) -> Resul
     Err(Failure::of(Kind::DType, name, message))
 }
 
-/// Element types by their names in NumPy and ml_dtypes.
-const ELEMENTS: [(Element, &str); 9] = [
-    (Element::F32, "float32"),
-    (Element::Bf16, "bfloat16"),
-    (Element::F16, "float16"),
-    (Element::F8E4M3, "float8_e4m3fn"),
-    (Element::F8E5M2, "float8_e5m2"),
-    (Element::I32, "int32"),
-    (Element::I8, "int8"),
-    (Element::U8, "uint8"),
-    (Element::Bool, "bool"),
-];
-
-/// The name of an element type.
-pub(crate) fn name(element: Element) -> &'static str {
-    let named = ELEMENTS.iter().find(|(other, _)| *other == element);
-    named.expect("every element type is listed").1
-}
-
 /// An array with arbitrary contents, for the output of this name.
 pub(crate) fn allocate<'py>(
     py: Python<'py>,
@@ -154,8 +129,7 @@ pub(crate) fn allocate<'py>(
     element: Element,
     shape: &[usize],
 ) -> Result<Bound<'py, PyAny>> {
-    let of_ml_dtypes = matches!(element, Element::Bf16 | Element::F8E4M3 | Element::F8E5M2);
-    let module = if of_ml_dtypes { "ml_dtypes" } else { "numpy" };
+    let module = if is_of_ml_dtypes(element) { "ml_dtypes" } else { "numpy" };
     let types = py.import(module).map_err(|_| {
         let message = format!(
             "the output `{output}` is {}, which NumPy has through the package ml_dtypes: \
@@ -164,7 +138,7 @@ pub(crate) fn allocate<'py>(
         );
         Failure::of(Kind::DType, output, message)
     })?;
-    let dtype = if element == Element::Bool { "bool_" } else { name(element) };
+    let dtype = if element == Element::Bool { "bool_" } else { element_name(element) };
     let shape = PyTuple::new(py, shape)?;
     Ok(py.import("numpy")?.call_method1("empty", (shape, types.getattr(dtype)?))?)
 }

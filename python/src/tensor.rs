@@ -1,22 +1,13 @@
 //! Arrays of any framework as a kernel needs them: an address, a shape, strides, an
 //! element type and a device, and the object that keeps the memory alive.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyComplex, PyFloat, PyInt, PyString, PyType};
 use tilec_ir::Element;
 
 use crate::failure::{Failure, Kind, Result};
+use crate::framework::Framework;
 use crate::{cuda_foreign, numpy, torch};
-
-/// Whose array it is, and so who allocates the outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framework {
-    NumPy,
-    Torch,
-    /// Arrays on a GPU that speak DLPack or the CUDA array interface.
-    Other,
-}
 
 /// Where memory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +38,22 @@ impl<'py> Tensor<'py> {
     /// Reads an object that was given as the argument of this name, which holds elements
     /// of this type.
     pub(crate) fn read(name: &str, wanted: Element, object: &Bound<'py, PyAny>) -> Result<Self> {
-        let tensor = if torch::is_tensor(object)? {
-            torch::read(name, wanted, object)?
-        } else if numpy::is_array(object)? {
-            numpy::read(name, wanted, object)?
-        } else {
-            cuda_foreign::read(name, wanted, object)?.ok_or_else(|| not_an_array(name, object))?
-        };
-        Ok(tensor)
+        if let Some(tensor) = Self::read_known(name, wanted, object)? {
+            return Ok(tensor);
+        }
+        cuda_foreign::read(name, wanted, object)?.ok_or_else(|| not_an_array(name, object))
+    }
+
+    /// The same of an array of PyTorch or NumPy; `None` of anything else.
+    pub(crate) fn read_known(
+        name: &str,
+        wanted: Element,
+        object: &Bound<'py, PyAny>,
+    ) -> Result<Option<Self>> {
+        match torch::read(name, wanted, object)? {
+            None => numpy::read(name, wanted, object),
+            read => Ok(read),
+        }
     }
 
     /// Refuses what no kernel takes: gaps, memory that is askew or missing, gradients.
@@ -127,16 +126,6 @@ impl<'py> Tensor<'py> {
     }
 }
 
-impl Framework {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::NumPy => "NumPy",
-            Self::Torch => "PyTorch",
-            Self::Other => "another framework",
-        }
-    }
-}
-
 impl Device {
     /// As PyTorch writes it.
     pub(crate) fn name(self) -> String {
@@ -145,13 +134,6 @@ impl Device {
             Self::Cuda(index) => format!("cuda:{index}"),
         }
     }
-}
-
-/// A framework's module, if the program has imported it: else no object is its array.
-pub(crate) fn imported<'py>(py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-    let module = modules.call_method1(intern!(py, "get"), (name,))?;
-    Ok((!module.is_none()).then_some(module))
 }
 
 /// `list`, `jax.Array`: a type for messages.
@@ -171,28 +153,6 @@ pub(crate) fn shown(object: &Bound<'_, PyAny>) -> String {
     // An int of thousands of digits has no text.
     let text = object.repr().map_or_else(|_| format!("a long {name}"), |text| text.to_string());
     if text.chars().count() <= 40 { text } else { text.chars().take(40).collect::<String>() + ".." }
-}
-
-/// Elements of another type than the kernel declares, in the framework's words.
-pub(crate) fn wrong_element(
-    name: &str,
-    found: &str,
-    wanted: Element,
-    framework: Framework,
-) -> Failure {
-    let way = match (framework, wanted) {
-        (Framework::Torch, _) => format!("{name}.to(torch.{})", torch::name(wanted)),
-        (Framework::NumPy, Element::Bf16 | Element::F8E4M3 | Element::F8E5M2) => {
-            format!("{name}.astype(ml_dtypes.{})", numpy::name(wanted))
-        }
-        (Framework::NumPy, _) => format!("{name}.astype(numpy.{})", numpy::name(wanted)),
-        (Framework::Other, _) => "its framework".to_owned(),
-    };
-    let message = format!(
-        "`{name}` holds {found}, and the kernel declares it {}; convert it with {way}",
-        wanted.name()
-    );
-    Failure::of(Kind::DType, name, message)
 }
 
 fn not_an_array(name: &str, object: &Bound<'_, PyAny>) -> Failure {

@@ -7,7 +7,8 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use tilec_ir::Element;
 
 use crate::failure::{Failure, Kind, Result};
-use crate::tensor::{self, Device, Framework, Tensor, wrong_element};
+use crate::framework::{self, ELEMENTS, Framework, element_name, wrong_element};
+use crate::tensor::{Device, Tensor};
 
 /// What is asked of PyTorch at every call, looked up once.
 struct Torch {
@@ -23,26 +24,9 @@ struct Torch {
 
 static TORCH: PyOnceLock<Torch> = PyOnceLock::new();
 
-/// Element types by their names in PyTorch.
-const ELEMENTS: [(Element, &str); 9] = [
-    (Element::F32, "float32"),
-    (Element::Bf16, "bfloat16"),
-    (Element::F16, "float16"),
-    (Element::F8E4M3, "float8_e4m3fn"),
-    (Element::F8E5M2, "float8_e5m2"),
-    (Element::I32, "int32"),
-    (Element::I8, "int8"),
-    (Element::U8, "uint8"),
-    (Element::Bool, "bool"),
-];
-
 /// PyTorch, if the program has imported it: else no object is a tensor of it.
 fn imported(py: Python<'_>) -> Result<Option<&Torch>> {
-    if let Some(torch) = TORCH.get(py) {
-        return Ok(Some(torch));
-    }
-    let Some(module) = tensor::imported(py, "torch")? else { return Ok(None) };
-    let make = || {
+    framework::once(py, &TORCH, "torch", |module| {
         let tensor = module.getattr("Tensor")?.cast_into::<PyType>()?.unbind();
         let strided = module.getattr("strided")?.unbind();
         let forward = module.getattr("autograd").and_then(|it| it.getattr("forward_ad"));
@@ -52,25 +36,22 @@ fn imported(py: Python<'_>) -> Result<Option<&Torch>> {
             .iter()
             .filter_map(|(element, name)| Some((*element, module.getattr(*name).ok()?.unbind())));
         let elements = elements.collect();
-        Ok::<_, PyErr>(Torch { module: module.unbind(), tensor, strided, unpack_dual, elements })
-    };
-    Ok(Some(TORCH.get_or_try_init(py, make)?))
+        Ok(Torch { module: module.unbind(), tensor, strided, unpack_dual, elements })
+    })
 }
 
-/// Whether it is a tensor of PyTorch.
-pub(crate) fn is_tensor(object: &Bound<'_, PyAny>) -> Result<bool> {
-    let Some(torch) = imported(object.py())? else { return Ok(false) };
-    Ok(object.is_instance(torch.tensor.bind(object.py()))?)
-}
-
-/// Describes a tensor; `name` is the argument that it is given for.
+/// Describes a tensor; `name` is the argument that it is given for. `None` where the object is
+/// no such thing.
 pub(crate) fn read<'py>(
     name: &str,
     wanted: Element,
     object: &Bound<'py, PyAny>,
-) -> Result<Tensor<'py>> {
+) -> Result<Option<Tensor<'py>>> {
     let py = object.py();
-    let torch = imported(py)?.expect("the object is a tensor of it");
+    let Some(torch) = imported(py)? else { return Ok(None) };
+    if !object.is_instance(torch.tensor.bind(py))? {
+        return Ok(None);
+    }
     let device = device(name, object)?;
     check_layout(torch, name, object)?;
     check_element(torch, name, wanted, &object.getattr(intern!(py, "dtype"))?)?;
@@ -92,7 +73,7 @@ pub(crate) fn read<'py>(
         requires_grad: requires_grad(torch, object)?,
     };
     check_storage(name, &tensor)?;
-    Ok(tensor)
+    Ok(Some(tensor))
 }
 
 fn device(name: &str, object: &Bound<'_, PyAny>) -> Result<Device> {
@@ -170,12 +151,6 @@ fn requires_grad(torch: &Torch, object: &Bound<'_, PyAny>) -> Result<bool> {
     Ok(module.call_method0(intern!(py, "is_grad_enabled"))?.extract()?)
 }
 
-/// The name of an element type.
-pub(crate) fn name(element: Element) -> &'static str {
-    let named = ELEMENTS.iter().find(|(other, _)| *other == element);
-    named.expect("every element type is listed").1
-}
-
 /// A tensor with arbitrary contents.
 pub(crate) fn allocate<'py>(
     py: Python<'py>,
@@ -186,7 +161,7 @@ pub(crate) fn allocate<'py>(
     let torch = imported(py)?.expect("its tensors are given");
     let dtype = torch.elements.iter().find(|(other, _)| *other == element);
     let (_, dtype) = dtype.ok_or_else(|| {
-        let message = format!("this PyTorch has no {}; update it", name(element));
+        let message = format!("this PyTorch has no {}; update it", element_name(element));
         Failure::new(Kind::DType, message)
     })?;
     let options = PyDict::new(py);

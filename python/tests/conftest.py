@@ -72,14 +72,20 @@ def values(*shape, seed=0, dtype=None):
     return drawn if dtype is None else drawn.to(dtype)
 
 
-def refused(kind, argument, call, *says):
-    """Checks that a call raises this kind of error about this argument, with these words."""
-    with pytest.raises(kind) as info:
+def raised(call, kind, message, argument):
+    """Checks that a call raises this kind of error about this argument, with a message in
+    which this pattern is found, and gives the message."""
+    with pytest.raises(kind, match=f"(?s){message}") as caught:
         call()
-    assert type(info.value) is kind
-    assert info.value.argument == argument, info.value
-    for part in says:
-        assert part in str(info.value), info.value
+    assert type(caught.value) is kind
+    assert caught.value.argument == argument, caught.value
+    return str(caught.value)
+
+
+def refused(kind, argument, call, *says):
+    """The same with words that stand in the message, in any order."""
+    message = raised(call, kind, "", argument)
+    assert all(part in message for part in says), message
 
 
 #: What torch is asked to check of an operator. Its check of the schema multiplies

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tilec
-from conftest import EXAMPLES, TEXTS, load
+from conftest import EXAMPLES, TEXTS, load, raised
 from tilec import (
     ArgumentError,
     ChipError,
@@ -239,11 +239,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_mistakes_raise(case):
-    call, kind, message, argument = CASES[case]
-    with pytest.raises(kind, match=f"(?s){message}") as caught:
-        call()
-    assert type(caught.value) is kind
-    assert caught.value.argument == argument
+    raised(*CASES[case])
 
 
 def test_there_are_many_cases():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tilec
-from conftest import TEXTS, example, load, torch_or_skip
+from conftest import TEXTS, example, load, raised, torch_or_skip
 
 torch = torch_or_skip()
 
@@ -149,11 +149,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_mistakes_raise(case):
-    call, kind, message, argument = CASES[case]
-    with pytest.raises(kind, match=f"(?s){message}") as caught:
-        call()
-    assert type(caught.value) is kind
-    assert caught.value.argument == argument
+    raised(*CASES[case])
 
 
 def test_fake_tensors_are_refused():
