@@ -17,7 +17,8 @@ PYTHON := .venv/bin/python
 help:
 	@echo 'make demo    run the three examples on the CPU, one on emulated Tensix cores, and check them'
 	@echo 'make wheel   build the Python package into dist/'
-	@echo 'make test    all tests, in Rust, against the Python references, and of the wheel'
+	@echo 'make test-wheel   install the Python package into fresh environments and test it'
+	@echo 'make test    all tests, in Rust, against the Python references, and of a wheel'
 	@echo 'make lint    formatting and clippy, warnings as errors'
 	@echo 'make bench   measure, and write bench/results'
 	@echo 'make setup   only what the others need: LLVM 19, a compiler, .venv, nvcc'
@@ -32,9 +33,11 @@ demo: setup
 wheel: setup
 	scripts/wheel.sh
 
-# The wheel as its users have it, in environments of its own.
-test-wheel: wheel
-	scripts/test-wheel.sh
+# A wheel as its users have it, in environments of its own, made from what the tests are.
+# PyTorch is downloaded while it is built.
+test-wheel: setup
+	scripts/test-wheel.sh --torch & torch=$$!; scripts/wheel.sh dev target/wheel; wait $$torch
+	scripts/test-wheel.sh target/wheel
 
 test: setup
 	cargo fmt --all --check

@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# Builds the Python package into dist/, as a wheel for every Linux with a glibc as new as
-# this machine's, and says what for. `MATURIN` may name the maturin to build with.
+# Builds the Python package, as a wheel for every Linux with a glibc as new as this
+# machine's, and says what for.
+#
+#   wheel.sh                  into dist/, optimized
+#   wheel.sh PROFILE FOLDER   by another profile of cargo: `dev` shares what the tests are
+#                             built from, and differs by how long the compiler takes
+#   MATURIN=PATH              the maturin to build with
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PATH:$HOME/.cargo/bin"
 requirements=python/requirements-build.txt
+profile="${1:-release}"
+out="${2:-dist}"
 
 say() { printf 'wheel: %s\n' "$*" >&2; }
 
@@ -22,9 +29,10 @@ make_tools() {
 make_tools
 features=()
 if [[ "${LLVM:-yes}" == no ]]; then features=(--no-default-features); fi
-rm -rf dist
+rm -rf "$out"
 # What maturin patches is the file that cargo keeps, which it would find patched the next
 # time, and could not patch again.
-rm -f "${CARGO_TARGET_DIR:-target}"/release/{,deps/}lib_native.so
-PATH="$PWD/.maturin/bin:$PATH" "${MATURIN:-maturin}" build --release --locked --auditwheel repair \
-    --manifest-path python/Cargo.toml --out dist "${features[@]}"
+folder="${profile/#dev/debug}"
+rm -f "${CARGO_TARGET_DIR:-target}/$folder"/{,deps/}lib_native.so
+PATH="$PWD/.maturin/bin:$PATH" "${MATURIN:-maturin}" build --profile "$profile" --locked --auditwheel repair \
+    --manifest-path python/Cargo.toml --out "$out" "${features[@]}"
