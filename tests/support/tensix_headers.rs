@@ -1,22 +1,27 @@
 //! Emitted Tensix kernels read by clang with the vendor's kernel headers, as they are: names,
 //! arity, template arguments and include paths, for each of the five processors of a core.
 //!
+//! The vendor's headers take clang longer than a kernel does, so it is given several kernels at
+//! a time ([`batches`]): those of one processor that include the same headers, each in a
+//! namespace of its own.
+//!
 //! What `scripts/setup-tensix.sh` installs is needed; where it is missing, [`headers`] says what
 //! is skipped. What passed once is remembered under `target/tensix-headers`, by a hash
 //! of all that clang was given; comments do not count.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tilec_manifest::tensix::{CircularBuffer, Format, Kernel, Program};
+use tilec_manifest::tensix::{Kernel, Math, Program};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A processor of a core, by the kernel that it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Processor {
     Reader,
     Unpack,
@@ -145,50 +150,145 @@ fn standard_headers() -> Option<[PathBuf; 3]> {
     Some([newlib, own, "/usr/lib/picolibc/riscv64-unknown-elf/include".into()])
 }
 
-/// Reads a kernel's text as a processor's of a program. An error is what clang said.
-pub(crate) fn read(
-    headers: &Path,
-    arch: &str,
-    program: &Program,
+/// A kernel that a processor of a program runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading<'a> {
+    /// What an error calls it.
+    pub(crate) name: String,
+    pub(crate) arch: &'a str,
+    pub(crate) program: &'a Program,
+    pub(crate) processor: Processor,
+    pub(crate) text: String,
+}
+
+/// Kernels that clang reads at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    arch: String,
     processor: Processor,
-    text: &str,
-) -> Result<(), String> {
-    let [wrapper, before] = processor.wrapper();
-    let accessors = arguments(processor.kernel(program), program);
-    let files = [
-        ("chlkc_descriptors.h", descriptors(program)),
-        ("defines_generated.h", String::new()),
-        (wrapper, format!("{before}void kernel_main();\n#include \"kernel.cpp\"\n")),
-        ("kernel.cpp", text.to_owned()),
-    ];
-    let memory = Path::new(ROOT).join("target/tensix-headers");
-    let key = key(arch, processor, &accessors, &files);
-    if memory.join(&key).exists() {
-        return Ok(());
+    /// The option that gives the compile-time arguments.
+    accessors: String,
+    /// The header that the runtime writes for each program.
+    descriptors: String,
+    /// What the kernels include.
+    includes: String,
+    /// Names and texts.
+    kernels: Vec<(String, String)>,
+}
+
+/// So many kernels are read at once at most, for a machine's processors to share the work.
+const LARGEST_BATCH: usize = 16;
+
+/// Sorts kernels into batches. Of kernels that differ in comments alone the first is read.
+pub(crate) fn batches(readings: Vec<Reading<'_>>) -> Vec<Batch> {
+    let mut sorted: BTreeMap<_, BTreeMap<String, (String, String)>> = BTreeMap::new();
+    for Reading { name, arch, program, processor, text } in readings {
+        let includes: String = text
+            .lines()
+            .filter(|line| line.starts_with("#include"))
+            .flat_map(|l| [l, "\n"])
+            .collect();
+        let math = (processor.source() == "trisck.cc").then_some(&program.math);
+        let accessors = arguments(processor.kernel(program));
+        let key = (arch.to_owned(), processor, accessors, descriptors(math), includes);
+        sorted.entry(key).or_default().entry(code(&text)).or_insert((name, text));
     }
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let folder = memory.join(format!("reading-{}-{count}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("target can be written to");
-    for (name, text) in &files {
-        std::fs::write(folder.join(name), text).expect("target can be written to");
+    let mut batches = vec![];
+    for ((arch, processor, accessors, descriptors, includes), kernels) in sorted {
+        let kernels: Vec<_> = kernels.into_values().collect();
+        batches.extend(kernels.chunks(LARGEST_BATCH).map(|kernels| Batch {
+            arch: arch.clone(),
+            processor,
+            accessors: accessors.clone(),
+            descriptors: descriptors.clone(),
+            includes: includes.clone(),
+            kernels: kernels.to_vec(),
+        }));
     }
-    let metal = headers.join("tt_metal");
-    let mut clang = Command::new("clang-19");
-    clang.current_dir(&folder).args(FLAGS).args(definitions(arch)).args(processor.definitions());
-    clang.arg(accessors).arg("-I.").arg("-I").arg(Path::new(ROOT).join("scripts/tensix/include"));
-    let standard = standard_headers().expect("they were found");
-    for folder in standard.into_iter().chain(folders(headers, arch)) {
-        clang.arg("-isystem").arg(folder);
+    batches
+}
+
+impl Batch {
+    /// Its kernels in one text. Macros end with the kernel that defines them.
+    fn text(&self) -> String {
+        let mut text = self.includes.clone();
+        let mut calls = String::new();
+        for (at, (name, kernel)) in self.kernels.iter().enumerate() {
+            let macros = kernel.lines().filter_map(|line| line.strip_prefix("#define "));
+            let names = macros.map(|rest| rest.split(['(', ' ']).next().unwrap_or_default());
+            let undone: String = names.map(|name| format!("#undef {name}\n")).collect();
+            writeln!(
+                text,
+                "namespace kernel_{at} {{\nvoid kernel_main();\n#line 1 {name:?}\n{kernel}\n}}\n{undone}"
+            )
+            .expect("a string can be written to");
+            writeln!(calls, "    kernel_{at}::kernel_main();").expect("a string can be written to");
+        }
+        text + "void kernel_main() {\n" + &calls + "}\n"
     }
-    clang.arg(metal.join("hw/firmware/src/tt-1xx").join(processor.source()));
-    let output = clang.output().expect("clang starts");
-    std::fs::remove_dir_all(&folder).expect("it was just made");
-    if output.status.success() {
-        std::fs::write(memory.join(key), "").expect("target can be written to");
-        return Ok(());
+
+    /// Has clang read it. An error is what clang said.
+    pub(crate) fn read(&self, headers: &Path) -> Result<(), String> {
+        let [wrapper, before] = self.processor.wrapper();
+        let files = [
+            ("chlkc_descriptors.h", self.descriptors.clone()),
+            ("defines_generated.h", String::new()),
+            (wrapper, format!("{before}void kernel_main();\n#include \"kernel.cpp\"\n")),
+            ("kernel.cpp", self.text()),
+        ];
+        let memory = Path::new(ROOT).join("target/tensix-headers");
+        let key = self.key(&files);
+        if memory.join(&key).exists() {
+            return Ok(());
+        }
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = memory.join(format!("reading-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("target can be written to");
+        for (name, text) in &files {
+            std::fs::write(folder.join(name), text).expect("target can be written to");
+        }
+        let output = self.clang(headers, &folder).output().expect("clang starts");
+        std::fs::remove_dir_all(&folder).expect("it was just made");
+        if output.status.success() {
+            std::fs::write(memory.join(key), "").expect("target can be written to");
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{}, as {:?}:\n{said}", self.arch, self.processor))
     }
-    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+
+    fn clang(&self, headers: &Path, folder: &Path) -> Command {
+        let Self { arch, processor, .. } = self;
+        let mut clang = Command::new("clang-19");
+        clang.current_dir(folder).args(FLAGS).args(definitions(arch)).args(processor.definitions());
+        let own = Path::new(ROOT).join("scripts/tensix/include");
+        clang.arg(&self.accessors).arg("-I.").arg("-I").arg(own);
+        let standard = standard_headers().expect("they were found");
+        for folder in standard.into_iter().chain(folders(headers, arch)) {
+            clang.arg("-isystem").arg(folder);
+        }
+        let sources = headers.join("tt_metal/hw/firmware/src/tt-1xx");
+        clang.arg(sources.join(processor.source()));
+        clang
+    }
+
+    fn key(&self, files: &[(&str, String)]) -> String {
+        let mut hasher = DefaultHasher::new();
+        for (name, text) in files {
+            (name, code(text)).hash(&mut hasher);
+        }
+        let stand_in = Path::new(ROOT).join(".tensix/made-from");
+        std::fs::read(stand_in).unwrap_or_default().hash(&mut hasher);
+        (FLAGS, definitions(&self.arch), self.processor, &self.accessors).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+}
+
+/// A text without its comments.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Where the runtime looks for headers.
@@ -220,90 +320,50 @@ fn folders(headers: &Path, arch: &str) -> Vec<PathBuf> {
     [headers.to_owned()].into_iter().chain(metal).collect()
 }
 
-fn key(arch: &str, processor: Processor, accessors: &str, files: &[(&str, String)]) -> String {
-    let mut hasher = DefaultHasher::new();
-    for (name, text) in files {
-        name.hash(&mut hasher);
-        let code = text.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
-        code.for_each(|line| line.hash(&mut hasher));
-    }
-    let stand_in = Path::new(ROOT).join(".tensix/made-from");
-    std::fs::read(stand_in).unwrap_or_default().hash(&mut hasher);
-    (FLAGS, definitions(arch), processor, accessors).hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
-
 /// A kernel's compile-time arguments: two words for the accessor of each buffer, that it is
 /// interleaved over banks of DRAM, and the bytes of a page.
-fn arguments(kernel: &Kernel, program: &Program) -> String {
-    let page = program.circular_buffers.iter().map(|ring| ring.format.tile_bytes()).max();
-    let words: Vec<_> =
-        kernel.accessors.iter().map(|_| format!("2,{}", page.unwrap_or(4096))).collect();
+fn arguments(kernel: &Kernel) -> String {
+    let words: Vec<_> = kernel.accessors.iter().map(|_| "2,4096").collect();
     format!("-DKERNEL_COMPILE_TIME_ARGS={}", words.join(","))
 }
 
-/// The header that the runtime writes for each program: formats and sizes of tiles, by ring.
-fn descriptors(program: &Program) -> String {
-    let mut text = "#pragma once\n#include \"llk_defs.h\"\n".to_owned();
-    let fidelity = program.math.fidelity.trim_start_matches("HiFi").parse().unwrap_or(0_u32);
-    let sync = if program.math.full_sync { "SyncFull" } else { "SyncHalf" };
-    let f32_dst = program.math.fp32_dest_acc;
-    write!(
-        text,
-        "constexpr auto MATH_FIDELITY = static_cast<ckernel::MathFidelity>({fidelity});\n\
+/// The header that the runtime writes for each program: the mode of math, and formats and sizes
+/// of tiles by ring. Those are values that no kernel is compiled by, so all are bf16 here.
+fn descriptors(math: Option<&Math>) -> String {
+    let usual = Math { fidelity: "HiFi4".to_owned(), fp32_dest_acc: true, full_sync: false };
+    let math = math.unwrap_or(&usual);
+    let fidelity = math.fidelity.trim_start_matches("HiFi").parse().unwrap_or(0_u32);
+    let sync = if math.full_sync { "SyncFull" } else { "SyncHalf" };
+    let mut text = format!(
+        "#pragma once\n#include \"llk_defs.h\"\n\
+         constexpr auto MATH_FIDELITY = static_cast<ckernel::MathFidelity>({fidelity});\n\
          constexpr bool APPROX = false;\n\
-         constexpr bool DST_ACCUM_MODE = {f32_dst};\n\
-         #define DST_SYNC_MODE DstSync::{sync}\n"
-    )
-    .expect("a string can be written to");
-    let mut array = |kind: &str, name: &str, value: &dyn Fn(&CircularBuffer) -> u32, other: u32| {
-        let ring = |at| program.circular_buffers.iter().find(|ring| ring.index == at);
-        let values: Vec<_> = (0..32).map(|at| ring(at).map_or(other, value).to_string()).collect();
-        let values = values.join(", ");
-        writeln!(text, "[[maybe_unused]] constexpr {kind} {name}[32] = {{{values}}};")
+         constexpr bool DST_ACCUM_MODE = {};\n\
+         #define DST_SYNC_MODE DstSync::{sync}\n",
+        math.fp32_dest_acc
+    );
+    let of_side = [
+        ("uint8_t", "tile_num_faces", 4),
+        ("uint8_t", "partial_face", 0),
+        ("uint8_t", "tile_face_r_dim", 16),
+        ("uint8_t", "narrow_tile", 0),
+        ("uint8_t", "tile_r_dim", 32),
+        ("uint8_t", "tile_c_dim", 32),
+        ("uint8_t", "num_faces_r_dim", 2),
+        ("uint8_t", "num_faces_c_dim", 2),
+        ("uint16_t", "tile_size", 2048),
+        ("uint8_t", "src_format", BFLOAT16),
+        ("uint8_t", "dst_format", BFLOAT16),
+    ];
+    for (side, (kind, name, value)) in
+        ["unpack", "pack"].into_iter().flat_map(|side| of_side.map(|array| (side, array)))
+    {
+        let values = vec![value.to_string(); 32].join(", ");
+        writeln!(text, "[[maybe_unused]] constexpr {kind} {side}_{name}[32] = {{{values}}};")
             .expect("a string can be written to");
-    };
-    for side in ["unpack", "pack"] {
-        for (name, value) in [
-            ("tile_num_faces", 4),
-            ("partial_face", 0),
-            ("tile_face_r_dim", 16),
-            ("narrow_tile", 0),
-            ("tile_r_dim", 32),
-            ("tile_c_dim", 32),
-            ("num_faces_r_dim", 2),
-            ("num_faces_c_dim", 2),
-        ] {
-            array("uint8_t", &format!("{side}_{name}"), &|_| value, value);
-        }
-        array("uint16_t", &format!("{side}_tile_size"), &|ring| ring.format.tile_bytes(), 1088);
     }
-    array("uint8_t", "unpack_src_format", &|ring| code(ring.format), 255);
-    array("uint8_t", "unpack_dst_format", &in_registers, 255);
-    let in_dst = |ring: &CircularBuffer| if f32_dst { 0 } else { code(ring.format) };
-    array("uint8_t", "pack_src_format", &in_dst, 255);
-    array("uint8_t", "pack_dst_format", &|ring| code(ring.format), 255);
     text
 }
 
-/// The number of a format in the vendor's headers.
-fn code(format: Format) -> u32 {
-    match format {
-        Format::Float32 => 0,
-        Format::Float16 => 1,
-        Format::Bfloat16 => 5,
-        Format::Bfp8 => 6,
-        Format::Int32 => 8,
-        Format::UInt16 => 9,
-        Format::Lf8 => 10,
-        Format::UInt32 => 24,
-        Format::Fp8E4M3 => 26,
-        Format::UInt8 => 30,
-    }
-}
-
-/// That of what the unpacker makes of it: an f32 becomes tf32 (4) in the source registers.
-fn in_registers(ring: &CircularBuffer) -> u32 {
-    let is_tf32 = ring.format == Format::Float32 && !ring.unpack_to_dst;
-    if is_tf32 { 4 } else { code(ring.format) }
-}
+/// The number of bf16 in the vendor's headers.
+const BFLOAT16: u32 = 5;
