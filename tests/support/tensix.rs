@@ -15,6 +15,34 @@ use tilec_ir::{Array, Element, Kernel, Launch, Module, launch};
 use tilec_target::Chip;
 use tilec_tensix_emu::{Counters, Options, tilize, untilize};
 
+/// What a kernel of a module for a chip and sizes makes of inputs in the emulator.
+///
+/// # Panics
+/// If it doesn't compile, or the emulator finds a fault.
+#[allow(dead_code, reason = "tests that draw their inputs don't need it")]
+pub(crate) fn outputs(
+    (text, module): (&str, &Module),
+    name: &str,
+    chip: &Chip,
+    set: &[(&str, i64)],
+    inputs: &[Array],
+) -> (Program, Vec<Array>) {
+    let what = format!("{name} on {} with {set:?}", chip.name);
+    let kernel = module.kernels.iter().find(|kernel| kernel.name == name).expect("it is there");
+    let sizes: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    let compilation =
+        Compilation::new(kernel, &sizes).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let source = Source { file: "test.tile", text };
+    let tensix = Tensix::of(module, name, chip, source, sizes.clone()).expect("it is there");
+    let program =
+        compilation.dataflow(&tensix).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let shapes = inputs.iter().map(|input| Some(input.shape.clone())).collect::<Vec<_>>();
+    let bound = launch::bind(kernel, &shapes, &sizes)
+        .unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let (outputs, _) = emulate(kernel, &bound, &tensix.emit(&program), inputs, &what);
+    (program, outputs)
+}
+
 /// What a run gave.
 struct Run {
     program: Program,

@@ -30,8 +30,8 @@ const HEADERS: [&str; 20] = [
     include_str!("../device/mask.h"),
 ];
 
-/// The header of data-movement kernels, which needs no other.
-const L1: &str = include_str!("../device/l1.h");
+/// The headers of data-movement kernels, each after those that it needs.
+const MOVERS: [&str; 2] = [include_str!("../device/l1.h"), include_str!("../device/rank.h")];
 
 const OPENING: &str = "namespace tilec {\n";
 const CLOSING: &str = "} // namespace tilec\n";
@@ -41,7 +41,7 @@ pub(crate) fn headers(functions: &BTreeSet<String>) -> Vec<String> {
     let mut wanted: BTreeSet<&str> = functions.iter().map(String::as_str).collect();
     let mut texts = Vec::new();
     // An item only uses what stands before it, so going backwards meets its users first.
-    for header in HEADERS.into_iter().chain([L1]).rev() {
+    for header in HEADERS.into_iter().chain(MOVERS).rev() {
         let mut kept: Vec<&str> = Vec::new();
         for item in items(header).into_iter().rev() {
             if defined(item).iter().any(|name| wanted.contains(name)) {
@@ -88,11 +88,22 @@ fn items(header: &'static str) -> Vec<&'static str> {
     items
 }
 
+/// What stands before the name of an item.
+const DEFINITIONS: [&str; 7] = [
+    "inline void ",
+    "inline uint32_t ",
+    "inline bool ",
+    "inline Pair ",
+    "struct ",
+    "using ",
+    "#define ",
+];
+
 /// The names that an item defines at its outermost level.
 fn defined(item: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for line in code(item).filter(|line| !line.starts_with([' ', '}'])) {
-        for before in ["inline void ", "inline uint32_t ", "struct ", "using ", "#define "] {
+        for before in DEFINITIONS {
             if let Some((_, after)) = line.split_once(before) {
                 names.extend(words(after).next());
             }

@@ -21,6 +21,7 @@ mod manifest;
 mod moves;
 mod names;
 mod needs;
+mod rank;
 mod vector;
 
 use tilec_ir::dataflow::{Program, Step};

@@ -26,6 +26,29 @@ impl Kernel<'_> {
                 let buffer = self.buffers[buffer].name.clone();
                 self.call("noc_async_write_page", &[page, buffer, address]);
             }
+            Move::ReadRows { buffer, page, first, rows, into, at } => {
+                let (page, first) = (self.index(page), self.index(first));
+                let function = format!("tilec::read_rows<{}>", self.element_bytes(*into));
+                let buffer = self.buffers[buffer].name.clone();
+                let address = self.address(*into, at);
+                self.call(&function, &[buffer, page, first, rows.to_string(), address]);
+            }
+            Move::WriteRows { buffer, page, first, rows, from } => {
+                let [page, first, rows] = [page, first, rows].map(|index| self.index(index));
+                let function = format!("tilec::write_rows<{}>", self.element_bytes(*from));
+                let buffer = self.buffers[buffer].name.clone();
+                let address = self.address(*from, &Index::from(0));
+                self.call(&function, &[buffer, page, first, rows, address]);
+            }
+            Move::Deliver { from, into, at, tiles, area, to } => {
+                let bytes = self.bytes(*from, *tiles);
+                let (source, target) =
+                    (self.address(*from, &Index::from(0)), self.address(*into, at));
+                let place = self.core_at(*area, to);
+                let target = format!("get_noc_addr({place}, {target})");
+                self.call("noc_async_write", &[source, target, bytes]);
+            }
+            Move::Rank(op) => self.rank(op),
             Move::Zero { into, at } => {
                 let (address, bytes) = (self.address(*into, at), self.tile_bytes(*into));
                 self.call("tilec::zero_tile", &[address, bytes]);
@@ -49,11 +72,7 @@ impl Kernel<'_> {
                 self.line(format!("noc_semaphore_wait({word}, {value});"));
             }
             Move::SignalOne { semaphore, area, to } => {
-                let to = self.index(to);
-                let place = match area {
-                    Area::Row => format!("row_x({to}), row_y"),
-                    Area::Column => format!("column_x, column_y({to})"),
-                };
+                let place = self.core_at(*area, to);
                 let address = self.semaphore_address(*semaphore);
                 let to = format!("get_noc_addr({place}, {address})");
                 self.call("noc_semaphore_inc", &[to, "1".to_owned()]);
@@ -65,10 +84,7 @@ impl Kernel<'_> {
     fn multicast(&mut self, from: CircularAt, into: CircularAt, tiles: u32, area: Area, own: bool) {
         let [name, cores] = area_names(area);
         let [source, target] = [from, into].map(|ring| self.address(ring, &Index::from(0)));
-        let bytes = match tiles {
-            1 => self.tile_bytes(into),
-            _ => format!("{} * {}", self.count(into, tiles), self.tile_bytes(into)),
-        };
+        let bytes = self.bytes(into, tiles);
         let (call, cores) = match own {
             true => ("noc_async_write_multicast_loopback_src", cores.to_owned()),
             false => ("noc_async_write_multicast", format!("{cores} - 1")),
@@ -102,7 +118,7 @@ impl Kernel<'_> {
 
     /// The address of a page: of those reserved if the role fills the ring, else of
     /// those waited for.
-    fn address(&mut self, ring: CircularAt, at: &Index) -> String {
+    pub(crate) fn address(&mut self, ring: CircularAt, at: &Index) -> String {
         let call =
             if self.needs.reserved.contains(&ring) { "get_write_ptr" } else { "get_read_ptr" };
         let first = format!("{call}({})", self.ring(ring));
@@ -114,6 +130,23 @@ impl Kernel<'_> {
         match self.index(at) {
             tile if sum => format!("{first} + ({tile}) * {bytes}"),
             tile => format!("{first} + {tile} * {bytes}"),
+        }
+    }
+
+    /// The coordinates of one core of the same row or column.
+    fn core_at(&mut self, area: Area, at: &Index) -> String {
+        let at = self.index(at);
+        match area {
+            Area::Row => format!("row_x({at}), row_y"),
+            Area::Column => format!("column_x, column_y({at})"),
+        }
+    }
+
+    /// The bytes of so many pages.
+    fn bytes(&self, ring: CircularAt, tiles: u32) -> String {
+        match tiles {
+            1 => self.tile_bytes(ring),
+            _ => format!("{} * {}", self.count(ring, tiles), self.tile_bytes(ring)),
         }
     }
 

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tilec_ir::dataflow::index::{Index, Operator, Test};
-use tilec_ir::dataflow::{Area, BufferAt, CircularAt, Math, Move, Op, Role, SemaphoreAt, Vector};
+use tilec_ir::dataflow::{
+    Area, BufferAt, CircularAt, Math, Move, Op, Rank, Role, SemaphoreAt, Vector,
+};
+
+use crate::rank;
 
 /// What the text of a role has to declare.
 #[derive(Clone, Debug, Default)]
@@ -86,24 +90,37 @@ impl Needs {
     }
 
     fn moves(&mut self, op: &Move) {
+        op.indices().into_iter().for_each(|index| self.index(index));
+        if let Some((buffer, ring)) = op.buffer() {
+            add(&mut self.buffers, buffer);
+            self.pages_of.entry(buffer).or_insert(ring);
+        }
         match op {
-            Move::Read { buffer, page, into: ring, at }
-            | Move::Write { buffer, page, from: ring, at } => {
-                add(&mut self.buffers, *buffer);
-                self.pages_of.entry(*buffer).or_insert(*ring);
-                self.page(*ring, at);
-                self.index(page);
+            Move::Read { into: ring, .. } | Move::Write { from: ring, .. } => {
+                self.rings.insert(*ring);
             }
-            Move::Zero { into, at } => {
+            Move::ReadRows { into, .. } => {
+                self.l1_functions.insert("read_rows");
+                self.rings.insert(*into);
+            }
+            Move::WriteRows { from, .. } => {
+                self.l1_functions.insert("write_rows");
+                self.rings.insert(*from);
+            }
+            Move::Zero { into, .. } => {
                 self.l1_functions.insert("zero_tile");
-                self.page(*into, at);
+                self.rings.insert(*into);
             }
-            Move::Column { from, at, column, into, to } => {
+            Move::Column { from, into, .. } => {
                 self.l1_functions.insert("copy_column");
-                self.page(*from, at);
-                self.page(*into, to);
-                self.index(column);
+                self.rings.extend([from, into]);
             }
+            Move::Deliver { from, into, tiles, area, .. } => {
+                self.window(*from, *tiles);
+                self.rings.insert(*into);
+                add(&mut self.areas, *area);
+            }
+            Move::Rank(op) => self.rank(op),
             Move::ReadBarrier | Move::WriteBarrier => {}
             Move::Multicast { from, into, tiles, area, .. } => {
                 self.window(*from, *tiles);
@@ -115,16 +132,40 @@ impl Needs {
                 self.semaphores.insert(*semaphore);
                 self.words.insert(*semaphore);
             }
-            Move::SignalOne { semaphore, area, to } => {
+            Move::SignalOne { semaphore, area, .. } => {
                 self.semaphores.insert(*semaphore);
                 add(&mut self.areas, *area);
                 self.counts_up = true;
-                self.index(to);
             }
             Move::SignalAll { semaphore, area } => {
                 self.semaphores.insert(*semaphore);
                 add(&mut self.areas, *area);
                 add(&mut self.rectangles, *area);
+            }
+        }
+    }
+
+    fn rank(&mut self, op: &Rank) {
+        let functions: &[&'static str] = match op {
+            Rank::Clear(_) => &["clear_list"],
+            Rank::Offer { key, .. } => &["offer_row", rank::code_function(*key)],
+            Rank::Merge { .. } => &["merge_list"],
+            Rank::Sort(_) => &["sort_list"],
+            Rank::Indices { .. } => &["put_indices"],
+            Rank::Fetch { .. } => &["fetch_elements"],
+            Rank::Values { .. } => &["put_elements"],
+        };
+        self.l1_functions.extend(functions);
+        self.l1_functions.insert("list_bytes");
+        match op {
+            Rank::Clear(list) | Rank::Sort(list) => self.rings.extend([list.ring]),
+            Rank::Offer { keys, list, .. } => self.rings.extend([*keys, list.ring]),
+            Rank::Merge { from, into } => self.rings.extend([from.ring, into.ring]),
+            Rank::Indices { places, into, .. } | Rank::Fetch { places, into, .. } => {
+                self.rings.extend([places.list.ring, *into]);
+            }
+            Rank::Values { places, from, into, .. } => {
+                self.rings.extend([places.list.ring, *from, *into]);
             }
         }
     }

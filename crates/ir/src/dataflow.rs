@@ -23,7 +23,9 @@
 pub mod budget;
 pub mod cycles;
 pub mod index;
+mod moves;
 pub mod print;
+mod rank;
 #[cfg(test)]
 mod testing;
 mod vector;
@@ -34,6 +36,8 @@ use crate::plan::{EquationAt, Plan};
 use crate::tensor::Tensor;
 
 pub use index::{Index, Test};
+pub use moves::{Area, Move};
+pub use rank::{FETCHED_BYTES, Key, KeyKind, List, Places, Rank};
 pub use vector::{BinaryVector, Spread, UnaryVector, Vector, WordVector};
 
 /// The position of a [`Buffer`] in [`Program::buffers`].
@@ -254,105 +258,6 @@ pub enum Op {
     Math(Math),
 }
 
-/// An op of the reader or the writer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Move {
-    /// Starts to read a page into reserved page `at`.
-    Read {
-        /// From where.
-        buffer: BufferAt,
-        /// Which page.
-        page: Index,
-        /// To which ring; of the same format.
-        into: CircularAt,
-        /// Which of the reserved pages.
-        at: Index,
-    },
-    /// Fills reserved page `at` with zeros: a tile beyond the edge of its matrix.
-    Zero {
-        /// Of which ring.
-        into: CircularAt,
-        /// Which of the reserved pages.
-        at: Index,
-    },
-    /// Waits until all reads are done. Stands between reads and their push.
-    ReadBarrier,
-    /// Starts to write page `at` of those waited for.
-    Write {
-        /// To where.
-        buffer: BufferAt,
-        /// Which page.
-        page: Index,
-        /// From which ring; of the same format.
-        from: CircularAt,
-        /// Which of the pages waited for.
-        at: Index,
-    },
-    /// Waits until all writes are done. Stands between writes and their pop.
-    WriteBarrier,
-    /// Copies column `column` of a tile of 32-bit words (reserved or waited-for page
-    /// `at` of `from`) into column 0 of reserved page `to` of `into`, which has the same
-    /// format; other columns keep what they hold.
-    Column {
-        /// From which ring.
-        from: CircularAt,
-        /// Which page there.
-        at: Index,
-        /// Which column, 0 .. 31.
-        column: Index,
-        /// To which ring.
-        into: CircularAt,
-        /// Which page there.
-        to: Index,
-    },
-    /// Sends `tiles` pages from the first reserved (or, of another ring, waited-for) pages
-    /// of `from` to the first reserved pages of `into`, at all other cores of the
-    /// same row or column, which have reserved them too; with `own`, also at this core.
-    /// Stands before a [`Move::SignalAll`], which arrives after it.
-    Multicast {
-        /// From which ring of this core.
-        from: CircularAt,
-        /// To which ring of the others.
-        into: CircularAt,
-        /// How many pages.
-        tiles: u32,
-        /// Whom it reaches.
-        area: Area,
-        /// Whether it also reaches this core; `from` differs from `into` then.
-        own: bool,
-    },
-    /// Sets this core's semaphore.
-    Set(SemaphoreAt, u32),
-    /// Waits until this core's semaphore has this value.
-    Until(SemaphoreAt, u32),
-    /// Adds 1 to the semaphore of the core at this place of the same row or column.
-    SignalOne {
-        /// Which semaphore.
-        semaphore: SemaphoreAt,
-        /// Along what `to` counts.
-        area: Area,
-        /// The position of the core in the row (its column) or in the column (its row).
-        to: Index,
-    },
-    /// Sets the semaphore of all other cores of the row or column to 1. This core's own must
-    /// be 1, since its word is what is sent.
-    SignalAll {
-        /// Which semaphore.
-        semaphore: SemaphoreAt,
-        /// Whom it reaches.
-        area: Area,
-    },
-}
-
-/// The cores that share something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Area {
-    /// The other cores of the same row of the rectangle.
-    Row,
-    /// The other cores of the same column.
-    Column,
-}
-
 /// An op of the compute role.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Math {
@@ -435,6 +340,13 @@ impl Format {
             Self::Bfp8 => 1088,
             Self::NativeE4M3 | Self::NativeE5M2 | Self::Byte => 1024,
         }
+    }
+
+    /// The bytes of an element, where each has its own.
+    #[must_use]
+    pub fn element_bytes(self) -> Option<u32> {
+        let apart = self != Self::Bfp8;
+        apart.then(|| self.tile_bytes() / 1024)
     }
 }
 

@@ -2,7 +2,7 @@
 //! writer on a grid of cores.
 //!
 //! ```text
-//! plan --contract, rows, points--> steps over buffers in DRAM --verify--> program
+//! plan --contract, rows, points, select--> steps over buffers in DRAM --verify--> program
 //! ```
 //!
 //! Takes a plan whose sizes are bound. What the cores can't run, what a tile block asks
@@ -13,6 +13,7 @@ mod contract;
 mod draft;
 mod points;
 mod rows;
+mod select;
 mod vector;
 
 use tilec_ir::dataflow::verify::{self, Limits};
@@ -22,7 +23,6 @@ use tilec_ir::tensor::{Expr, ExprKind, Kernel, Reduction, Scalar, Tiling, Var};
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind};
 use tilec_target::{Chip, Tensix};
 
-use crate::counted::count;
 use crate::tune::settings::{self, Given};
 pub use contract::left_out;
 pub(crate) use draft::Draft;
@@ -42,7 +42,6 @@ pub fn compile_dataflow(
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    let plan = count(plan, |_, _, _| false);
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
     let mut draft = Draft::new(without_empty_sums(plan), chip);
     let mut steps = Vec::new();
@@ -85,7 +84,7 @@ fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, 
         RegionKind::Pointwise => points::steps(draft, at),
         RegionKind::Rowwise(rowwise) => rows::steps(draft, at, &rowwise),
         RegionKind::Generic { why } => rows::fold(draft, at, &why),
-        RegionKind::Select(_) => unreachable!("selections were taken apart"),
+        RegionKind::Select(select) => select::steps(draft, at, &select),
         RegionKind::Scan(_) => Err(vec![rows::no_scan(draft, at)]),
     }
 }

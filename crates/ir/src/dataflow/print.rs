@@ -24,6 +24,7 @@
 
 mod math;
 mod moves;
+mod rank;
 mod role;
 #[cfg(test)]
 mod tests;

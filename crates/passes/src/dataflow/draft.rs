@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use tilec_ir::dataflow::{Buffer, BufferAt, Format, Move, Op, Program, Step};
+use tilec_ir::dataflow::{Buffer, BufferAt, Format, Op, Program, Step};
 use tilec_ir::plan::Plan;
 use tilec_ir::tensor::{Kernel, Role, Tensor};
 use tilec_ir::{Diagnostic, Id, Kind, Scalar, Span};
@@ -145,9 +145,7 @@ fn renumber(body: &mut [Op], moved: &[BufferAt]) {
                 renumber(then, moved);
                 renumber(otherwise, moved);
             }
-            Op::Move(Move::Read { buffer, .. } | Move::Write { buffer, .. }) => {
-                *buffer = moved[*buffer];
-            }
+            Op::Move(op) => op.buffer_mut().into_iter().for_each(|at| *at = moved[*at]),
             _ => {}
         }
     }

@@ -27,7 +27,7 @@ use super::vector::{Given, Leaf, Place, Ring, Source, rings_of};
 
 pub(super) use cycles::vector_cycles;
 pub(super) use section::{Output, Sections, is_read_later, keep_within, sections};
-pub(super) use work::{Counter, digits, lets, share};
+pub(super) use work::{Counter, Of, digits, lets, share};
 
 /// The counter of a core's tiles.
 const I: &str = "i";

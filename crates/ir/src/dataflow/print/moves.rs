@@ -2,6 +2,7 @@
 
 use crate::dataflow::{Area, Move};
 
+use super::rank;
 use super::role::Names;
 
 /// `read a[first + tile] -> a 0`
@@ -10,6 +11,19 @@ pub(super) fn text(names: Names<'_>, op: &Move) -> String {
         Move::Read { buffer, page, into, at } => {
             format!("read {}[{page}] -> {} {at}", names.buffer(*buffer), names.ring(*into))
         }
+        Move::ReadRows { buffer, page, first, rows, into, at } => {
+            let (buffer, ring) = (names.buffer(*buffer), names.ring(*into));
+            format!("read {rows} rows from {first} of {buffer}[{page}] -> {ring} {at}")
+        }
+        Move::WriteRows { buffer, page, first, rows, from } => {
+            let (buffer, ring) = (names.buffer(*buffer), names.ring(*from));
+            format!("write {rows} rows from {first} of {ring} 0 -> {buffer}[{page}]")
+        }
+        Move::Deliver { from, into, at, tiles, area, to } => {
+            let (from, into, area) = (names.ring(*from), names.ring(*into), area_text(*area));
+            format!("deliver {from} {tiles} -> {into} {at} of {to} in the {area}")
+        }
+        Move::Rank(op) => rank::text(names, op),
         Move::Zero { into, at } => format!("zero {} {at}", names.ring(*into)),
         Move::ReadBarrier => "read barrier".to_owned(),
         Move::Write { buffer, page, from, at } => {

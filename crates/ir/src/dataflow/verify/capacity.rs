@@ -40,12 +40,14 @@ pub(super) fn arguments(step: &Step, codes: &[Code<'_>; 3], faults: &mut OfStep<
         let mut buffers = BTreeSet::new();
         let mut reaches = false;
         for (op, _) in code.ops() {
-            if let Op::Move(Move::Read { buffer, .. } | Move::Write { buffer, .. }) = op {
-                buffers.insert(*buffer);
-            }
+            let Op::Move(op) = op else { continue };
+            buffers.extend(op.buffer().map(|(buffer, _)| buffer));
             reaches |= matches!(
                 op,
-                Op::Move(Move::Multicast { .. } | Move::SignalOne { .. } | Move::SignalAll { .. })
+                Move::Multicast { .. }
+                    | Move::Deliver { .. }
+                    | Move::SignalOne { .. }
+                    | Move::SignalAll { .. }
             );
         }
         let coordinates = if reaches { step.grid.iter().sum::<u32>() as usize } else { 0 };

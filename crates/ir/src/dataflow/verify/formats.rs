@@ -1,7 +1,7 @@
 //! Formats: what may be multiplied by what, what a chip can take, what DST can hold.
 
 use crate::dataflow::budget::format_name;
-use crate::dataflow::{BufferAt, CircularAt, Format, Math, Move, Op, Program, Step};
+use crate::dataflow::{BufferAt, CircularAt, Format, Math, Move, Op, Program, Rank, Step};
 
 use super::Limits;
 use super::code::Code;
@@ -80,7 +80,14 @@ impl Formats<'_> {
                 let words = matches!(format, Format::Word | Format::F32);
                 (!words).then(|| format!("columns are of 32-bit words, not {}", named(format)))
             }),
-            Move::Multicast { from, into, .. } => self.same(*from, *into),
+            Move::Multicast { from, into, .. } | Move::Deliver { from, into, .. } => {
+                self.same(*from, *into)
+            }
+            Move::ReadRows { buffer, into: ring, .. }
+            | Move::WriteRows { buffer, from: ring, .. } => {
+                self.page(*buffer, *ring).or_else(|| self.elements(*ring, None))
+            }
+            Move::Rank(op) => self.of_rank(op),
             Move::Zero { .. }
             | Move::ReadBarrier
             | Move::WriteBarrier
@@ -89,6 +96,34 @@ impl Formats<'_> {
             | Move::SignalOne { .. }
             | Move::SignalAll { .. } => None,
         }
+    }
+
+    fn of_rank(&self, op: &Rank) -> Option<String> {
+        match op {
+            Rank::Clear(list) | Rank::Sort(list) => self.elements(list.ring, Some(32)),
+            Rank::Offer { keys, key, list, .. } => {
+                self.elements(*keys, Some(key.bits)).or_else(|| self.elements(list.ring, Some(32)))
+            }
+            Rank::Merge { from, into } => {
+                self.elements(from.ring, Some(32)).or_else(|| self.elements(into.ring, Some(32)))
+            }
+            Rank::Indices { into, .. } => self.elements(*into, Some(32)),
+            Rank::Fetch { buffer, into, .. } => {
+                self.page(*buffer, *into).or_else(|| self.elements(*into, None))
+            }
+            Rank::Values { from, into, .. } => self.same(*from, *into),
+        }
+    }
+
+    /// Whether a ring's elements lie one by one, of so many bits.
+    fn elements(&self, ring: CircularAt, bits: Option<u32>) -> Option<String> {
+        let format = self.ring(ring);
+        let found = format.element_bytes().map(|bytes| 8 * bytes);
+        let fits = found.is_some() && (bits.is_none() || bits == found);
+        (!fits).then(|| match bits {
+            Some(bits) => format!("elements of {bits} bits, not {}", named(format)),
+            None => format!("rows of {} don't lie by themselves", named(format)),
+        })
     }
 
     /// A page keeps its bits, so an f32 may also lie in a ring as a word.

@@ -15,6 +15,9 @@ use super::state::{Phase, State};
 /// The position of the compute role among the three.
 pub(super) const COMPUTE: usize = 1;
 
+/// The numbers of an op, in the order of its indices.
+pub(super) type Numbers = [u32; 6];
+
 /// A step that is run.
 #[derive(Debug)]
 pub(super) struct Machine<'a> {
@@ -177,7 +180,7 @@ impl<'a> Machine<'a> {
         match &codes[role].instructions[next] {
             Instruction::Do(op, numbers) => {
                 let slots = &self.tasks[task].slots;
-                let mut values = [0; 3];
+                let mut values = Numbers::default();
                 for (value, number) in values.iter_mut().zip(numbers) {
                     let found = number.value(slots);
                     *value = found.ok_or_else(|| self.fault(task, valueless("a number")))?;
@@ -247,7 +250,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn op(&mut self, task: usize, op: &Op, numbers: [u32; 3]) -> Result<Flow, String> {
+    fn op(&mut self, task: usize, op: &Op, numbers: Numbers) -> Result<Flow, String> {
         match op {
             Op::Reserve(ring, count) => return self.reserve(task, *ring, *count),
             Op::Push(ring, count) => self.push(task, *ring, *count)?,

@@ -3,7 +3,7 @@
 use crate::dataflow::cycles::vector_cycles;
 use crate::dataflow::{CircularAt, Dst, Format, Index, Math, Vector};
 
-use super::machine::Machine;
+use super::machine::{Machine, Numbers};
 use super::state::{Page, Phase, Unpack};
 
 /// What an op computes numbers from.
@@ -41,7 +41,7 @@ pub(super) fn indices(op: &Math) -> Vec<&Index> {
 }
 
 impl Machine<'_> {
-    pub(super) fn math(&mut self, task: usize, op: &Math, numbers: [u32; 3]) -> Result<(), String> {
+    pub(super) fn math(&mut self, task: usize, op: &Math, numbers: Numbers) -> Result<(), String> {
         let units = &mut self.tasks[task].state.units;
         match *op {
             Math::Acquire => {

@@ -2,7 +2,8 @@
 
 use crate::dataflow::{Area, BufferAt, CircularAt, Move, SemaphoreAt};
 
-use super::machine::{Flow, Machine, Task};
+use super::machine::{Flow, Machine, Numbers};
+use super::pages::ALL_ROWS;
 use super::signals::Race;
 use super::state::Page;
 
@@ -11,8 +12,9 @@ impl Machine<'_> {
         &mut self,
         task: usize,
         op: &Move,
-        [first, second, third]: [u32; 3],
+        numbers: Numbers,
     ) -> Result<Flow, String> {
+        let [first, second, third, ..] = numbers;
         match *op {
             Move::Read { buffer, into, .. } => self.read(task, buffer, first, into, second)?,
             Move::Zero { into, .. } => self.fill(task, into, first, Page::Coming)?,
@@ -21,6 +23,7 @@ impl Machine<'_> {
             Move::WriteBarrier => self.each_view(task, |view| {
                 view.sending = false;
                 view.turn(Page::Returning, Page::Filled);
+                view.turn(Page::Leaving, Page::Filled);
             }),
             Move::Column { from, into, .. } => {
                 self.source(task, from, first)?;
@@ -28,6 +31,17 @@ impl Machine<'_> {
                     return Err(format!("a tile has 32 columns, and {second} is none of them"));
                 }
                 self.fill(task, into, third, Page::Filled)?;
+            }
+            Move::ReadRows { buffer, rows, into, .. } => {
+                self.read_rows(task, (buffer, first), [second, rows], into, third)?;
+            }
+            Move::WriteRows { buffer, from, .. } => {
+                self.write_rows(task, (buffer, first), [second, third], from)?;
+            }
+            Move::Rank(ref op) => self.rank(task, op, numbers)?,
+            Move::Deliver { from, into, tiles, area, .. } => {
+                let to = self.one_core(task, area, second)?;
+                self.deliver(task, from, into, first..first.saturating_add(tiles), to)?;
             }
             Move::Multicast { from, into, tiles, area, own } => {
                 self.multicast(task, from, into, tiles, area, own)?;
@@ -68,7 +82,7 @@ impl Machine<'_> {
         at: u32,
     ) -> Result<(), String> {
         self.waited(task, from, at)?;
-        self.pages.write(self.program, self.at, buffer, page)?;
+        self.pages.write(self.program, self.at, buffer, page, ALL_ROWS)?;
         let core = self.tasks[task].core;
         let bytes = self.program.buffers[buffer].format.tile_bytes();
         self.cores[core].counts.dram_written += u64::from(bytes);
@@ -90,12 +104,17 @@ impl Machine<'_> {
         let slot = reserved.get_mut(at as usize);
         let slot =
             slot.ok_or_else(|| format!("page {at} of {name} is not among the {count} reserved"))?;
-        if matches!(slot, Page::Coming | Page::Returning) {
-            return Err(format!(
-                "page {at} of {name} is filled while something is on its way to it"
-            ));
+        match slot {
+            Page::Empty | Page::Filled => *slot = page,
+            Page::Coming | Page::Returning => {
+                return Err(format!(
+                    "page {at} of {name} is filled while something is on its way to it"
+                ));
+            }
+            Page::Leaving => {
+                return Err(format!("page {at} of {name} is filled while it is still sent"));
+            }
         }
-        *slot = page;
         Ok(())
     }
 
@@ -114,7 +133,7 @@ impl Machine<'_> {
         let name = self.ring_name(ring);
         match self.tasks[task].state.views[ring].reserved.get(at as usize) {
             None => self.waited(task, ring, at),
-            Some(Page::Filled) => Ok(()),
+            Some(Page::Filled | Page::Leaving) => Ok(()),
             Some(Page::Empty) => Err(format!("page {at} of {name} is read, and nothing is in it")),
             Some(Page::Coming) => Err(format!("page {at} of {name} is read before a read barrier")),
             Some(Page::Returning) => {
@@ -153,19 +172,28 @@ impl Machine<'_> {
         area: Area,
         to: u32,
     ) -> Result<(), String> {
+        let (target, process) = (self.one_core(task, area, to)?, self.tasks[task].process());
+        let views = self.tasks[task].state.views.iter();
+        if let Some(ring) = views.clone().position(|view| view.reserved.contains(&Page::Leaving)) {
+            let name = self.ring_name(ring);
+            return Err(format!("a signal follows {name} to another core before a write barrier"));
+        }
+        let done = self.cores[target].words[semaphore].add(&mut self.clocks, process);
+        done.map_err(|race| self.race(target, semaphore, race))
+    }
+
+    /// The core at this place of the same row or column.
+    fn one_core(&self, task: usize, area: Area, to: u32) -> Result<usize, String> {
         let [columns, rows] = self.step.grid;
-        let Task { core, .. } = self.tasks[task];
-        let [column, row] = self.cores[core].at;
+        let [column, row] = self.cores[self.tasks[task].core].at;
         let (count, [column, row]) = match area {
             Area::Row => (columns, [to, row]),
             Area::Column => (rows, [column, to]),
         };
         if to >= count {
-            return Err(format!("core {to} is signaled, of {count} in the row or column"));
+            return Err(format!("core {to} is meant, of {count} in the row or column"));
         }
-        let (target, process) = ((row * columns + column) as usize, self.tasks[task].process());
-        let done = self.cores[target].words[semaphore].add(&mut self.clocks, process);
-        done.map_err(|race| self.race(target, semaphore, race))
+        Ok((row * columns + column) as usize)
     }
 
     fn signal_all(

@@ -143,7 +143,7 @@ pub(super) fn indices(op: &Op) -> Vec<&Index> {
             of_test(test, &mut found);
             found
         }
-        Op::Move(op) => of_move(op),
+        Op::Move(op) => op.indices(),
         Op::Math(op) => super::math::indices(op),
         Op::Equation(_)
         | Op::Comment(_)
@@ -161,21 +161,6 @@ fn of_test<'a>(test: &'a Test, found: &mut Vec<&'a Index>) {
     }
 }
 
-fn of_move(op: &Move) -> Vec<&Index> {
-    match op {
-        Move::Read { page, at, .. } | Move::Write { page, at, .. } => vec![page, at],
-        Move::Zero { at, .. } => vec![at],
-        Move::Column { at, column, to, .. } => vec![at, column, to],
-        Move::SignalOne { to, .. } => vec![to],
-        Move::ReadBarrier
-        | Move::WriteBarrier
-        | Move::Multicast { .. }
-        | Move::Set(..)
-        | Move::Until(..)
-        | Move::SignalAll { .. } => Vec::new(),
-    }
-}
-
 /// What is said of a ring, buffer, semaphore or equation that is not there.
 fn positions(program: &Program, step: &Step, op: &Op) -> Vec<String> {
     let mut missing = Vec::new();
@@ -190,8 +175,10 @@ fn positions(program: &Program, step: &Step, op: &Op) -> Vec<String> {
     if let Op::Equation(at) = op {
         check("equation", *at, program.plan.kernel.equations.len());
     }
-    if let Op::Move(Move::Read { buffer, .. } | Move::Write { buffer, .. }) = op {
-        check("buffer", *buffer, program.buffers.len());
+    if let Op::Move(op) = op
+        && let Some((buffer, _)) = op.buffer()
+    {
+        check("buffer", buffer, program.buffers.len());
     }
     if let Op::Move(
         Move::Set(semaphore, _)

@@ -10,18 +10,31 @@ use crate::tensor::{Kernel, Role};
 use super::Limits;
 use super::fault::Faults;
 
-/// Which step wrote each page of each buffer: 0 is none, else its position and 1.
+/// All rows of a tile, as bits.
+pub(super) const ALL_ROWS: u32 = u32::MAX;
+
+/// Who wrote each page of each buffer.
 #[derive(Debug)]
 pub(super) struct Pages {
     /// By buffer; empty for inputs.
-    written: Vec<Vec<u16>>,
+    written: Vec<Vec<Written>>,
+}
+
+/// What was written to a page.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    /// By which step: 0 is none, else its position and 1.
+    by: u16,
+    /// Which rows, as bits.
+    rows: u32,
 }
 
 impl Pages {
     pub(super) fn new(program: &Program) -> Self {
         let written = program.buffers.iter().map(|buffer| {
             let given = role(program, buffer) == Some(Role::Input);
-            vec![0; if given { 0 } else { usize::try_from(buffer.pages()).unwrap_or(0) }]
+            let pages = if given { 0 } else { usize::try_from(buffer.pages()).unwrap_or(0) };
+            vec![Written::default(); pages]
         });
         let written = written.collect();
         Self { written }
@@ -38,38 +51,43 @@ impl Pages {
         let Buffer { name, .. } = existing(program, buffer, page)?;
         match self.written[buffer].get(page as usize) {
             None => Ok(()),
-            Some(0) => Err(format!("page {page} of {name} is read, and no step has written it")),
-            Some(&by) if usize::from(by) == step + 1 => {
+            Some(&Written { by, .. }) if usize::from(by) == step + 1 => {
                 Err(format!("page {page} of {name} is read by the step that writes it"))
             }
-            Some(_) => Ok(()),
+            Some(&Written { rows: ALL_ROWS, .. }) => Ok(()),
+            Some(_) => Err(format!("page {page} of {name} is read, and no step has written it")),
         }
     }
 
-    /// A page is written by the step at this position.
+    /// Some rows of a page are written by the step at this position.
     pub(super) fn write(
         &mut self,
         program: &Program,
         step: usize,
         buffer: BufferAt,
         page: u32,
+        rows: u32,
     ) -> Result<(), String> {
         let Buffer { name, .. } = existing(program, buffer, page)?;
         match self.written[buffer].get_mut(page as usize) {
             None => Err(format!("{name} is an input, which no step may write")),
-            Some(by @ 0) => {
-                *by = u16::try_from(step + 1).expect("fewer steps than 16 bits count");
+            Some(written) => {
+                let by = u16::try_from(step + 1).expect("fewer steps than 16 bits count");
+                if written.rows & rows != 0 || (written.rows != 0 && written.by != by) {
+                    return Err(format!("page {page} of {name} is written twice"));
+                }
+                *written = Written { by, rows: written.rows | rows };
                 Ok(())
             }
-            Some(_) => Err(format!("page {page} of {name} is written twice")),
         }
     }
 
     /// Every page of every result is written.
     pub(super) fn complete(&self, program: &Program, faults: &mut Faults) {
         for (buffer, written) in program.buffers.iter().zip(&self.written) {
-            let missing = written.iter().filter(|&&by| by == 0).count();
-            if let Some(page) = written.iter().position(|&by| by == 0) {
+            let lacks = |page: &Written| page.rows != ALL_ROWS;
+            let missing = written.iter().filter(|page| lacks(page)).count();
+            if let Some(page) = written.iter().position(lacks) {
                 let name = &buffer.name;
                 faults.add(format!(
                     "{missing} of {} pages of {name} are never written; the first is {page}",

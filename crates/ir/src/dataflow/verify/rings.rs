@@ -50,7 +50,7 @@ impl Machine<'_> {
                 Page::Coming => {
                     return Err(format!("page {at} of {name} is pushed before a read barrier"));
                 }
-                Page::Returning => {
+                Page::Returning | Page::Leaving => {
                     return Err(format!("page {at} of {name} is pushed before a write barrier"));
                 }
             }
@@ -111,6 +111,9 @@ pub(super) fn left_over(machine: &Machine<'_>, task: &Task) -> Option<String> {
     views.find_map(|((ring, shared), view)| {
         let (name, left) = (&ring.name, shared.pushed - shared.popped);
         let coming = view.reserved.contains(&Page::Coming);
+        if view.reserved.contains(&Page::Leaving) {
+            return Some(format!("pages of {name} are sent, and no write barrier follows"));
+        }
         if left > 0 {
             return Some(format!("{} of {name} pushed and never popped", plural(left, "page")));
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::dataflow::{CircularAt, Math, Move, Op, Step};
+use crate::dataflow::{CircularAt, Math, Move, Op, Rank, Step};
 
 use super::code::Code;
 use super::fault::OfStep;
@@ -25,7 +25,12 @@ pub(super) fn rings(op: &Op) -> Vec<(CircularAt, Side)> {
     match op {
         Op::Reserve(ring, _) | Op::Push(ring, _) => vec![(*ring, Producer)],
         Op::Wait(ring, _) | Op::Pop(ring, _) => vec![(*ring, Consumer)],
-        Op::Move(Move::Read { into, .. } | Move::Zero { into, .. }) => vec![(*into, Producer)],
+        Op::Move(
+            Move::Read { into, .. } | Move::ReadRows { into, .. } | Move::Zero { into, .. },
+        ) => vec![(*into, Producer)],
+        Op::Move(Move::WriteRows { from, .. }) => vec![(*from, Producer)],
+        Op::Move(Move::Deliver { from, into, .. }) => vec![(*from, Producer), (*into, Producer)],
+        Op::Move(Move::Rank(op)) => of_rank(op),
         Op::Move(Move::Write { from, .. }) => vec![(*from, Consumer)],
         Op::Move(Move::Column { from, into, .. } | Move::Multicast { from, into, .. }) => {
             vec![(*from, Either), (*into, Producer)]
@@ -56,6 +61,21 @@ pub(super) fn rings(op: &Op) -> Vec<(CircularAt, Side)> {
         | Op::Let(..)
         | Op::Loop { .. }
         | Op::If { .. } => Vec::new(),
+    }
+}
+
+/// Lists and what is made of them stay in reserved pages.
+fn of_rank(op: &Rank) -> Vec<(CircularAt, Side)> {
+    use Side::{Consumer, Producer};
+    let producer = |rings: &[CircularAt]| rings.iter().map(|&ring| (ring, Producer)).collect();
+    match op {
+        Rank::Clear(list) | Rank::Sort(list) => producer(&[list.ring]),
+        Rank::Offer { keys, list, .. } => vec![(*keys, Consumer), (list.ring, Producer)],
+        Rank::Merge { from, into } => producer(&[from.ring, into.ring]),
+        Rank::Indices { places, into, .. } | Rank::Fetch { places, into, .. } => {
+            producer(&[places.list.ring, *into])
+        }
+        Rank::Values { places, from, into, .. } => producer(&[places.list.ring, *from, *into]),
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) enum Page {
     Coming,
     /// A multicast of this core's own is on its way, that a write barrier waits for.
     Returning,
+    /// It holds what is on its way elsewhere, which a write barrier waits for.
+    Leaving,
     /// It may be pushed.
     Filled,
 }

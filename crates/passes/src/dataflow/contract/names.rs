@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tilec_ir::dataflow::{Index, Math, Move, Op, Test, Vector};
+use tilec_ir::dataflow::{Index, Math, Op, Test, Vector};
 
 /// Takes out names that nothing uses.
 pub(super) fn without_unused(body: Vec<Op>) -> Vec<Op> {
@@ -86,7 +86,7 @@ fn of_op(op: &Op, names: &mut BTreeSet<String>) {
             of_test(test, names);
             then.iter().chain(otherwise).for_each(|op| of_op(op, names));
         }
-        Op::Move(op) => of_move(op, names),
+        Op::Move(op) => op.indices().into_iter().for_each(|index| of_index(index, names)),
         Op::Math(op) => of_math(op, names),
         Op::Equation(_)
         | Op::Comment(_)
@@ -94,26 +94,6 @@ fn of_op(op: &Op, names: &mut BTreeSet<String>) {
         | Op::Push(..)
         | Op::Wait(..)
         | Op::Pop(..) => {}
-    }
-}
-
-fn of_move(op: &Move, names: &mut BTreeSet<String>) {
-    match op {
-        Move::Read { page, at, .. } | Move::Write { page, at, .. } => {
-            of_index(page, names);
-            of_index(at, names);
-        }
-        Move::Zero { at, .. } => of_index(at, names),
-        Move::Column { at, column, to, .. } => {
-            [at, column, to].into_iter().for_each(|index| of_index(index, names));
-        }
-        Move::SignalOne { to, .. } => of_index(to, names),
-        Move::ReadBarrier
-        | Move::WriteBarrier
-        | Move::Multicast { .. }
-        | Move::Set(..)
-        | Move::Until(..)
-        | Move::SignalAll { .. } => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tilec_ir::dataflow::{Argument, Index, Math, Move, Op, Test, Vector};
+use tilec_ir::dataflow::{Argument, Index, Math, Op, Test, Vector};
 
 use crate::dataflow::draft::{unique, word};
 use crate::dataflow::vector::{Leaf, Place};
@@ -205,12 +205,8 @@ fn names_of_body(body: &[Op], names: &mut BTreeSet<String>) {
                 names_of_body(then, names);
                 names_of_body(otherwise, names);
             }
-            Op::Move(Move::Read { page, at, .. } | Move::Write { page, at, .. }) => {
-                [page, at].into_iter().for_each(|index| names_of(index, names));
-            }
-            Op::Move(Move::Zero { at, .. }) | Op::Math(Math::Copy { at, .. }) => {
-                names_of(at, names);
-            }
+            Op::Move(op) => op.indices().into_iter().for_each(|index| names_of(index, names)),
+            Op::Math(Math::Copy { at, .. }) => names_of(at, names),
             Op::Math(Math::Vector(
                 Vector::Position { base: index, .. } | Vector::Keep { count: index, .. },
             )) => names_of(index, names),
@@ -224,7 +220,6 @@ fn names_of_body(body: &[Op], names: &mut BTreeSet<String>) {
             | Op::Push(..)
             | Op::Wait(..)
             | Op::Pop(..)
-            | Op::Move(_)
             | Op::Math(_) => {}
         }
     }

@@ -79,7 +79,7 @@ impl Leaf {
     }
 
     /// The leaf that an element is part of.
-    pub(super) fn of(
+    pub(crate) fn of(
         kernel: &Kernel,
         axes: &Axes,
         tensor: Id<Tensor>,
