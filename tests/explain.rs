@@ -137,9 +137,16 @@ fn regions_are_told_with_their_lines_and_what_was_chosen() {
             "fusedmoe/fusedmoe",
             "fused_moe",
             &[
-                "came close:",
-                "`w_gate[expert[t, s], f, d]` is chosen by `expert`, an index that is data",
+                "   3  grouped contraction  up, gate, out'1'slots'a  (line 20)",
+                "group   expert[t, s] of E",
+                "useful  4 * T * D * F * S FLOP",
+                "   6  combine  out'1, out  (line 24)",
             ],
+        ),
+        (
+            "fusedmoe/capacity",
+            "fused_moe_capacity",
+            &["came close:", "line 19: place is no rowwise: `u` and `r` are reduced at once"],
         ),
     ] {
         let path = format!("{}/examples/{path}.tile", env!("CARGO_MANIFEST_DIR"));

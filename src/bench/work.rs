@@ -68,20 +68,26 @@ pub fn work(kernel: &Kernel, plan: &Plan, launch: &Launch) -> Work {
         let elements: f64 = shape.iter().map(|&d| d as f64).product();
         elements * Element::of(tensor.element).bytes() as f64
     });
-    let contractions = plan.regions.iter().filter_map(|region| match &region.kind {
-        RegionKind::Contract(contract) => {
-            let axes = [&contract.batch, &contract.m, &contract.n, &contract.k];
-            let points: f64 =
-                axes.into_iter().flatten().map(|&var| extent(&plan.kernel, launch, var)).product();
-            Some((rate(contract.a.element, contract.b.element), 2.0 * points))
+    let contractions = plan.regions.iter().flat_map(|region| match &region.kind {
+        RegionKind::Contract(contract) => vec![contract],
+        RegionKind::Grouped(grouped) => {
+            grouped.products.iter().map(|product| &product.contract).collect()
         }
         RegionKind::Rowwise(_)
+        | RegionKind::Combine(_)
+        | RegionKind::Histogram(_)
         | RegionKind::Scan(_)
         | RegionKind::Select(_)
         | RegionKind::Pointwise
-        | RegionKind::Generic { .. } => None,
+        | RegionKind::Generic { .. } => Vec::new(),
     });
-    Work { bytes: bytes.sum(), operations: contractions.collect() }
+    let operations = contractions.map(|contract| {
+        let axes = [&contract.batch, &contract.m, &contract.n, &contract.k];
+        let points: f64 =
+            axes.into_iter().flatten().map(|&var| extent(&plan.kernel, launch, var)).product();
+        (rate(contract.a.element, contract.b.element), 2.0 * points)
+    });
+    Work { bytes: bytes.sum(), operations: operations.collect() }
 }
 
 /// How many values a variable has.

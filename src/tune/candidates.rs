@@ -53,7 +53,10 @@ pub fn candidates(plan: &Plan, region: usize, chip: &Chip, rows: &[i64]) -> Vec<
             vec![pipelines, stepped(depth)]
         }
         RegionKind::Rowwise(_) => vec![rowwise()],
-        RegionKind::Scan(_)
+        RegionKind::Grouped(_)
+        | RegionKind::Combine(_)
+        | RegionKind::Histogram(_)
+        | RegionKind::Scan(_)
         | RegionKind::Select(_)
         | RegionKind::Pointwise
         | RegionKind::Generic { .. } => Vec::new(),

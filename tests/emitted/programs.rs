@@ -21,7 +21,11 @@ struct Filed {
 /// cuts that depend on the turn.
 fn filed(way: Way, arch: &str, turn: usize) -> Vec<Filed> {
     let folders = ["examples", "tests/cases/idioms", "tests/cases/canonical"];
-    let folders = folders.into_iter().chain(["tests/cases/regressions", "tests/cases/rowwise"]);
+    let folders = folders.into_iter().chain([
+        "tests/cases/grouped/plans",
+        "tests/cases/regressions",
+        "tests/cases/rowwise",
+    ]);
     let mut found = Vec::new();
     for path in folders.flat_map(files::tile_files) {
         let text = std::fs::read_to_string(&path).expect("programs are text");

@@ -10,6 +10,7 @@
 //! order in which each reads only what earlier ones made. Nothing here says how
 //! a region is cut or knows a chip; the plan of a kernel means what its equations say.
 
+mod grouped;
 mod meaning;
 mod select;
 pub mod text;
@@ -20,6 +21,9 @@ use crate::diagnostic::Span;
 use crate::int::IntId;
 use crate::tensor::{Expr, Kernel, Scalar, Tensor, Var};
 
+pub use grouped::{
+    Combine, Form, Grouped, GroupedProduct, Histogram, Weight, WeightDim, Weights, widened,
+};
 pub use select::{Gathered, Select, Stage};
 
 /// The position of an equation in [`Kernel::equations`].
@@ -51,6 +55,12 @@ pub struct Region {
 pub enum RegionKind {
     /// A matrix product.
     Contract(Contract),
+    /// Products of rows, each with the matrix of its group.
+    Grouped(Grouped),
+    /// Rows of a grouped product, weighed and added up.
+    Combine(Combine),
+    /// How many elements fall into each bin.
+    Histogram(Histogram),
     /// Reductions along rows, and what is computed from them and the same rows.
     Rowwise(Rowwise),
     /// A running sum along rows.
@@ -236,7 +246,7 @@ pub struct Scan {
 pub struct Declined {
     /// The equation.
     pub equation: EquationAt,
-    /// The pattern: "contraction", "rowwise", "scan", "selection".
+    /// The pattern: "contraction", "grouped contraction", "rowwise", "scan", "selection".
     pub pattern: &'static str,
     /// What stands against it: a sentence that names the factor.
     pub reason: String,

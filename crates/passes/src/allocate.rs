@@ -101,6 +101,9 @@ fn unstored(plan: &Plan) -> BTreeSet<Id<Tensor>> {
                     .extend(parts.filter(|(_, part)| !is_stored(part)).map(|(at, _)| tensor(at)));
             }
             RegionKind::Contract(_)
+            | RegionKind::Grouped(_)
+            | RegionKind::Combine(_)
+            | RegionKind::Histogram(_)
             | RegionKind::Scan(_)
             | RegionKind::Select(_)
             | RegionKind::Pointwise

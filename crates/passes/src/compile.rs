@@ -8,6 +8,7 @@ use tilec_target::Chip;
 
 use crate::counted::count;
 use crate::tune::select::is_searched;
+use crate::ungroup::ungroup;
 use crate::{allocate, legalize, tile, tune};
 
 /// The tile program of a plan. `source` is the kernel that the tile blocks name
@@ -21,6 +22,7 @@ pub fn compile_plan(
     chip: &Chip,
     tilings: &[&Tiling],
 ) -> Result<Program, Vec<Diagnostic>> {
+    let plan = ungroup(plan, |_, _| false);
     let plan = legalize(count(plan, is_searched), chip);
     let tuned = tune(plan, source, chip, tilings)?;
     let mut program = tile(tuned, chip)?;

@@ -37,7 +37,7 @@ fn apart(
 }
 
 /// Equations over the same points, together.
-fn points(plan: &Plan, equations: &[EquationAt]) -> Vec<Vec<EquationAt>> {
+pub(crate) fn points(plan: &Plan, equations: &[EquationAt]) -> Vec<Vec<EquationAt>> {
     let kernel = &plan.kernel;
     let ranges = |at: EquationAt| {
         let vars = kernel.equations[at].vars.iter();

@@ -24,6 +24,7 @@ use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind};
 use tilec_target::{Chip, Tensix};
 
 use crate::tune::settings::{self, Given};
+use crate::ungroup::ungroup;
 pub use contract::left_out;
 pub(crate) use draft::Draft;
 
@@ -42,6 +43,7 @@ pub fn compile_dataflow(
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
+    let plan = ungroup(plan, |_, _| false);
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
     let mut draft = Draft::new(without_empty_sums(plan), chip);
     let mut steps = Vec::new();
@@ -85,6 +87,9 @@ fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, 
         RegionKind::Rowwise(rowwise) => rows::steps(draft, at, &rowwise),
         RegionKind::Generic { why } => rows::fold(draft, at, &why),
         RegionKind::Select(select) => select::steps(draft, at, &select),
+        RegionKind::Grouped(_) | RegionKind::Combine(_) | RegionKind::Histogram(_) => {
+            unreachable!("these were taken apart")
+        }
         RegionKind::Scan(_) => Err(vec![rows::no_scan(draft, at)]),
     }
 }

@@ -13,6 +13,7 @@
 //! region that something else it reads waits for. Regions come out in an order of
 //! their dependencies.
 
+mod grouped;
 mod groups;
 mod rows;
 mod selections;
@@ -31,6 +32,9 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
     for (at, found) in found.into_iter().enumerate() {
         match found {
             Found::Contract(contract) => groups.push(at, Kind::Contract(*contract)),
+            Found::Grouped(found) => grouped::join(&mut groups, &mut scene, at, *found),
+            Found::Combine(combine) => groups.push(at, Kind::Combine(combine)),
+            Found::Histogram(histogram) => groups.push(at, Kind::Histogram(histogram)),
             Found::Scan(scan) => groups.push(at, Kind::Scan(scan)),
             Found::Select(select) => groups.push(at, Kind::Select(*select)),
             Found::Generic(why) => groups.push(at, Kind::Generic(why)),
@@ -41,7 +45,7 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
                 }
             }
             Found::Pointwise => {
-                let joined = join_contraction(&mut groups, &scene, at)
+                let joined = join_sum(&mut groups, &scene, at)
                     || selections::join(&mut groups, &scene, at)
                     || rows::join_map(&mut groups, &mut scene, at)
                     || join_pointwise(&mut groups, &scene, at);
@@ -67,17 +71,38 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
     Plan { kernel: scene.kernel, regions, declined }
 }
 
-/// Makes an equation part of the epilogue of the last contraction that it reads.
-fn join_contraction(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool {
+/// Makes an equation part of the epilogue of the last sum of products that it reads.
+fn join_sum(groups: &mut Groups, scene: &Scene, at: EquationAt) -> bool {
     let equation = &scene.kernel.equations[at];
     for group in groups.read_by(at).into_iter().rev() {
-        let Group { covers, kind: Kind::Contract(_) } = &groups.groups[group] else { continue };
-        let sum = scene.kernel.equations[covers[0]].tensor;
-        let only_the_sum = groups.reads[at].iter().all(|dep| !covers[1..].contains(dep));
-        let here = same_points(&scene.kernel, sum, equation).is_some();
-        if here && only_the_sum && groups.may_join(at, group) {
-            if let Kind::Contract(contract) = &mut groups.groups[group].kind {
-                contract.epilogue.push(at);
+        let Group { covers, kind } = &groups.groups[group];
+        let sums = match kind {
+            Kind::Contract(_) | Kind::Combine(_) => vec![covers[0]],
+            Kind::Grouped(grouped) => grouped.equations(),
+            Kind::Histogram(_)
+            | Kind::Scan(_)
+            | Kind::Select(_)
+            | Kind::Rows(_)
+            | Kind::Pointwise
+            | Kind::Generic(_) => continue,
+        };
+        let read: Vec<_> =
+            groups.reads[at].iter().copied().filter(|dep| covers.contains(dep)).collect();
+        let only_sums = read.iter().all(|dep| sums.contains(dep));
+        let tensor = |dep: EquationAt| scene.kernel.equations[dep].tensor;
+        let here =
+            read.iter().all(|&dep| same_points(&scene.kernel, tensor(dep), equation).is_some());
+        if here && only_sums && groups.may_join(at, group) {
+            match &mut groups.groups[group].kind {
+                Kind::Contract(contract) => contract.epilogue.push(at),
+                Kind::Combine(combine) => combine.epilogue.push(at),
+                Kind::Grouped(grouped) => grouped.epilogue.push(at),
+                Kind::Histogram(_)
+                | Kind::Scan(_)
+                | Kind::Select(_)
+                | Kind::Rows(_)
+                | Kind::Pointwise
+                | Kind::Generic(_) => {}
             }
             groups.add(at, group);
             return true;
@@ -123,6 +148,17 @@ fn region(scene: &Scene, group: Group) -> Region {
             contract.stored = is_stored(scene, &covers, covers[0]);
             RegionKind::Contract(contract)
         }
+        Kind::Grouped(mut grouped) => {
+            for product in &mut grouped.products {
+                product.contract.stored = is_stored(scene, &covers, product.equation);
+            }
+            RegionKind::Grouped(grouped)
+        }
+        Kind::Combine(mut combine) => {
+            combine.stored = is_stored(scene, &covers, covers[0]);
+            RegionKind::Combine(combine)
+        }
+        Kind::Histogram(histogram) => RegionKind::Histogram(histogram),
         Kind::Scan(scan) => RegionKind::Scan(scan),
         Kind::Select(mut select) => {
             select.stored = is_stored(scene, &covers, covers[0]);

@@ -35,6 +35,7 @@ mod sums;
 pub mod tile;
 mod translate;
 pub mod tune;
+mod ungroup;
 
 pub use allocate::allocate;
 pub use canonical::{Body, Canonical, Stated};

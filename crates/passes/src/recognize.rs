@@ -5,20 +5,25 @@
 //! c[m, n]   = bf16(acc[m, n] + bias[n])     its epilogue
 //! ```
 //!
-//! Recognizers are plain functions, tried in order, most specific first:
-//! contraction, scan, selection, rowwise, pointwise, and loops for the rest. They read the
+//! Recognizers are plain functions, tried in order, most specific first: combined rows,
+//! grouped contraction, contraction, histogram, scan, selection, rowwise, pointwise, and
+//! loops for the rest. They read the
 //! canonical equations, never names or spellings. What comes close to a pattern
 //! and is not one is declined with a sentence that names what stands against it.
-//! Orders that were written apart are brought together first ([`orders`]).
+//! Orders that were written apart are brought together first ([`orders`]), and sums over
+//! slots taken apart ([`slots`]).
 //! [`crate::fuse`] then joins equations into regions.
 //!
 //! Takes a canonical kernel; gives a plan that verifies and means the same.
 
 mod axes;
 mod close;
+mod combine;
 mod contract;
 mod copy;
 mod derive;
+pub(crate) mod grouped;
+mod histogram;
 mod layout;
 mod narrow;
 mod orders;
@@ -28,13 +33,17 @@ mod scales;
 mod scan;
 pub(crate) mod scene;
 mod select;
+mod slots;
 pub(crate) mod uses;
 
+pub(crate) use copy::{Renaming, alike};
 pub(crate) use layout::same_points;
 pub(crate) use rowwise::{Along, Piece, row_read};
 
 use tilec_ir::diagnostic::Span;
-use tilec_ir::plan::{Contract, Declined, EquationAt, Plan, Scan, Select, verify};
+use tilec_ir::plan::{
+    Combine, Contract, Declined, EquationAt, Histogram, Plan, Scan, Select, verify,
+};
 
 use crate::canonical::{Body, Canonical};
 use crate::fuse::fuse;
@@ -45,6 +54,12 @@ use scene::Scene;
 pub(crate) enum Found {
     /// A matrix product.
     Contract(Box<Contract>),
+    /// A grouped product, without what shares its rows.
+    Grouped(Box<grouped::Found>),
+    /// Rows of slots that are added up.
+    Combine(Combine),
+    /// A histogram.
+    Histogram(Histogram),
     /// A running sum.
     Scan(Scan),
     /// A selection, without what is gathered.
@@ -73,7 +88,7 @@ pub(crate) type Outcome<T> = Result<Option<T>, Reason>;
 #[must_use]
 pub fn recognize(canonical: &Canonical) -> Plan {
     let orders = orders::together(canonical);
-    let mut scene = Scene::of(derive::derive(&orders.canonical));
+    let mut scene = Scene::of(derive::derive(&slots::apart(&orders.canonical)));
     let mut declined = Vec::new();
     let mut found: Vec<_> =
         (0..scene.stated.len()).map(|at| find(&mut scene, at, &mut declined)).collect();
@@ -101,10 +116,16 @@ fn find(scene: &mut Scene, at: EquationAt, declined: &mut Vec<Declined>) -> Foun
         why.get_or_insert_with(|| reason.text.clone());
         declined.push(Declined { equation: at, pattern, reason: reason.text, span: reason.span });
     };
-    match contract::contract(scene, at) {
-        Ok(Some(contract)) => return Found::Contract(Box::new(contract)),
+    if let Some(combine) = combine::combine(scene, at) {
+        return Found::Combine(combine);
+    }
+    match product(scene, at) {
+        Ok(Some(found)) => return found,
         Ok(None) => {}
-        Err(reason) => decline("contraction", reason),
+        Err((pattern, reason)) => decline(pattern, reason),
+    }
+    if let Some(histogram) = histogram::histogram(scene, at) {
+        return Found::Histogram(histogram);
     }
     match scan::scan(scene, at) {
         Ok(Some(scan)) => return Found::Scan(scan),
@@ -132,6 +153,21 @@ fn find(scene: &mut Scene, at: EquationAt, declined: &mut Vec<Declined>) -> Foun
         Err(_) => {}
     }
     Found::Generic(why.unwrap_or_else(|| general(scene, at)))
+}
+
+/// A product with one matrix or with one for each group; what is close to the second is
+/// told about that alone.
+fn product(scene: &mut Scene, at: EquationAt) -> Result<Option<Found>, (&'static str, Reason)> {
+    let found = grouped::grouped(scene, at).map_err(|reason| ("grouped contraction", reason))?;
+    if let Some(found) = found {
+        return Ok(Some(Found::Grouped(Box::new(found))));
+    }
+    let found = contract::contract(scene, at).map_err(|reason| ("contraction", reason))?;
+    let Some(contract) = found else { return Ok(None) };
+    Ok(Some(match grouped::masked(scene, at, &contract) {
+        Some(found) => Found::Grouped(Box::new(found)),
+        None => Found::Contract(Box::new(contract)),
+    }))
 }
 
 /// Why an equation runs as loops that is close to nothing.

@@ -107,6 +107,9 @@ fn region(
         }
         // Counting is all there is: `compile_plan` leaves no selection.
         RegionKind::Select(of) => select::choices(&mut sizes, of, chip)?,
+        RegionKind::Grouped(_) | RegionKind::Combine(_) | RegionKind::Histogram(_) => {
+            unreachable!("these were taken apart")
+        }
         RegionKind::Pointwise => vec![rows::points(&mut sizes, None)],
         RegionKind::Generic { .. } if is_rank(sizes.kernel, &region) => vec![rows::ranks()],
         RegionKind::Generic { .. } => {

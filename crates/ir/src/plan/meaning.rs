@@ -11,6 +11,8 @@
 //! recognized. Pointwise equations, and what is reduced along rows, are the same
 //! expressions in the order of the regions.
 
+mod grouped;
+
 use crate::arena::Id;
 use crate::diagnostic::Span;
 use crate::int::{Atom, IntId};
@@ -45,6 +47,9 @@ impl Writer<'_> {
             RegionKind::Contract(contract) => {
                 equations[0].value = self.contract(contract, span);
             }
+            RegionKind::Grouped(grouped) => self.grouped(grouped, region, &mut equations),
+            RegionKind::Combine(combine) => equations[0].value = self.combine(combine, span),
+            RegionKind::Histogram(of) => equations[0].value = self.histogram(of, span),
             RegionKind::Scan(scan) => equations[0].value = self.scan(scan, span),
             RegionKind::Select(select) => equations[0].value = self.select(select, span),
             RegionKind::Rowwise(rowwise) => self.rowwise(rowwise, &mut equations),

@@ -12,6 +12,9 @@
 //!      then    c: bf16[m < M, n < N] = bf16(acc[m, n])
 //! ```
 
+mod grouped;
+mod work;
+
 use std::fmt::{self, Write};
 
 use crate::arena::Id;
@@ -55,6 +58,9 @@ pub fn title(plan: &Plan, region: &Region) -> String {
 pub fn lines(plan: &Plan, region: &Region) -> Vec<String> {
     match &region.kind {
         RegionKind::Contract(contract) => of_contract(plan, contract),
+        RegionKind::Grouped(of) => grouped::of_grouped(plan, of),
+        RegionKind::Combine(combine) => grouped::of_combine(plan, combine),
+        RegionKind::Histogram(histogram) => grouped::of_histogram(plan, histogram),
         RegionKind::Select(select) => of_select(plan, select),
         RegionKind::Rowwise(rowwise) => of_rowwise(plan, region, rowwise),
         RegionKind::Scan(scan) => {
@@ -84,6 +90,9 @@ impl RegionKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Contract(_) => "contraction",
+            Self::Grouped(_) => "grouped contraction",
+            Self::Combine(_) => "combine",
+            Self::Histogram(_) => "histogram",
             Self::Rowwise(_) => "rowwise",
             Self::Scan(_) => "scan",
             Self::Select(_) => "selection",
@@ -128,7 +137,16 @@ fn of_contract(plan: &Plan, contract: &Contract) -> Vec<String> {
     }
     lines.push(entry("a", &operand(plan, &contract.a)));
     lines.push(entry("b", &operand(plan, &contract.b)));
-    lines.extend(contract.scales.iter().map(|scale| entry("scale", &scale_text(plan, scale))));
+    lines.extend(of_product(plan, contract));
+    lines.extend(contract.epilogue.iter().flat_map(|&at| equation(plan, "then", at)));
+    lines
+}
+
+/// What becomes of the products of two operands.
+fn of_product(plan: &Plan, contract: &Contract) -> Vec<String> {
+    let kernel = &plan.kernel;
+    let scales = contract.scales.iter().map(|scale| entry("scale", &scale_text(plan, scale)));
+    let mut lines: Vec<_> = scales.collect();
     if let Some(coefficient) = contract.coefficient {
         lines.push(entry("times", &print_expr(kernel, coefficient)));
     }
@@ -137,7 +155,6 @@ fn of_contract(plan: &Plan, contract: &Contract) -> Vec<String> {
     if let Some(guard) = contract.guard {
         lines.push(entry("where", &print_expr(kernel, guard)));
     }
-    lines.extend(contract.epilogue.iter().flat_map(|&at| equation(plan, "then", at)));
     lines
 }
 

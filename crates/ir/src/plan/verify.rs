@@ -6,8 +6,12 @@
 //! * The axes of a contraction divide the variables of its sum; a plain operand
 //!   lies as its axes say; an epilogue reads the sum at its own points.
 //! * The parts of a rowwise region use up the variables of their equations.
+//! * Products of one grouped region have the same rows, whose group is of these alone, and
+//!   read nothing that the region makes; matrices of groups lie as their dimensions say.
 //! * The key of a selection is pointwise, of its rows and its column alone; what is
 //!   gathered reads nothing else of the region than the index.
+
+mod grouped;
 
 use crate::arena::Id;
 use crate::int::{Atom, IntId};
@@ -81,6 +85,9 @@ fn of_region(plan: &Plan, region: &Region) -> Result<(), String> {
     let first = &plan.kernel.equations[region.covers[0]];
     match &region.kind {
         RegionKind::Contract(contract) => of_contract(plan, region, contract),
+        RegionKind::Grouped(of) => grouped::of_grouped(plan, region, of),
+        RegionKind::Combine(combine) => grouped::of_combine(plan, region, first, combine),
+        RegionKind::Histogram(of) => grouped::of_histogram(plan, region, first, of),
         RegionKind::Rowwise(rowwise) => of_rowwise(plan, region, rowwise),
         RegionKind::Scan(scan) => of_scan(region, first, scan),
         RegionKind::Select(select) => of_select(plan, region, first, select),
@@ -102,7 +109,13 @@ fn reduces(plan: &Plan, at: EquationAt) -> bool {
 }
 
 fn of_contract(plan: &Plan, region: &Region, contract: &Contract) -> Result<(), String> {
-    let sum = &plan.kernel.equations[region.covers[0]];
+    of_axes(plan, &plan.kernel.equations[region.covers[0]], contract)?;
+    ensure(region.covers[1..] == contract.epilogue, || "the epilogue is not covered".to_owned())?;
+    of_operand(plan, contract, &contract.b, &contract.n)
+}
+
+/// The axes of a sum of products, and its operand `a`.
+fn of_axes(plan: &Plan, sum: &Equation, contract: &Contract) -> Result<(), String> {
     let Contract { batch, m, n, k, .. } = contract;
     let axes: Vec<_> = batch.iter().chain(m).chain(n).copied().collect();
     ensure(same(&axes, &sum.vars), || "the axes are not the variables".to_owned())?;
@@ -112,12 +125,10 @@ fn of_contract(plan: &Plan, region: &Region, contract: &Contract) -> Result<(), 
             ExprKind::Reduce(Reduction::Sum, vars, _) if same(vars, k))
     });
     ensure(reduced, || "k is not what is reduced".to_owned())?;
-    ensure(region.covers[1..] == contract.epilogue, || "the epilogue is not covered".to_owned())?;
     let known = matches!(contract.accumulator, Scalar::F32 | Scalar::I32);
     ensure(known, || "sums are f32 or i32".to_owned())?;
     ensure(contract.scales.iter().all(|scale| scale.block >= 1), || "an empty block".to_owned())?;
-    of_operand(plan, contract, &contract.a, m)?;
-    of_operand(plan, contract, &contract.b, n)
+    of_operand(plan, contract, &contract.a, m)
 }
 
 fn of_operand(

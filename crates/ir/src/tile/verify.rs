@@ -141,6 +141,9 @@ fn body(
             | Body::Ranks(_),
             RegionKind::Contract(_)
             | RegionKind::Rowwise(_)
+            | RegionKind::Grouped(_)
+            | RegionKind::Combine(_)
+            | RegionKind::Histogram(_)
             | RegionKind::Scan(_)
             | RegionKind::Select(_)
             | RegionKind::Pointwise

@@ -59,6 +59,9 @@ fn is_stored(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> boo
             },
             (
                 RegionKind::Contract(_)
+                | RegionKind::Grouped(_)
+                | RegionKind::Combine(_)
+                | RegionKind::Histogram(_)
                 | RegionKind::Scan(_)
                 | RegionKind::Select(_)
                 | RegionKind::Pointwise

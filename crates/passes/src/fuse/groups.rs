@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tilec_ir::plan::{Contract, EquationAt, Scan, Select};
+use tilec_ir::plan::{Combine, Contract, EquationAt, Grouped, Histogram, Scan, Select};
 use tilec_ir::tensor::Tensor;
 use tilec_ir::{Id, IntId};
 
@@ -20,6 +20,9 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) enum Kind {
     Contract(Contract),
+    Grouped(Grouped),
+    Combine(Combine),
+    Histogram(Histogram),
     Scan(Scan),
     Select(Select),
     Rows(Rows),

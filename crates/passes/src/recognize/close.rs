@@ -60,16 +60,18 @@ pub(crate) fn not_a_sum(
     reduced: &[Id<Var>],
     body: Id<Expr>,
 ) -> Option<Reason> {
-    if !is_close(scene, body, reduced) {
-        return None;
-    }
+    is_close(scene, body, reduced).then(|| not_added(scene, op, body))
+}
+
+/// That what is close is not added up.
+pub(super) fn not_added(scene: &Scene, op: Reduction, body: Id<Expr>) -> Reason {
     let span = scene.kernel.exprs[body].span;
     let body = match scene.kernel.exprs[body].kind {
         ExprKind::Binary(Binary::Mul, ..) => format!("the products {}", scene.quote(body)),
         _ => scene.quote(body),
     };
     let text = format!("`{}` is taken of {body}, and matrix units only add up", op.name());
-    Some(Reason { text, span })
+    Reason { text, span }
 }
 
 /// Why a reduced variable does not stand bare in a factor, if it does not.

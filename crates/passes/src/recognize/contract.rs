@@ -72,11 +72,11 @@ pub(crate) fn contract(scene: &mut Scene, at: EquationAt) -> Outcome<Contract> {
     }))
 }
 
-fn weigh(scene: &Scene, factor: Factor) -> Weighed {
+pub(super) fn weigh(scene: &Scene, factor: Factor) -> Weighed {
     Weighed { factor, uses: uses(&scene.kernel, factor.expr) }
 }
 
-fn is_fine(uses: &Uses, var: Id<Var>) -> bool {
+pub(super) fn is_fine(uses: &Uses, var: Id<Var>) -> bool {
     matches!(uses.get(&var), Some(Use::Each | Use::Gathered(_)))
 }
 
@@ -88,6 +88,16 @@ fn several(scene: &Scene, terms: &[Product], reduced: &[Id<Var>]) -> Outcome<Con
     };
     let close = |term: &&Product| beside(&fine(term), reduced);
     let Some(product) = terms.iter().rfind(close) else { return Ok(None) };
+    Err(adds_up(scene, terms, product, reduced))
+}
+
+/// That one of several products is close.
+pub(super) fn adds_up(
+    scene: &Scene,
+    terms: &[Product],
+    product: &Product,
+    reduced: &[Id<Var>],
+) -> Reason {
     let factor = product.factors[0].expr;
     let text = format!(
         "it adds up {} different products for each {}, one of them with the factor {}; \
@@ -96,7 +106,7 @@ fn several(scene: &Scene, terms: &[Product], reduced: &[Id<Var>]) -> Outcome<Con
         scene.name(reduced[0]),
         scene.quote(factor)
     );
-    Err(Reason { text, span: scene.kernel.exprs[factor].span })
+    Reason { text, span: scene.kernel.exprs[factor].span }
 }
 
 /// Whether two of the factors have rows that the other does not have.
@@ -130,7 +140,7 @@ fn operands(scene: &Scene, fine: Vec<Weighed>, reduced: &[Id<Var>]) -> Outcome<[
     }
 }
 
-fn too_many(scene: &Scene, fine: &[Weighed], reduced: &[Id<Var>]) -> Reason {
+pub(super) fn too_many(scene: &Scene, fine: &[Weighed], reduced: &[Id<Var>]) -> Reason {
     let quoted: Vec<_> = fine.iter().map(|w| scene.quote(w.factor.expr)).collect();
     let (last, first) = quoted.split_last().expect("there are at least three");
     let text = format!(
@@ -157,7 +167,8 @@ fn no_operand(scene: &Scene, weighed: &Weighed, reduced: &[Id<Var>]) -> Option<R
     } else if let Some(tensor) = gathered {
         let name = &scene.kernel.tensors[tensor].name;
         format!(
-            "{quoted} is chosen by `{name}`, an index that is data: grouped products run as loops"
+            "{quoted} is gathered by `{name}`, an index that is data, and no matrix of a group: \
+             such products run as loops"
         )
     } else if let Some(&var) = missing {
         format!("{quoted} does not vary with {}, which is reduced too", scene.name(var))
@@ -168,7 +179,7 @@ fn no_operand(scene: &Scene, weighed: &Weighed, reduced: &[Id<Var>]) -> Option<R
 }
 
 /// A factor that stayed in the sum only because it may not be evaluated outside.
-fn only_inside(scene: &Scene, weighed: &Weighed, reduced: &[Id<Var>]) -> Reason {
+pub(super) fn only_inside(scene: &Scene, weighed: &Weighed, reduced: &[Id<Var>]) -> Reason {
     let expr = weighed.factor.expr;
     let text = format!(
         "{} does not vary with {}, but is only known to be in range inside of the sum",
@@ -178,7 +189,11 @@ fn only_inside(scene: &Scene, weighed: &Weighed, reduced: &[Id<Var>]) -> Reason 
     Reason { text, span: scene.kernel.exprs[expr].span }
 }
 
-fn coefficient(scene: &mut Scene, at: EquationAt, value: Coefficient) -> Option<Id<Expr>> {
+pub(super) fn coefficient(
+    scene: &mut Scene,
+    at: EquationAt,
+    value: Coefficient,
+) -> Option<Id<Expr>> {
     let (kind, ty) = match value {
         Coefficient::Float(1.0) | Coefficient::Int(1) => return None,
         Coefficient::Float(x) => (ExprKind::Float(x), Scalar::F32),

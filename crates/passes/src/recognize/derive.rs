@@ -16,14 +16,17 @@
 use std::collections::BTreeSet;
 
 use tilec_ir::diagnostic::Span;
-use tilec_ir::plan::{Contract, EquationAt, Operand, Scale};
+use tilec_ir::plan::{Combine, Contract, EquationAt, Operand, Scale};
 use tilec_ir::tensor::{Binary, Equation, Expr, ExprKind, Reduction, Tensor, Var};
 use tilec_ir::{Arena, Facts, Id, IntId, Kernel, Scalar};
 
+use super::combine::combine;
 use super::contract::contract;
 use super::copy::{Renaming, alike, copy};
+use super::grouped::grouped;
 use super::narrow::narrowest;
 use super::scene::{Scene, accesses, bare};
+use super::slots::guarded;
 use super::uses::{Use, uses};
 use crate::builder::local;
 use crate::canonical::{Body, Canonical};
@@ -82,10 +85,14 @@ fn factors(scene: &Scene, at: EquationAt) -> Vec<Factor> {
 }
 
 fn wanted(scene: &mut Scene, at: EquationAt) -> Vec<Wanted> {
-    let Ok(Some(found)) = contract(scene, at) else { return Vec::new() };
-    if found.guard.is_some() {
-        return Vec::new();
+    if let Some(combine) = combine(scene, at) {
+        return weights(scene, &combine);
     }
+    let grouped = grouped(scene, at).ok().flatten().map(|found| found.product.contract);
+    // Rows of groups are needed but for a few, and those that are not can be computed too.
+    let found = grouped
+        .or_else(|| contract(scene, at).ok().flatten().filter(|found| found.guard.is_none()));
+    let Some(found) = found else { return Vec::new() };
     let rows = [&found.m, &found.n];
     let operands = [&found.a, &found.b].into_iter().zip(rows).zip(["a", "b"]);
     let mut wanted: Vec<_> = operands
@@ -93,6 +100,28 @@ fn wanted(scene: &mut Scene, at: EquationAt) -> Vec<Wanted> {
         .collect();
     let scales = found.scales.iter().enumerate();
     wanted.extend(scales.filter_map(|(at, scale)| of_scale(scene, &found, scale, at)));
+    wanted.retain(|wanted| is_safe(scene, wanted));
+    wanted
+}
+
+/// What rows of slots are weighed with, each a tensor of its own: there are far fewer
+/// weights than elements that they weigh.
+fn weights(scene: &mut Scene, combine: &Combine) -> Vec<Wanted> {
+    let order = [combine.rows.as_slice(), &combine.slots].concat();
+    let computed = combine.weights.iter().enumerate();
+    let computed = computed.filter(|(_, weight)| is_computed(&scene.kernel, weight.expr));
+    let mut wanted: Vec<_> = computed
+        .map(|(number, weight)| {
+            let used = uses(&scene.kernel, weight.expr);
+            let dims = order.iter().filter(|var| used.contains_key(var)).map(|&var| (var, None));
+            Wanted {
+                factor: Factor { expr: weight.expr, inverse: weight.inverse },
+                dims: dims.collect(),
+                element: narrowest(&scene.kernel, weight.expr),
+                suffix: format!("w{}", number + 1),
+            }
+        })
+        .collect();
     wanted.retain(|wanted| is_safe(scene, wanted));
     wanted
 }
@@ -263,6 +292,7 @@ impl Deriver {
         let ty = self.kernel.exprs[value].ty;
         let kind = ExprKind::Reduce(Reduction::Sum, vars, value);
         let value = self.kernel.exprs.push(Expr { kind, ty, span });
+        let value = guarded(&mut self.kernel, canonical.equations()[at].guard, value);
         self.kernel.equations.push(Equation { value, ..equation });
     }
 
@@ -295,7 +325,7 @@ fn renaming(kernel: &mut Kernel, dims: &[(Id<Var>, Option<i64>)], vars: &[Id<Var
     renaming
 }
 
-fn unique(tensors: &Arena<Tensor>, stem: String) -> String {
+pub(super) fn unique(tensors: &Arena<Tensor>, stem: String) -> String {
     let taken: BTreeSet<_> = tensors.iter().map(|(_, tensor)| tensor.name.as_str()).collect();
     let mut name = stem.clone();
     let mut at = 1;

@@ -228,6 +228,9 @@ fn region_settings<'a>(
             (
                 RegionKind::Contract(_)
                 | RegionKind::Rowwise(_)
+                | RegionKind::Grouped(_)
+                | RegionKind::Combine(_)
+                | RegionKind::Histogram(_)
                 | RegionKind::Scan(_)
                 | RegionKind::Select(_)
                 | RegionKind::Pointwise
@@ -266,6 +269,9 @@ fn other_kind(plan: &Plan, region: &Region, setting: &Setting, wanted: For) -> D
 pub fn kind_name(kind: &RegionKind) -> &'static str {
     match kind {
         RegionKind::Contract(_) => "a contraction",
+        RegionKind::Grouped(_) => "a grouped contraction",
+        RegionKind::Combine(_) => "rows added up",
+        RegionKind::Histogram(_) => "a histogram",
         RegionKind::Rowwise(_) => "rowwise",
         RegionKind::Scan(_) => "a running sum",
         RegionKind::Select(_) => "a selection",
