@@ -11,6 +11,7 @@ pub mod gpu;
 pub mod licenses;
 pub mod memory;
 pub mod phases;
+pub mod plan_json;
 pub mod preconditions;
 pub mod program;
 pub mod render;

@@ -15,6 +15,7 @@ use tilec_ir::{Diagnostic, Kernel, dataflow, print, verify};
 use tilec_passes::{Canonical, normalize, recognize, specialize};
 
 use crate::cuda::Cuda;
+use crate::plan_json;
 use crate::tensix::Tensix;
 
 /// A level of the pipeline that can be printed.
@@ -28,6 +29,8 @@ pub enum Stage {
     Canonical,
     /// What the recognizers found in them.
     Plan,
+    /// The same as JSON, of the schema docs/schemas/plan.schema.json.
+    PlanJson,
     /// How that is cut for a chip of --target cuda.
     Tile,
     /// CUDA C++ for a chip of --target cuda.
@@ -78,6 +81,7 @@ impl<'a> Compilation<'a> {
             Stage::Specialized => Ok(print::print(&self.specialized)),
             Stage::Canonical => Ok(self.canonical.to_string()),
             Stage::Plan => Ok(self.plan().to_string()),
+            Stage::PlanJson => Ok(plan_json::text(&self.plan())),
             Stage::Tile | Stage::Cuda => {
                 Err("this stage belongs to --target cuda: it is made for a chip".to_owned())
             }
@@ -101,6 +105,7 @@ impl<'a> Compilation<'a> {
             (Stage::Specialized, "2.specialized.txt"),
             (Stage::Canonical, "3.canonical.txt"),
             (Stage::Plan, "4.plan.txt"),
+            (Stage::PlanJson, "4.plan.json"),
         ];
         if cfg!(feature = "llvm") {
             stages.push((Stage::Llvm, "5.ll"));

@@ -418,6 +418,7 @@ fn compile_writes_an_object_a_header_and_the_stages() {
         "scale.1.tensor.txt",
         "scale.2.specialized.txt",
         "scale.3.canonical.txt",
+        "scale.4.plan.json",
         "scale.4.plan.txt",
         "scale.5.ll",
     ];

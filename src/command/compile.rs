@@ -42,9 +42,14 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         None | Some(Stage::Tile | Stage::Cuda | Stage::Dataflow | Stage::All) => {
             Cut::new(selection, &compilation, origin, set)?
         }
-        Some(Stage::Tensor | Stage::Specialized | Stage::Canonical | Stage::Plan | Stage::Llvm) => {
-            Cut::Nothing
-        }
+        Some(
+            Stage::Tensor
+            | Stage::Specialized
+            | Stage::Canonical
+            | Stage::Plan
+            | Stage::PlanJson
+            | Stage::Llvm,
+        ) => Cut::Nothing,
     };
     match arguments.emit {
         None => write_all(&arguments.output, cut.files(&compilation)?),

@@ -1,12 +1,13 @@
 //! The launches of a program.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Formula;
 
 /// One thing to do: the first of its variants whose conditions all hold. The last
 /// variant has none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// The equations that it computes, as `name (line N)`.
@@ -16,7 +17,7 @@ pub struct Step {
 }
 
 /// One way to do a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
     /// All must hold.
@@ -26,7 +27,7 @@ pub struct Variant {
 }
 
 /// `left relation right`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// The left side.
@@ -38,7 +39,7 @@ pub struct Condition {
 }
 
 /// How two integers compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Relation {
     /// `==`
     #[serde(rename = "==")]
@@ -52,7 +53,7 @@ pub enum Relation {
 }
 
 /// One launch of one emitted function. A grid with a 0 in it is not launched.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
     /// The emitted `__global__` function, declared `extern "C"`.
@@ -70,7 +71,7 @@ pub struct Launch {
 }
 
 /// A parameter of an emitted function.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Parameter {
     /// The address of a tensor.
@@ -84,7 +85,7 @@ pub enum Parameter {
 }
 
 /// Where a tensor lies.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Base {
     /// An argument by name.
@@ -95,7 +96,7 @@ pub enum Base {
 
 /// What `cuTensorMapEncodeTiled` is given. Interleave is none; what lies outside
 /// reads as zero. Innermost dimension first throughout.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TensorMap {
     /// Where the tensor starts; a multiple of 16 bytes.
@@ -114,7 +115,7 @@ pub struct TensorMap {
 }
 
 /// Types that tensor maps know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MapElement {
     /// 8 bits of anything.
@@ -130,7 +131,7 @@ pub enum MapElement {
 }
 
 /// How the 16-byte parts of a box's rows are permuted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Swizzle {
     /// Not at all.
     #[serde(rename = "none")]

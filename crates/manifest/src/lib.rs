@@ -12,6 +12,8 @@
 mod arch;
 mod formula;
 mod launch;
+pub mod plan;
+pub mod schema;
 pub mod sentences;
 pub mod tensix;
 
@@ -21,6 +23,7 @@ pub use launch::{
     Base, Condition, Launch, MapElement, Parameter, Relation, Step, Swizzle, TensorMap, Variant,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this code writes and reads.
@@ -31,10 +34,11 @@ pub const VERSION: u32 = 1;
 pub const OPTIONS: [&str; 2] = ["-std=c++17", "-fmad=false"];
 
 /// An emitted program.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The version of this format, [`VERSION`].
+    /// The version of this format.
+    #[schemars(extend("const" = VERSION))]
     pub version: u32,
     /// The kernel's name; the C function is `NAME_launch`.
     pub kernel: String,
@@ -57,7 +61,7 @@ pub struct Manifest {
 }
 
 /// A size parameter.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SizeParameter {
     /// Its name in the source.
@@ -67,7 +71,7 @@ pub struct SizeParameter {
 }
 
 /// An input or an output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Argument {
     /// Its name in the source.
@@ -86,7 +90,7 @@ pub struct Argument {
 }
 
 /// Something that must hold of the sizes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// What must hold.

@@ -9,6 +9,7 @@
 //! as pages of one 32x32 tile each; a program is a reader, a compute and a writer
 //! kernel that run on every core of a rectangle, and differ by run-time arguments only.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this code writes and reads.
@@ -18,10 +19,11 @@ pub const VERSION: u32 = 1;
 pub const TILE: u32 = 32;
 
 /// The programs of a kernel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Programs {
-    /// The version of this format, [`VERSION`].
+    /// The version of this format.
+    #[schemars(extend("const" = VERSION))]
     pub version: u32,
     /// The kernel's name.
     pub kernel: String,
@@ -44,7 +46,7 @@ pub struct Programs {
 /// Page `(b * ceil(R / 32) + r) * ceil(C / 32) + c` is tile `r, c` of matrix `b`; what
 /// lies outside of the tensor is 0. A tile is four faces of 16x16 elements, row-major,
 /// in the order upper left, upper right, lower left, lower right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Buffer {
     /// Its name, unique among buffers.
@@ -71,7 +73,7 @@ pub struct Buffer {
 }
 
 /// Who fills a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The host.
@@ -83,7 +85,7 @@ pub enum Role {
 }
 
 /// How the elements of a tile are stored, by the names that the kernels' toolchain uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Format {
     /// IEEE binary32, 4,096 bytes a tile.
     Float32,
@@ -112,7 +114,7 @@ pub enum Format {
 }
 
 /// A reader, a compute and a writer kernel on a rectangle of cores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
     /// Its name.
@@ -136,7 +138,7 @@ pub struct Program {
 }
 
 /// One kernel of a program.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kernel {
     /// Its file, relative to `program.json`.
@@ -148,7 +150,7 @@ pub struct Kernel {
 }
 
 /// A run-time argument: one 32-bit word per core.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Argument {
     /// Its name in the kernel.
@@ -158,7 +160,7 @@ pub struct Argument {
 }
 
 /// What a run-time argument is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     /// The DRAM address of a buffer.
@@ -176,7 +178,7 @@ pub enum Value {
 }
 
 /// How a compute kernel is configured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Math {
     /// `LoFi`, `HiFi2`, `HiFi3` or `HiFi4`.
@@ -188,7 +190,7 @@ pub struct Math {
 }
 
 /// A ring of pages in L1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CircularBuffer {
     /// 0 to 31.
@@ -206,7 +208,7 @@ pub struct CircularBuffer {
 }
 
 /// A word in L1 that other cores can set and count up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Semaphore {
     /// Its name in the kernels.
