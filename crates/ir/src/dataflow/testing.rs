@@ -2,6 +2,7 @@
 
 mod copy;
 mod product;
+mod select;
 
 use crate::arena::{Arena, Id};
 use crate::dataflow::verify::Limits;
@@ -15,6 +16,7 @@ use crate::tensor::{Equation, Expr, ExprKind, Kernel, Scalar, Tensor};
 
 pub(super) use copy::copy;
 pub(super) use product::{Shape, product};
+pub(super) use select::{ARRIVED, BEST, LISTS, READY, list, select};
 
 /// A chip of 8 x 8 cores.
 pub(super) const LIMITS: Limits = Limits {

@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test picks the ops that it breaks")]
 
 mod budgets;
+mod lists;
 mod names;
 mod rings;
 mod sends;
