@@ -22,7 +22,7 @@ const CHIPS: [&str; 2] = ["wormhole_n150", "blackhole_p150"];
 type Case = (&'static str, &'static str, &'static [(&'static str, i64)], &'static str);
 
 /// What snapshots are taken of.
-const SNAPSHOTS: [Case; 6] = [
+const SNAPSHOTS: [Case; 7] = [
     (
         "examples/gemm_fp8/gemm_fp8.tile",
         "gemm_fp8",
@@ -44,6 +44,7 @@ const SNAPSHOTS: [Case; 6] = [
     ("examples/rmsnorm/rmsnorm.tile", "rmsnorm", &[("M", 100), ("N", 300)], CHIPS[0]),
     ("examples/softmax/softmax.tile", "softmax", &[("M", 100), ("N", 300)], CHIPS[1]),
     ("tests/cases/idioms/block_quantize.tile", "block_quantize", &[("M", 100), ("G", 3)], CHIPS[0]),
+    ("examples/topk/topk.tile", "topk", &[("M", 1), ("N", 131_072)], CHIPS[0]),
 ];
 
 #[test]

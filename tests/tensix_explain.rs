@@ -10,6 +10,13 @@ use tilec_target::Chip;
 const GEMM: &str = "kernel gemm[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: bf16[M, N])
 { c[m, n] = bf16(sum[k](a[m, k] * b[n, k])) }";
 
+const TOP: &str = "kernel top[M, N, S](x: f32[M, N]) -> (value: f32[M, S], index: idx<N>[M, S])
+where S <= N
+{
+    index[m, s] = argsort[n desc](x[m, n])[s]
+    value[m, s] = x[m, index[m, s]]
+}";
+
 fn chip(name: &str) -> &'static Chip {
     tilec_target::chip(name).expect("the chip has a table")
 }
@@ -42,6 +49,8 @@ fn programs_are_explained() {
         ("gemm_small", GEMM, wormhole, "M=1 N=33 K=1"),
         ("gemm_fp8", gemm_fp8, "blackhole_p150", "M=2112 N=2112 K=2112"),
         ("softmax_ragged", softmax, wormhole, "M=65 N=1000"),
+        ("top_of_a_long_row", TOP, wormhole, "M=1 N=131072 S=32"),
+        ("top_of_rows", TOP, "blackhole_p150", "M=64 N=4096 S=64"),
     ];
     for (name, text, on, sizes) in cases {
         let explained = explain::tensix(&compile(text, chip(on), sizes), chip(on));

@@ -50,7 +50,8 @@ fn step(draft: &mut Draft<'_>, region: usize, select: &Select) -> Result<Vec<Ste
     if operands.items() == 0 || operands.count == 0 {
         return Ok(Vec::new());
     }
-    let cut = cut::cut(draft.tensix(), &operands);
+    let span = draft.plan.kernel.equations[draft.plan.regions[region].covers[0]].span;
+    let cut = cut::cut(draft.tensix(), &operands, span)?;
     Ok(vec![Selection::new(draft, operands, cut).step(draft, region)])
 }
 

@@ -1,11 +1,13 @@
 //! How rows are shared out: whole rows to cores, or each row over a row of cores, or over
 //! all of them. A model of cycles chooses.
 
+use tilec_ir::{Diagnostic, Kind, Span};
 use tilec_target::Tensix;
 
 use super::lists::list_tiles;
 use super::operands::Operands;
 use super::small;
+use crate::dataflow::vector::ELSEWHERE;
 
 /// Cycles to offer an element that is turned away, and for each level of the heap that one
 /// sinks which isn't: counted in the code that compilers make of `device/rank.h`.
@@ -15,6 +17,8 @@ const SINK: f64 = 24.0;
 const SEND: f64 = 2000.0;
 /// The most tiles that are read at a time.
 const MOST_BLOCK: u32 = 8;
+/// Bytes that are left for rings of tiles where a message says how many places fit.
+const RINGS: u64 = 128 * 1024;
 
 /// How items and their rows are shared out.
 #[derive(Clone, Debug)]
@@ -64,19 +68,33 @@ impl Cut {
 }
 
 /// The cut that is quickest by the model, of those whose lists fit into L1.
-pub(super) fn cut(tensix: &Tensix, operands: &Operands) -> Cut {
+///
+/// # Errors
+/// More places than a core has room for.
+pub(super) fn cut(tensix: &Tensix, operands: &Operands, span: Span) -> Result<Cut, Diagnostic> {
+    let room = u64::from(tensix.l1_bytes);
     let mut best: Option<(f64, Cut)> = None;
     for cut in candidates(tensix, operands) {
         let cycles = cycles(operands, &cut);
-        let fits = bytes(operands, &cut) <= u64::from(tensix.l1_bytes);
-        // The first one cuts nothing and needs least; the verifier says what it lacks.
-        if best.as_ref().is_none_or(|(least, _)| fits && cycles < *least) {
+        let fits = bytes(operands, &cut) <= room;
+        if fits && best.as_ref().is_none_or(|(least, _)| cycles < *least) {
             best = Some((cycles, cut));
         }
     }
-    let (cycles, cut) = best.expect("there is a candidate");
-    let chosen_by = says(operands, &cut, cycles);
-    Cut { chosen_by, ..cut }
+    let Some((cycles, cut)) = best else { return Err(too_many(operands, room, span)) };
+    Ok(Cut { chosen_by: says(operands, &cut, cycles), ..cut })
+}
+
+/// That lists don't fit, and how many places would.
+fn too_many(operands: &Operands, room: u64, span: Span) -> Diagnostic {
+    let (places, rows) = (operands.places(), u64::from(operands.rows_of_item));
+    // A place takes 8 bytes, and rings of tiles the rest.
+    let most = room.saturating_sub(RINGS) / (8 * rows);
+    let message = format!("Tensix can't select {places} places: a core's memory holds {most}");
+    let each = if rows == 1 { String::new() } else { format!(" for each of {rows} rows") };
+    Diagnostic::new(Kind::NotExpressible, span, message)
+        .here(format!("codes and indices take 8 bytes a place{each}"))
+        .help(format!("select fewer places; {ELSEWHERE}"))
 }
 
 fn candidates(tensix: &Tensix, operands: &Operands) -> Vec<Cut> {
@@ -138,18 +156,15 @@ fn says(operands: &Operands, cut: &Cut, cycles: f64) -> String {
     let ([columns, rows], [across, down]) = (cut.grid, cut.parts);
     let Operands { rows_of_item, length, .. } = *operands;
     let (items, places) = (operands.items(), operands.places());
-    let rows_text =
-        if rows_of_item == 1 { "row".to_owned() } else { format!("{rows_of_item} rows") };
+    let item = if rows_of_item == 1 { "a row".to_owned() } else { format!("{rows_of_item} rows") };
+    let parts = across * down;
     let how = match [across, down] {
         [1, 1] => "each by one core".to_owned(),
-        [_, 1] => format!("cut in {across}, merged along a row of cores"),
-        _ => format!(
-            "cut in {}, merged along {down} rows of cores, then down a column",
-            across * down
-        ),
+        [_, 1] => format!("cut in {parts}, merged along rows of cores"),
+        _ => format!("cut in {parts}, merged along {down} rows of cores and then down a column"),
     };
     format!(
-        "model: lists of {places} of {length} elements, {items} times {rows_text} on {columns} x \
-         {rows} cores, {how}; about {cycles:.0} cycles of a core's writer"
+        "model: the first {places} of {length} elements; items of {item}, {items} on {columns} x \
+         {rows} cores, {how}; about {cycles:.0} cycles of the busiest writer"
     )
 }
