@@ -2,8 +2,9 @@
 //! compiles and links the five programs of a core, places circular buffers in L1, and
 //! takes arguments and semaphores. Nothing runs there; that is the emulator's part.
 //!
-//! What `scripts/setup-tensix.sh` installs is needed. What a chip's programs came to is
-//! remembered under `target/tensix-runtime`, by a hash of all that the runtime was given.
+//! Nearly all of the time is the compiler's, so kernels come without their comments: the runtime
+//! compiles equal texts once. What `scripts/setup-tensix.sh` installs is needed. What a chip's
+//! programs came to is remembered under `target/tensix-runtime`, by a hash of all that the runtime was given.
 
 #[path = "support/files.rs"]
 mod files;
@@ -173,7 +174,12 @@ impl Asked {
     fn run(&self, python: &Path) -> String {
         let folder = place().join(&self.chip);
         let device = Path::new(ROOT).join("scripts/tensix").join(format!("{}.yaml", self.chip));
+        // The stand-in for the compiler is a script, which starts quickest with this Python.
+        let own = python.parent().expect("it is in a folder").to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let paths = std::env::join_paths([own].into_iter().chain(std::env::split_paths(&path)));
         let mut command = Command::new(python);
+        command.env("PATH", paths.expect("paths that were split can be joined"));
         command.arg(Path::new(ROOT).join(SCRIPT)).args(&self.folders);
         command.current_dir(&folder).env("TT_METAL_CACHE", place().join("cache"));
         command.env("TT_METAL_SLOW_DISPATCH_MODE", "1").env("TT_METAL_DISABLE_SFPLOADMACRO", "1");
@@ -197,14 +203,23 @@ fn place() -> PathBuf {
 
 /// Writes a case into a folder of its own; gives what was written.
 fn write(folder: &Path, case: &Case) -> Vec<(String, Vec<u8>)> {
-    let files = tilec::tensix::files(&case.emitted);
-    for (name, bytes) in &files {
+    let mut files = tilec::tensix::files(&case.emitted);
+    for (name, bytes) in &mut files {
+        if name.ends_with(".cpp") {
+            *bytes = without_comments(std::str::from_utf8(bytes).expect("kernels are text"));
+        }
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().expect("it is below a folder"))
             .expect("target can be written to");
-        std::fs::write(path, bytes).expect("target can be written to");
+        std::fs::write(path, &*bytes).expect("target can be written to");
     }
     files
+}
+
+/// A kernel's text without comments and empty lines. No string of a kernel has two slashes.
+fn without_comments(text: &str) -> Vec<u8> {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default().trim_end());
+    code.filter(|line| !line.is_empty()).flat_map(|line| [line, "\n"]).collect::<String>().into()
 }
 
 fn key(chip: &str, written: &[Vec<(String, Vec<u8>)>]) -> String {

@@ -73,7 +73,8 @@ def main(arguments):
         print(VERSION)
         return 0
     cpu = machine(arguments)
-    kept = [replaced(a, cpu) for a in arguments if not a.startswith(DROPPED)]
+    # Nobody debugs these, and debugging information is a fifth of the time.
+    kept = [replaced(a, cpu) for a in arguments if a != "-g" and not a.startswith(DROPPED)]
     to_object = any(option in arguments for option in ("-c", "-E", "-S", "-fsyntax-only", "c++-header"))
     options = ["-march=rv32im", "-mabi=ilp32", "-fno-lto", "-w", "-fno-jump-tables", "-fno-tree-switch-conversion"]
     if to_object:
