@@ -117,6 +117,10 @@ void sfpload(Field lreg, Field mode, Field address_mode, Field row, Where at) {
     Instruction in{"SFPLOAD", at};
     check_target(in, lreg);
     in.mode(mode, {0, 2, 3, 4, 6, 12});
+    if (compute().tracks_indices) {
+        in.wrong("topk_tile_init has loads set registers 4 to 7 too, which is not supported; "
+                 "SFPCONFIG(0, 15, 1) ends it");
+    }
     Reach r = reach(in, address_mode, row);
     if (!(r.tile.written & r.bit)) {
         fault(Fault::DstUnwritten,
@@ -184,6 +188,7 @@ void sfpconfig(Field immediate, Field d, Field mode, Where at) {
     if (d == 15) {
         uint32_t special = mode == 1 ? immediate : source(in, 0)[0];
         if (special != 0) in.wrong("special modes of lanes are not supported");
+        compute().tracks_indices = false;
         return finish();
     }
     if (d < 11 || d > 14 || (mode == 1 && d != 11)) {

@@ -44,6 +44,13 @@ struct Decoded {
 };
 constexpr uint32_t kKept = 64;
 
+// What top-k left in the buffer of instructions, which it runs again without looking.
+struct Replay {
+    bool sort = false;   // of topk_local_sort
+    int iteration = -1;  // of topk_rebuild ..
+    int k = 0;           // .. for this k
+};
+
 struct Compute {
     const ProgramInfo& program;
     bool started = false;
@@ -53,6 +60,8 @@ struct Compute {
     std::optional<Along> kept_of;    // the packer keeps results of reduce_tile alone
     uint32_t kept_since = 0;         // the line of the init that said so
     uint32_t packed[kRings] = {};    // pages packed in order since the last push
+    bool tracks_indices = false;     // the vector unit moves indices with values, for top-k
+    Replay replay;
     Init init;
     Dst dst;
     VectorUnit unit;

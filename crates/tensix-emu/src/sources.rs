@@ -25,6 +25,7 @@ pub(crate) const HEADERS: &[Source] = sources!("include":
     "api/compute/reg_api.h",
     "api/compute/src_order.h",
     "api/compute/tile_move_copy.h",
+    "api/compute/topk.h",
     "api/compute/transpose.h",
     "api/dataflow/dataflow_api.h",
     "api/tensor/tensor_accessor.h",
@@ -64,6 +65,8 @@ pub(crate) const ENGINE: &[Source] = sources!("engine":
 
 /// The compute side; each `.cpp` is compiled on its own.
 pub(crate) const COMPUTE: &[Source] = sources!("compute":
+    "bitonic.cpp",
+    "bitonic.h",
     "configure.cpp",
     "copies.cpp",
     "dst.cpp",
@@ -89,6 +92,7 @@ pub(crate) const COMPUTE: &[Source] = sources!("compute":
     "sfpu_lanes.cpp",
     "state.h",
     "sums.h",
+    "topk.cpp",
     "unpack.cpp",
     "vectors.h",
 );

@@ -155,7 +155,8 @@ fn difference(model: &Model, found: &[u8], folder: &Path) -> Option<String> {
         let at = found.iter().zip(&expected).position(|(a, b)| a != b)?;
         return Some(format!("byte {at} is {:#x}, not {:#x}", found[at], expected[at]));
     }
-    let near = doubles(folder, model.near.as_ref().expect("a case expects something"));
+    // What no document tells is the simulator's alone.
+    let near = doubles(folder, model.near.as_ref()?);
     let bound = doubles(folder, model.bound.as_ref().expect("a bound of what is near"));
     assert_eq!([found.len(), bound.len() * 4], [near.len() * 4; 2], "{}", model.name);
     let values = found.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));

@@ -78,6 +78,19 @@ void end_reduce(const Where& at);
 void reduce(Pool pool, Along along, uint32_t ring, uint32_t scaler, uint32_t tile,
             uint32_t scaler_tile, uint32_t dst, const char* call, const Where& at);
 
+// ---- top-k: values in tiles 0 and 1 of DST, indices in tiles 2 and 3 ----
+
+// Phases of a sort. Steps count if there is one phase.
+struct Phases {
+    uint32_t first, last, first_step, last_step;
+};
+
+void init_topk(const Where& at);
+void topk_sort(uint32_t idst, bool ascending, const Phases& phases, const Where& at);
+void topk_merge(uint32_t idst, bool least, int iteration, int k, const Where& at);
+void topk_rebuild(uint32_t idst, bool ascending, int iteration, int k, int log_k, bool first_only,
+                  const Where& at);
+
 // ---- the packer ----
 
 // In order: to the next page that was not packed since the last push.
