@@ -43,7 +43,7 @@ test: setup
 	cargo fmt --all --check
 	cargo test --workspace $(FEATURES)
 	cargo check --no-default-features
-	TILEC="$(CURDIR)/target/debug/tilec" $(PYTHON) -m pytest tests/reference -q
+	TILEC="$(CURDIR)/target/debug/tilec" $(PYTHON) -m pytest tests/reference -q -n auto
 	$(MAKE) test-wheel
 
 lint: setup

@@ -27,10 +27,16 @@ def test_there_are_three():
     assert len(blocks()) == 3
 
 
-def test_an_fp8_product_takes_five_lines(monkeypatch):
+def test_an_fp8_product_is_five_lines_after_the_installation():
+    _, after = (ROOT / "README.md").read_text().split("pip install dist/tilec-*.whl\n```\n")
+    first = re.search(r"```(\w+)\n(.*?)```", after, re.DOTALL)
+    assert (first[1], first[2]) == ("python", blocks()[0])
+    assert len(blocks()[0].splitlines()) == 5 and "fp8_gemm" in blocks()[0].splitlines()[-1]
+
+
+def test_an_fp8_product_is_about_the_product(monkeypatch):
     torch = torch_or_skip()
     torch.manual_seed(0)
-    assert len(blocks()[0].splitlines()) == 5
     names = run(blocks()[0], monkeypatch)
     expected = names["x"] @ names["w"].T
     assert names["y"].dtype == torch.bfloat16

@@ -2,6 +2,7 @@
 Python is tried by python/tests/test_refusals.py."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,9 @@ LAUNCHES = {
     "no arguments": "given = 0;",
 }
 
+#: The head and the body of a kernel in emitted text.
+KERNEL = re.compile(r'^(extern "C" __global__.*?)\n\{\n.*?^\}\n', re.MULTILINE | re.DOTALL)
+
 LAUNCH = """
     {{
         struct route_args args = {{.T = 3, .E = 4, .S = 2, .score = here, .at = here, .best = here, .own = here}};
@@ -95,9 +99,12 @@ def test_the_c_launcher_says_it(tmp_path):
     launches = "".join(LAUNCH.format(change=change) for change in LAUNCHES.values())
     program = '#include <stdio.h>\n#include "route.h"\nint main(void) {\n    char *here = (char *)0x10000;'
     (tmp_path / "main.c").write_text(f"{program}{launches}\n}}\n")
-    quick = ["-Xptxas", "-O0", "-Xcicc", "-O0"]
+    # Nothing is launched, so the kernels may be empty, which takes a second instead of ten.
+    source, emptied = re.subn(KERNEL, r"\1\n{\n}\n", (tmp_path / "route.cu").read_text())
+    assert emptied > 0
+    (tmp_path / "route.cu").write_text(source)
     arch = "-gencode=arch=compute_90a,code=sm_90a"
-    run(toolkit / "bin/nvcc", arch, "-std=c++17", "-fmad=false", *quick, "-c", tmp_path / "route.cu", "-o", tmp_path / "route.o")
+    run(toolkit / "bin/nvcc", arch, "-std=c++17", "-c", tmp_path / "route.cu", "-o", tmp_path / "route.o")
     run("cc", "-c", tmp_path / "main.c", "-o", tmp_path / "main.o")
     libraries = ["-L", toolkit / "lib", "-L", toolkit / "lib64", "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
     run("c++", tmp_path / "main.o", tmp_path / "route.o", "-o", tmp_path / "main", *libraries)
