@@ -1,5 +1,5 @@
-//! Compute kernels that reduce a tile, and are wrong in one place: the kind that the emulator
-//! reports, and the line.
+//! Compute kernels that reduce a tile, sort columns or change layouts, and are wrong in one
+//! place: the kind that the emulator reports, and the line.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -18,10 +18,13 @@ const READER: &str = "#include \"api/dataflow/dataflow_api.h\"
 template <uint32_t ring, class Arguments>
 void read(Arguments arguments) {
     const auto from = TensorAccessor(arguments, get_arg_val<uint32_t>(ring), get_tile_size(ring));
-    cb_reserve_back(ring, 1);
-    noc_async_read_page(0, from, get_write_ptr(ring));
+    constexpr uint32_t pages = PAGES;
+    cb_reserve_back(ring, pages);
+    for (uint32_t page = 0; page < pages; ++page) {
+        noc_async_read_page(page, from, get_write_ptr(ring) + page * get_tile_size(ring));
+    }
     noc_async_read_barrier();
-    cb_push_back(ring, 1);
+    cb_push_back(ring, pages);
 }
 
 void kernel_main() {
@@ -37,7 +40,7 @@ const WRITER: &str = "#include \"api/dataflow/dataflow_api.h\"
 void kernel_main() {
     constexpr auto arguments = TensorAccessorArgs<0>();
     const auto to = TensorAccessor(arguments, get_arg_val<uint32_t>(0), get_tile_size(16));
-    for (uint32_t page = 0; page < 3; ++page) {
+    for (uint32_t page = 0; page < PAGES; ++page) {
         cb_wait_front(16, 1);
         noc_async_write_page(page, to, get_read_ptr(16));
         noc_async_write_barrier();
@@ -61,22 +64,35 @@ fn tile(value: impl Fn(usize, usize) -> u16) -> Vec<u8> {
     bytes
 }
 
-fn reduced(text: &str) -> Case {
-    let addresses = ["a", "ones"].map(|name| (name, address(name)));
-    let mut case = case(1, 1)
-        .input("a", Format::Bfloat16, 1)
-        .input("ones", Format::Bfloat16, 1)
-        .output("out", Format::Bfloat16, 3)
-        .ring(0, "a", Format::Bfloat16, 1)
-        .ring(1, "ones", Format::Bfloat16, 1)
-        .ring(16, "out", Format::Bfloat16, 2)
-        .reader(&["a", "ones"], &addresses, READER)
+/// A program with two inputs of as many pages, and an output.
+fn program(text: &str, inputs: [(&str, Format, Vec<u8>); 2], out: (Format, u64)) -> Case {
+    let pages = inputs[0].2.len() as u64 / u64::from(inputs[0].1.tile_bytes());
+    let names = [inputs[0].0, inputs[1].0];
+    let mut case = case(1, 1);
+    for (ring, (name, format, _)) in (0..).zip(&inputs) {
+        case = case.input(name, *format, pages).ring(ring, name, *format, pages as u32);
+    }
+    let mut case = case
+        .output("out", out.0, out.1)
+        .ring(16, "out", out.0, 2)
+        .reader(
+            &names,
+            &names.map(|name| (name, address(name))),
+            &READER.replace("PAGES", &pages.to_string()),
+        )
         .compute(&[], text)
-        .writer(&["out"], &[("out", address("out"))], WRITER);
-    case.inputs.insert("a".to_owned(), tile(value));
-    case.inputs.insert("ones".to_owned(), tile(|_, _| 1));
+        .writer(&["out"], &[("out", address("out"))], &WRITER.replace("PAGES", &out.1.to_string()));
+    for (name, _, bytes) in inputs {
+        case.inputs.insert(name.to_owned(), bytes);
+    }
     case.options.limit = Duration::from_secs(20);
     case
+}
+
+fn reduced(text: &str) -> Case {
+    let ones = tile(|_, _| 1);
+    let inputs = [("a", Format::Bfloat16, tile(value)), ("ones", Format::Bfloat16, ones)];
+    program(text, inputs, (Format::Bfloat16, 3))
 }
 
 #[test]
@@ -170,18 +186,114 @@ fn line_of(text: &str, marker: &str) -> u32 {
     found
 }
 
-#[test]
-fn faults_are_reported() {
-    for (from, to, kind, at, says) in FAULTS {
-        assert_eq!(REDUCE.matches(from).count(), 1, "`{from}`");
-        let text = REDUCE.replace(from, to);
-        let found = reduced(&text).failure();
-        let line = line_of(&text, at);
-        assert_eq!(
-            (found.kind, found.file.as_str(), found.line),
-            (kind, "compute.cpp", line),
-            "{found}"
-        );
+#[track_caller]
+fn check(text: &str, case: fn(&str) -> Case, faults: &[Fault]) {
+    for &(from, to, kind, at, says) in faults {
+        assert_eq!(text.matches(from).count(), 1, "`{from}`");
+        let text = text.replace(from, to);
+        let found = case(&text).failure();
+        let (file, line) = ("compute.cpp", line_of(&text, at));
+        assert_eq!((found.kind, found.file.as_str(), found.line), (kind, file, line), "{found}");
         assert!(found.sentence.contains(says), "{found}");
     }
+}
+
+#[test]
+fn faults_of_reductions() {
+    check(REDUCE, reduced, &FAULTS);
+}
+
+const TOPK: &str = include_str!("kernels/topk_compute.cpp");
+
+/// The tile of 16-bit integers.
+fn integers(value: impl Fn(usize, usize) -> u16) -> Vec<u8> {
+    let mut bytes = vec![0; 2048];
+    for (row, column) in (0..32).flat_map(|row| (0..32).map(move |column| (row, column))) {
+        let at = (row / 16 * 2 + column / 16) * 256 + row % 16 * 16 + column % 16;
+        bytes[at * 2..at * 2 + 2].copy_from_slice(&value(row, column).to_le_bytes());
+    }
+    bytes
+}
+
+fn sorted(text: &str) -> Case {
+    let key = |row: usize, column: usize| ((row * 37 + column) % 64) as u16;
+    let values = [tile(key), tile(|row, column| key(row + 32, column))].concat();
+    let numbers = [integers(|row, _| row as u16), integers(|row, _| row as u16 + 32)].concat();
+    let inputs = [("values", Format::Bfloat16, values), ("numbers", Format::UInt16, numbers)];
+    let mut case = program(text, inputs, (Format::UInt16, 2));
+    case.programs.programs[0].math.fp32_dest_acc = false;
+    case
+}
+
+#[test]
+fn columns_are_sorted() {
+    let outcome = sorted(TOPK).run().unwrap();
+    // The row of the value 63 - row of a column.
+    let expected = |row: usize, column: usize| {
+        (0..64).find(|place| (place * 37 + column) % 64 == 63 - row).unwrap() as u16
+    };
+    let page = &outcome.outputs["out"][..2048];
+    let eight = integers(expected);
+    for face in 0..2 {
+        let rows = face * 512..face * 512 + 8 * 32;
+        assert_eq!(page[rows.clone()], eight[rows]);
+    }
+}
+
+#[test]
+fn faults_of_top_k() {
+    let sort = "topk_local_sort(0, 0, log_k - 1)";
+    let merge = "topk_merge<false>(0, round, k)";
+    let rebuild = "topk_rebuild(0, false, round, k, log_k, 0)";
+    check(
+        TOPK,
+        sorted,
+        &[
+            ("    topk_tile_init();\n", "", Kind::Init, sort, "topk_tile_init, is missing"),
+            (sort, "topk_local_sort(1, 0, 2)", Kind::Operands, "_sort(1, 0, 2)", "must be 0"),
+            (
+                sort,
+                "topk_local_sort(0, 0, 6)",
+                Kind::Operands,
+                "_sort(0, 0, 6)",
+                "there are 0 to 5",
+            ),
+            (
+                sort,
+                "topk_local_sort(0, 0, 2, 1)",
+                Kind::Init,
+                "_sort(0, 0, 2, 1)",
+                "begins with phase 1",
+            ),
+            (
+                "    copy_tile(numbers, 1, 3);\n",
+                "",
+                Kind::DstUnwritten,
+                sort,
+                "tile 3 of DST (indices)",
+            ),
+            (merge, "topk_merge<false>(0, round, 12)", Kind::Operands, "round, 12)", "k is 12"),
+            (
+                rebuild,
+                "topk_rebuild(0, false, round, k, 4, 0)",
+                Kind::Operands,
+                "k, 4, 0",
+                "logk is 4",
+            ),
+            (
+                "copy_tile(numbers, 1, 3)",
+                "copy_tile(numbers, 1, 8)",
+                Kind::DstCapacity,
+                "1, 8)",
+                "has 8 tiles",
+            ),
+            (
+                "copy_init(numbers);",
+                "copy_init(values);",
+                Kind::Init,
+                "copy_tile(numbers, 0, 2)",
+                "was for values",
+            ),
+        ],
+    );
 }
