@@ -53,7 +53,7 @@ pub(crate) fn run(programs: &[Emitted], cases: &[Case<'_>]) -> Result<Vec<Vec<Ar
 fn compile(folder: &Path, binary: &Path) -> Result<(), String> {
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
     let mut command = Command::new("g++");
-    // Compiling takes most of the time, and half of it with `-O1`.
+    // Compiling takes most of the time, and with `-O1` twice as long.
     command.args(["-std=c++17", "-Og", "-ffp-contract=off", "-w"]);
     command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
     command.arg("-I").arg(include).arg("-o").arg(binary).arg(folder.join("cases.cpp"));
