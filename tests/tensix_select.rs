@@ -162,6 +162,7 @@ fn keys_of_every_type() {
     select(BF16, false, &wormhole, [11, 70, 70]);
     select(F16, true, &blackhole, [37, 33, 1]);
     select(I32, false, &blackhole, [9, 64, 40]);
+    select(F16, false, &wormhole, [3, 40, 5]);
 }
 
 /// Parts of rows that are shorter than what is selected of a row, or as long; an empty part.
@@ -176,7 +177,7 @@ fn rows_that_are_cut() {
     assert_eq!(merged(&program), "row_lists column_lists");
     let program = select(BF16, true, &wormhole, [5, 40_001, 33]);
     assert_eq!(merged(&program), "row_lists column_lists");
-    let program = select(F32, true, &wormhole, [8, 20_000, 3]);
+    let program = select(I32, true, &wormhole, [8, 20_000, 3]);
     assert_eq!(merged(&program), "row_lists");
 }
 
@@ -219,6 +220,36 @@ where 3 <= N
     let set = [("M", 5), ("N", 40), ("S", 7)];
     tensix::check_on((text, &module), "later", &with_grid(CHIPS[0], grid), &set);
     tensix::check_on((text, &module), "down", &with_grid(CHIPS[1], grid), &set[..2]);
+}
+
+/// Keys that are computed, rows with lengths of their own, and what others compute from what is
+/// selected: tiles are computed before and after.
+#[test]
+fn selections_between_other_equations() {
+    let routers = include_str!("../examples/fusedmoe/routers.tile");
+    let module = module(routers);
+    let grid = [2, 2];
+    let set = [("T", 40), ("E", 33), ("S", 5)];
+    for (at, name) in
+        ["softmax_renormalized", "softmax_picked", "sigmoid_biased"].into_iter().enumerate()
+    {
+        tensix::check_on((routers, &module), name, &with_grid(CHIPS[at % 2], grid), &set);
+    }
+    let text = "kernel lengths[R, N](x: f32[R, N], length: i32[R]) -> (y: idx<N>[R, 3])
+where 3 <= N
+{
+    y[r, j] = argsort[i desc](if i < length[r] then x[r, i] else -inf)[j]
+}
+kernel scaled[R, N](x: bf16[R, N]) -> (y: f32[R, 3])
+where 3 <= N
+{
+    at[r, j < 3] = argsort[i asc](x[r, i])[j]
+    y[r, j]      = 2.0 * x[r, at[r, j]]
+}";
+    let module = self::module(text);
+    let set = [("R", 7), ("N", 50)];
+    tensix::check_on((text, &module), "lengths", &with_grid(CHIPS[1], grid), &set);
+    tensix::check_on((text, &module), "scaled", &with_grid(CHIPS[0], grid), &set);
 }
 
 /// Nothing to select from, or nothing to select, makes no program.

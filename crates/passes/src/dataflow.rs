@@ -43,7 +43,7 @@ pub fn compile_dataflow(
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    let plan = ungroup(plan, |_, _| false);
+    let plan = select::stored(ungroup(plan, |_, _| false));
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
     let mut draft = Draft::new(without_empty_sums(plan), chip);
     let mut steps = Vec::new();

@@ -19,6 +19,7 @@ mod lists;
 mod merge;
 mod operands;
 mod reader;
+mod stored;
 mod writer;
 
 use tilec_ir::Diagnostic;
@@ -30,6 +31,7 @@ use tilec_ir::plan::Select;
 use self::cut::Cut;
 use self::lists::Lists;
 use self::operands::{Operands, Side};
+pub(super) use self::stored::stored;
 use super::draft::{Draft, unique};
 use super::points::{Counter, digits, lets};
 

@@ -176,7 +176,7 @@ impl Layout {
     fn key(&self, kernel: &Kernel, select: &Select) -> Result<(Leaf, Scalar), Diagnostic> {
         let Expr { span, .. } = kernel.exprs[select.key];
         let Some((tensor, index)) = read(kernel, select.key) else {
-            return Err(computed(span, "this key is computed"));
+            return Err(refused(span, "this key is computed"));
         };
         let leaf = Leaf::of(kernel, &self.axes(&select.rows, select.column), tensor, &index, span)?;
         along(kernel, leaf, select.column).map(|leaf| (leaf, kernel.tensors[tensor].element))
@@ -193,14 +193,16 @@ impl Layout {
         let equation = &kernel.equations[gathered.equation];
         let span = kernel.exprs[equation.value].span;
         let order = kernel.equations[order_at].tensor;
-        let computed = || computed(span, "what is gathered here is computed");
+        let computed = || refused(span, "what is gathered here is computed");
         let (tensor, mut index) = read(kernel, equation.value).ok_or_else(computed)?;
         let picked = |&id: &IntId| match kernel.ints.as_atom(id) {
             Some(Atom::Read(from, _)) => *from == order,
             _ => false,
         };
         let mut places = index.iter_mut().filter(|id| picked(id));
-        let (Some(place), None) = (places.next(), places.next()) else { return Err(computed()) };
+        let (Some(place), None) = (places.next(), places.next()) else {
+            return Err(refused(span, "this is read elsewhere than at the index"));
+        };
         if kernel.tensors[tensor].element != kernel.tensors[equation.tensor].element {
             return Err(computed());
         }
@@ -283,8 +285,15 @@ impl Wanted {
     }
 }
 
+/// Whether an equation takes elements as they are.
+pub(super) fn is_plain(kernel: &Kernel, at: EquationAt) -> bool {
+    let equation = &kernel.equations[at];
+    let element = kernel.tensors[equation.tensor].element;
+    read(kernel, equation.value).is_some_and(|(from, _)| kernel.tensors[from].element == element)
+}
+
 /// The element that an expression is, through conversions that keep its value.
-fn read(kernel: &Kernel, mut expr: Id<Expr>) -> Option<(Id<Tensor>, Vec<IntId>)> {
+pub(super) fn read(kernel: &Kernel, mut expr: Id<Expr>) -> Option<(Id<Tensor>, Vec<IntId>)> {
     let mut types = Vec::new();
     while let Expr { kind: ExprKind::Convert(of), ty, .. } = kernel.exprs[expr] {
         types.push(ty);
@@ -319,7 +328,7 @@ fn along(kernel: &Kernel, leaf: Leaf, column: Id<Var>) -> Result<Leaf, Diagnosti
     if leaf.moves[1] || (range(kernel, column) <= 32 && !leaf.order.columns.is_empty()) {
         return Ok(leaf);
     }
-    Err(computed(leaf.span, "this is the same along a row"))
+    Err(refused(leaf.span, "this is the same along a row"))
 }
 
 fn key_of(element: Scalar, order: Sorted) -> Key {
@@ -347,17 +356,17 @@ fn constant(kernel: &Kernel, int: IntId) -> u64 {
     value.expect("sizes are bound, at 0 or more")
 }
 
-fn computed(span: Span, what: &str) -> Diagnostic {
+fn refused(span: Span, what: &str) -> Diagnostic {
     let message = format!("Tensix can't select here: {what}");
     Diagnostic::new(Kind::NotExpressible, span, message)
-        .here("its cores select elements of a tensor by their bits as they lie in memory")
+        .here("its cores select and gather elements of a tensor as they lie in memory")
         .help(ELSEWHERE)
 }
 
 fn ragged(kernel: &Kernel, select: &Select) -> Diagnostic {
-    computed(kernel.exprs[select.key].span, "these rows have lengths of their own")
+    refused(kernel.exprs[select.key].span, "these rows have lengths of their own")
 }
 
 fn too_long(kernel: &Kernel, select: &Select) -> Diagnostic {
-    computed(kernel.exprs[select.key].span, "a row has more than 2^31 elements")
+    refused(kernel.exprs[select.key].span, "a row has more than 2^31 elements")
 }
