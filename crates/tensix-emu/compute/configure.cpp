@@ -97,6 +97,10 @@ void check_init(Op op, uint32_t a, uint32_t b, const char* call, const Where& at
     check_started(call, at);
     const RingInfo &ring_a = ring(a, at), &ring_b = ring(b, at);
     const Init& init = compute().init;
+    if (compute().tilizes && op != Op::Tilize) {
+        fault(Fault::Init, text("%s: the unpacker still takes rows of elements, since tilize_init in "
+                                "line %u; tilize_uninit is missing", call, *compute().tilizes), at);
+    }
     if (init.op == Op::None) fault(Fault::Init, text("%s: its init is missing", call), at);
     if (init.op != op) {
         fault(Fault::Init, text("%s: the last init was %s in line %u", call, init.call, init.line), at);

@@ -57,40 +57,46 @@ void init_copy(uint32_t ring, bool transpose, const char* call, const Where& at)
     core.unit.still_modes = (core.unit.still_modes & ~0x7u) | 0x8u;
 }
 
-void copy(uint32_t index, uint32_t tile, uint32_t dst, bool transpose, const char* call,
-          const Where& at) {
-    check_init(transpose ? Op::Transpose : Op::Copy, index, index, call, at);
-    const RingInfo& ring = emu::ring(index, at);
+void check_copied(const RingInfo& ring, const char* call, const Where& at) {
     check_source(Source::A, ring, call, at);
     check_other_source(ring, call, at);
+}
+
+void copy_to_dst(const RingInfo& ring, const std::byte* bytes, DstTile& to) {
     Compute& core = compute();
-    DstTile& to = core.dst.math_tile(dst, call, at);
-    Page page = page_waited(index, tile, call, at);
     // A 16-bit integer is copied to the lower half of a word, and leaves the upper one.
     bool keeps = ring.format == Format::UInt16 && core.wide();
     uint32_t before[kElements];
     std::memcpy(before, to.words, sizeof before);
     if (needs(ring).to_dst) {
-        std::memcpy(to.words, page.bytes, sizeof to.words);
+        std::memcpy(to.words, bytes, sizeof to.words);
     } else {
-        unpack_source(ring.format, core.program.arch, core.wide(), page.bytes, to.words);
+        unpack_source(ring.format, core.program.arch, core.wide(), bytes, to.words);
         for (uint32_t& word : to.words) word = dst_word(ring, core.wide(), word);
     }
     if (keeps) {
         for (uint32_t i = 0; i < kElements; ++i) to.words[i] |= before[i] & 0xffff0000;
     }
-    if (transpose) {
-        uint32_t from[kElements];
-        std::memcpy(from, to.words, sizeof from);
-        for (uint32_t row = 0; row < 32; ++row) {
-            for (uint32_t column = 0; column < 32; ++column) {
-                to.words[place(row, column)] = from[place(column, row)];
-            }
-        }
-    }
     to.written = kAllWritten;
     to.reduced = false;
     to.narrow = has_short_exponent(ring.format) ? Narrow::Half : Narrow::Bfloat16;
+}
+
+void copy(uint32_t index, uint32_t tile, uint32_t dst, bool transpose, const char* call,
+          const Where& at) {
+    check_init(transpose ? Op::Transpose : Op::Copy, index, index, call, at);
+    const RingInfo& ring = emu::ring(index, at);
+    check_copied(ring, call, at);
+    DstTile& to = compute().dst.math_tile(dst, call, at);
+    copy_to_dst(ring, page_waited(index, tile, call, at).bytes, to);
+    if (!transpose) return;
+    uint32_t from[kElements];
+    std::memcpy(from, to.words, sizeof from);
+    for (uint32_t row = 0; row < 32; ++row) {
+        for (uint32_t column = 0; column < 32; ++column) {
+            to.words[place(row, column)] = from[place(column, row)];
+        }
+    }
 }
 
 }  // namespace emu

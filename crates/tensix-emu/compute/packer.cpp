@@ -29,8 +29,6 @@ void commit_dst(const Where& at) { compute().dst.commit(at); }
 void wait_dst(const Where& at) { compute().dst.wait(at); }
 void release_dst(const Where& at) { compute().dst.release(at); }
 
-namespace {
-
 void check_packer(const RingInfo& ring, const char* call, const Where& at) {
     check_started(call, at);
     const Compute& core = compute();
@@ -52,6 +50,8 @@ void check_packer(const RingInfo& ring, const char* call, const Where& at) {
                    format), at);
     }
 }
+
+namespace {
 
 // The quarters of faces that the packer reads.
 uint32_t needed_quarters() {
@@ -79,6 +79,11 @@ void pack_to(uint32_t dst, uint32_t index, uint32_t page_index, const char* call
     const RingInfo& ring = emu::ring(index, at);
     check_packer(ring, call, at);
     Compute& core = compute();
+    if (core.strips) {
+        fault(Fault::Init,
+              text("%s: an init in line %u has the packer make rows of elements, not tiles; "
+                   "pack_untilize_uninit is missing", call, core.strips->line), at);
+    }
     uint32_t kept[kElements];
     const DstTile& tile = core.dst.packer_tile(dst, needed_quarters(), call, at);
     const uint32_t* words = core.kept_of ? results_of(tile, dst, kept, call, at) : tile.words;

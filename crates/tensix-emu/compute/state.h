@@ -13,7 +13,7 @@
 namespace emu {
 
 // What an init prepares.
-enum class Op : uint8_t { None, Matmul, Copy, Transpose, Binary, Reduce };
+enum class Op : uint8_t { None, Matmul, Copy, Transpose, Binary, Reduce, Tilize };
 
 // The init that counts, and what it was for.
 struct Init {
@@ -26,6 +26,13 @@ struct Init {
     uint32_t line = 0;
     Pool pool = Pool::Sum;
     Along along = Along::All;
+};
+
+// What the packer makes of tiles, if it makes strips.
+struct Strips {
+    uint32_t tiles = 0, width = 0;  // columns of tiles at a time, and of a strip
+    uint32_t out = 0;
+    uint32_t line = 0;
 };
 
 // What a source or the packer is configured for.
@@ -60,6 +67,8 @@ struct Compute {
     std::optional<Along> kept_of;    // the packer keeps results of reduce_tile alone
     uint32_t kept_since = 0;         // the line of the init that said so
     uint32_t packed[kRings] = {};    // pages packed in order since the last push
+    std::optional<uint32_t> tilizes;  // the unpacker takes strips, since the init of this line
+    std::optional<Strips> strips;     // the packer makes them
     bool tracks_indices = false;     // the vector unit moves indices with values, for top-k
     Replay replay;
     Init init;
@@ -79,6 +88,13 @@ void check_started(const char* call, const Where& at);
 void check_source(Source source, const RingInfo& ring, const char* call, const Where& at);
 // A fault unless the last init was `op` for these rings.
 void check_init(Op op, uint32_t a, uint32_t b, const char* call, const Where& at);
+
+// Copies the bytes of a tile, face by face, to DST, as the sources and the adder let them
+// through; a fault unless they are configured for its ring.
+void check_copied(const RingInfo& ring, const char* call, const Where& at);
+void copy_to_dst(const RingInfo& ring, const std::byte* bytes, DstTile& to);
+// A fault if DST can't be packed to the ring now.
+void check_packer(const RingInfo& ring, const char* call, const Where& at);
 
 // Which quarters of faces hold what a tile is reduced to, and whether a word is of it.
 uint32_t quarters_of(Along along);

@@ -57,6 +57,21 @@ Page page_reserved(uint32_t index, uint32_t tile, const char* call, const Where&
     return page_at(*fiber.core, ring, page);
 }
 
+std::byte* part_reserved(uint32_t index, uint32_t offset, uint32_t bytes, const char* call,
+                         const Where& at) {
+    Fiber& fiber = running(at);
+    Ring& ring = ring_of(fiber, index, call, at);
+    const uint32_t size = ring.info->page_bytes;
+    const uint32_t first = reserved_page(fiber, ring, offset / size, call, at);
+    const uint32_t last = reserved_page(fiber, ring, (offset + bytes - 1) / size, call, at);
+    const uint32_t from = page_offset(ring, first) + offset % size;
+    mark(*fiber.core, from, bytes, kWritten);
+    for (uint32_t page = first; page <= last; ++page) {
+        ring.versions[page].fetch_add(1, std::memory_order_relaxed);
+    }
+    return fiber.core->l1 + from;
+}
+
 Page page_accumulated(uint32_t index, uint32_t tile, const char* call, const Where& at) {
     Fiber& fiber = running(at);
     Ring& ring = ring_of(fiber, index, call, at);

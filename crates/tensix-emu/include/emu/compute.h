@@ -63,6 +63,25 @@ void init_copy(uint32_t ring, bool transpose, const char* call, const Where& at)
 void copy(uint32_t ring, uint32_t tile, uint32_t dst, bool transpose, const char* call,
           const Where& at);
 
+// ---- rows of elements to tiles and back ----
+// A strip is 32 rows of elements, as wide as some tiles, and takes as many pages as these.
+
+// From now on the unpacker takes strips of `tiles` tiles, until `end_tilize`.
+void init_tilize(uint32_t ring, uint32_t tiles, uint32_t out, const Where& at);
+void end_tilize(uint32_t ring, uint32_t out, const Where& at);
+// Makes tiles of the strip that begins with page `page`, by way of DST, and packs them to
+// pages `to ..`.
+void tilize(uint32_t ring, uint32_t tiles, uint32_t out, uint32_t page, uint32_t to,
+            const Where& at);
+
+// From now on the packer makes strips of `width` tiles, of which it fills `tiles` columns of
+// tiles at a time, until `end_untilize`.
+void init_untilize(uint32_t tiles, uint32_t width, uint32_t out, const char* call, const Where& at);
+void end_untilize(uint32_t out, const Where& at);
+// Packs tiles `dst ..` of DST to `rows` strips, to the columns of block `block`.
+void untilize(uint32_t tiles, uint32_t width, uint32_t out, uint32_t rows, uint32_t block,
+              uint32_t dst, const char* call, const Where& at);
+
 // ---- sums and maxima within a tile ----
 
 enum class Pool : uint8_t { Sum, Largest };

@@ -64,7 +64,12 @@ Page page_waited(uint32_t index, uint32_t tile, const char* call, const Where& a
 // Page `tile` of those reserved, which the caller overwrites as a whole: it counts as
 // written.
 Page page_reserved(uint32_t index, uint32_t tile, const char* call, const Where& at);
-// The same for a caller that adds to it: all of it was written since it was reserved.
+// `bytes` bytes of the reserved pages, from byte `offset` of the first one, which the caller
+// overwrites; they may lie in several pages.
+std::byte* part_reserved(uint32_t index, uint32_t offset, uint32_t bytes, const char* call,
+                         const Where& at);
+// Page `tile` of those reserved, for a caller that adds to it: all of it was written since it
+// was reserved.
 Page page_accumulated(uint32_t index, uint32_t tile, const char* call, const Where& at);
 
 // ---- the compute side, defined by compute/ ----

@@ -13,6 +13,7 @@ import numpy as np
 import copies
 import products
 import reductions
+import strips
 import topk
 import vectors
 from hashes import RECORDED, fnv
@@ -44,7 +45,7 @@ def described(folder, number, case):
 
 
 def main(folder):
-    cases = [case for topic in (products, reductions, topk, copies, vectors) for case in topic.cases()]
+    cases = [case for topic in (products, reductions, topk, strips, copies, vectors) for case in topic.cases()]
     listed = [described(folder, number, case) for number, case in enumerate(cases)]
     recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
     for case in listed:
