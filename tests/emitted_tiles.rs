@@ -326,3 +326,68 @@ fn stepped_contractions_agree_with_the_interpreter() {
     let fp8 = "tilec::multiply<tilec::MmaE";
     check("tests/cases/contract", &[("a100", "tile_sums"), ("l40s", fp8)]);
 }
+
+/// Sizes at which groups have no row, one, some, and more than a tile has; and whether all
+/// rows are of one group, which then repeats within a token.
+const GROUPS: [(&str, bool); 7] = [
+    ("T=0 R=0 E=3 S=2 D=5 F=6 K=5 N=6", false),
+    ("T=1 R=1 E=8 S=1 D=33 F=3 K=33 N=3", false),
+    ("T=63 R=63 E=2 S=1 D=4 F=9 K=4 N=9", true),
+    ("T=65 R=65 E=1 S=1 D=7 F=5 K=7 N=5", false),
+    ("T=77 R=77 E=3 S=1 D=2 F=3 K=2 N=3", false),
+    ("T=127 R=127 E=2 S=1 D=3 F=2 K=3 N=2", true),
+    ("T=43 R=129 E=5 S=3 D=9 F=66 K=9 N=66", true),
+];
+
+/// Rows of groups of every size, and all of one group, which repeats within a token.
+#[test]
+fn grouped_products_agree_with_the_interpreter() {
+    let mut random = Random::new(seed());
+    let mut tiled = tiled("tests/cases/grouped/plans", "a100");
+    tiled.retain(|of| of.emitted.source.contains("tile_sums"));
+    // One of rows in any order and one of sorted rows; every other one if it is asked for.
+    let few = |of: &Tiled| ["offset", "sorted_rows"].contains(&of.kernel.name.as_str());
+    tiled.retain(|of| few(of) || std::env::var("TILEC_TILES").is_ok());
+    assert!(tiled.len() >= 2 || std::env::var("TILEC_TILES").is_ok(), "{}", tiled.len());
+    for some in tiled.chunks(8) {
+        let mut cases = Vec::new();
+        for (program, of) in some.iter().enumerate() {
+            cases.extend(GROUPS.iter().filter_map(|(sizes, one)| {
+                grouped_case(program, &of.kernel, sizes, *one, &mut random)
+            }));
+        }
+        assert!(!cases.is_empty(), "nothing was launched");
+        let programs: Vec<_> = some.iter().map(|of| of.emitted.clone()).collect();
+        let actual = host::run(&programs, &cases).unwrap_or_else(|said| panic!("{said}"));
+        for (case, actual) in cases.iter().zip(&actual) {
+            judge(&some[case.program], case, actual, false);
+        }
+    }
+}
+
+/// A launch at some sizes, all rows of `one` group or as drawn.
+fn grouped_case<'k>(
+    program: usize,
+    kernel: &'k Kernel,
+    sizes: &str,
+    one: bool,
+    random: &mut Random,
+) -> Option<Case<'k>> {
+    let pairs = sizes.split(' ').filter_map(|pair| pair.split_once('='));
+    let known = |name: &str| kernel.sizes.iter().any(|(_, size)| size.name == name);
+    let set = pairs.filter(|(name, _)| known(name));
+    let set: Vec<_> = set.map(|(name, n)| (name.to_owned(), n.parse().expect("a size"))).collect();
+    let none = vec![None; kernel.tensors_of(Role::Input).count()];
+    let launch = launch::bind(kernel, &none, &set).ok()?;
+    let ids: Vec<_> = kernel.tensors_of(Role::Input).collect();
+    let inputs = ids.into_iter().map(|id| {
+        let mut array = agree::draw(kernel, &launch, id, false, random);
+        if one && matches!(kernel.tensors[id].element, tilec_ir::Scalar::Idx(_)) {
+            let last = array.len();
+            (0..last).for_each(|at| array.set_i32(at, array.get_i32(last - 1)));
+        }
+        array
+    });
+    let inputs = inputs.collect();
+    Some(Case { kernel, program, launch, inputs, forced: None })
+}

@@ -120,7 +120,7 @@ fn layers_are_routed_grouped_and_combined() {
 }
 
 /// Sizes at which groups are empty, hold everything, or are one.
-const SIZES: [&str; 9] = [
+const SIZES: [&str; 13] = [
     "T=7 D=5 F=6 E=4 S=2 C=3 R=9 K=5 N=6 G=3 L=2 P=2 H=2 B=2 Q=3",
     "T=0 D=5 F=6 E=4 S=2 C=3 R=0 K=5 N=6 G=3 L=2 P=2 H=2 B=2 Q=0",
     "T=1 D=3 F=2 E=8 S=1 C=1 R=1 K=3 N=2 G=4 L=2 P=1 H=1 B=1 Q=1",
@@ -128,6 +128,10 @@ const SIZES: [&str; 9] = [
     "T=6 D=1 F=1 E=3 S=3 C=4 R=6 K=1 N=1 G=2 L=2 P=2 H=1 B=3 Q=2",
     "T=4 D=130 F=129 E=2 S=2 C=9 R=4 K=130 N=129 G=2 L=3 P=1 H=2 B=2 Q=2",
     "T=65 D=2 F=2 E=2 S=2 C=64 R=77 K=2 N=2 G=2 L=2 P=2 H=1 B=5 Q=13",
+    "T=63 D=2 F=1 E=2 S=1 C=64 R=63 K=2 N=1 G=2 L=2 P=1 H=1 B=1 Q=63",
+    "T=65 D=1 F=2 E=1 S=1 C=64 R=127 K=1 N=2 G=2 L=2 P=1 H=1 B=1 Q=64",
+    "T=64 D=2 F=1 E=3 S=2 C=64 R=128 K=2 N=1 G=2 L=2 P=1 H=1 B=1 Q=65",
+    "T=43 D=1 F=2 E=5 S=3 C=64 R=129 K=1 N=2 G=3 L=2 P=2 H=1 B=3 Q=43",
     "T=3 D=0 F=4 E=2 S=2 C=1 R=3 K=0 N=4 G=2 L=2 P=2 H=2 B=2 Q=2",
     "T=3 D=4 F=0 E=2 S=2 C=1 R=3 K=4 N=0 G=2 L=2 P=2 H=2 B=2 Q=2",
 ];
@@ -192,14 +196,28 @@ fn plans_mean_what_their_programs_mean() {
     all().iter().for_each(|kernel| assert_agree(kernel, &plan(kernel)));
 }
 
-/// Chips without kernels of their own for these regions run loops, which mean the same.
+/// Chips multiply tiles of one group, or run loops; both mean the same.
 #[test]
-fn loops_stand_for_grouped_products() {
+fn tiles_and_loops_stand_for_grouped_products() {
     for kernel in all() {
         let chip = tilec_target::chip("h200").expect("it is known");
         let program = compile_plan(plan(&kernel), &kernel, chip, &[]);
         let program = program.unwrap_or_else(|said| panic!("{}: {said:?}", kernel.name));
         assert_agree(&kernel, &program.plan);
+        let tiles = |region: &&tilec_ir::plan::Region| {
+            let title = text::title(&program.plan, region);
+            title.starts_with("contraction") && title.contains("'tiles")
+        };
+        let tiles = program.plan.regions.iter().filter(tiles).count();
+        let expected = match kernel.name.as_str() {
+            "fused_moe" | "fused_moe_shared" | "fused_moe_capacity" | "split" | "offset" => 3,
+            "sorted_rows" | "by_offsets" => 3,
+            "drop" => 2,
+            "integers" | "channels" | "grouped_top_k" => 1,
+            "blocks" | "heads" | "by_count" => 0,
+            _ => continue,
+        };
+        assert_eq!(tiles, expected, "{}\n{}", kernel.name, program.plan);
     }
 }
 

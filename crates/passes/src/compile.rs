@@ -7,6 +7,7 @@ use tilec_ir::tile::{Program, verify};
 use tilec_target::Chip;
 
 use crate::counted::count;
+use crate::route::route;
 use crate::tune::select::is_searched;
 use crate::ungroup::ungroup;
 use crate::{allocate, legalize, tile, tune};
@@ -22,7 +23,7 @@ pub fn compile_plan(
     chip: &Chip,
     tilings: &[&Tiling],
 ) -> Result<Program, Vec<Diagnostic>> {
-    let plan = ungroup(plan, |_, _| false);
+    let plan = ungroup(route(plan), |_, _| false);
     let plan = legalize(count(plan, is_searched), chip);
     let tuned = tune(plan, source, chip, tilings)?;
     let mut program = tile(tuned, chip)?;

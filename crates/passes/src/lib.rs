@@ -28,6 +28,7 @@ pub mod normalize;
 mod order;
 pub mod products;
 pub mod recognize;
+mod route;
 mod safe;
 mod scope;
 pub mod specialize;

@@ -36,7 +36,8 @@ mod select;
 mod slots;
 pub(crate) mod uses;
 
-pub(crate) use copy::{Renaming, alike};
+pub(crate) use copy::{Renaming, alike, copy};
+pub(crate) use derive::unique;
 pub(crate) use layout::same_points;
 pub(crate) use rowwise::{Along, Piece, row_read};
 

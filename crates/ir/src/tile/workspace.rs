@@ -3,7 +3,7 @@
 
 use crate::int::{Atom, IntId, Ints};
 use crate::plan::{Part, RegionKind};
-use crate::tensor::Role;
+use crate::tensor::{FactKind, Kernel, Role};
 use crate::tile::verify::ensure;
 use crate::tile::{Program, Scratch, Workspace};
 use crate::walk::{reachable, reads};
@@ -31,7 +31,7 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
         for other in &program.workspace[..at] {
             ensure(other.holds != piece.holds, || format!("{:?} has two places", piece.holds))?;
             let both = together(program, piece, other);
-            ensure(!both || apart(&ints, piece, other), || {
+            ensure(!both || apart(kernel, &ints, piece, other), || {
                 format!("{:?} and {:?} overlap while both are needed", other.holds, piece.holds)
             })?;
         }
@@ -108,20 +108,37 @@ fn together(program: &Program, a: &Workspace, b: &Workspace) -> bool {
 const SAMPLES: [[i64; 3]; 6] =
     [[1, 1, 1], [7, 3, 64], [128, 1000, 9], [4096, 5, 5], [33, 4097, 2], [2, 2, 70_000]];
 
-/// Whether one ends before the other begins, at sizes for which both are something.
-fn apart(ints: &Ints, a: &Workspace, b: &Workspace) -> bool {
-    SAMPLES.iter().all(|sample| {
-        let value = |id: IntId| {
-            ints.eval(id, &mut |atom| match atom {
-                Atom::Size(size) => Some(sample[size.index() % sample.len()]),
-                Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
-            })
-        };
+/// Whether one ends before the other begins, at sizes for which both are something and
+/// the facts of the kernel hold, on which a shared place may rest.
+fn apart(kernel: &Kernel, ints: &Ints, a: &Workspace, b: &Workspace) -> bool {
+    let possible = SAMPLES.iter().filter(|sample| is_possible(kernel, sample));
+    possible.into_iter().all(|sample| {
+        let value = |id: IntId| value(ints, sample, id);
         let all = [a.offset, a.bytes, b.offset, b.bytes].map(value);
         let [Some(a), Some(a_bytes), Some(b), Some(b_bytes)] = all else { return true };
         a_bytes <= 0
             || b_bytes <= 0
             || a.saturating_add(a_bytes) <= b
             || b.saturating_add(b_bytes) <= a
+    })
+}
+
+/// Whether sizes agree with the facts of a kernel.
+fn is_possible(kernel: &Kernel, sample: &[i64; 3]) -> bool {
+    kernel.facts.iter().all(|fact| {
+        let of = |id: IntId| value(&kernel.ints, sample, id);
+        match fact.kind {
+            FactKind::Equal(a, b) => of(a) == of(b),
+            FactKind::AtMost(a, b) => of(a) <= of(b),
+            FactKind::Less(a, b) => of(a) < of(b),
+            FactKind::Sorted(_) | FactKind::Finite(_) => true,
+        }
+    })
+}
+
+fn value(ints: &Ints, sample: &[i64; 3], id: IntId) -> Option<i64> {
+    ints.eval(id, &mut |atom| match atom {
+        Atom::Size(size) => Some(sample[size.index() % sample.len()]),
+        Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
     })
 }

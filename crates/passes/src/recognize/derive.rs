@@ -325,7 +325,7 @@ fn renaming(kernel: &mut Kernel, dims: &[(Id<Var>, Option<i64>)], vars: &[Id<Var
     renaming
 }
 
-pub(super) fn unique(tensors: &Arena<Tensor>, stem: String) -> String {
+pub(crate) fn unique(tensors: &Arena<Tensor>, stem: String) -> String {
     let taken: BTreeSet<_> = tensors.iter().map(|(_, tensor)| tensor.name.as_str()).collect();
     let mut name = stem.clone();
     let mut at = 1;

@@ -1,0 +1,380 @@
+//! Which rows a group has, in which tile each stands, and the group of every tile.
+//!
+//! ```text
+//! count[e]   rows of a group                       order[p]    the rows, sorted by group
+//! start[e]   rows of the groups before it          inverse[r]  where a row stands there
+//! first[e]   tiles of the groups before it         place[r]    64 * tile + row of the tile
+//! group[b]   the group of a tile                   row[b, i]   the row of a tile's row
+//! filled[b]  how many rows of the tile there are; none or fewer for tiles without a group
+//! ```
+//!
+//! Rows of one group keep their order, so that all of it is a function of the groups alone.
+
+use tilec_ir::int::TooComplex;
+use tilec_ir::plan::{Grouped, Histogram, Region, RegionKind, Select};
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Order, Tensor, Var};
+use tilec_ir::{Id, IntId, Scalar};
+
+use super::draft::Draft;
+use crate::recognize::Renaming;
+
+/// Rows of a tile.
+const ROWS: i64 = 64;
+
+/// The tables of one way to group rows.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    /// The variables that tell rows, and the group, as the first product has them.
+    m: Vec<Id<Var>>,
+    key: Id<Expr>,
+    groups: IntId,
+    /// How many tiles there are.
+    tiles: IntId,
+    place: Id<Tensor>,
+    group: Id<Tensor>,
+    row: Id<Tensor>,
+    filled: Id<Tensor>,
+}
+
+impl Tables {
+    /// Defines the tables.
+    pub(super) fn new(draft: &mut Draft<'_>, grouped: &Grouped) -> Result<Self, TooComplex> {
+        let product = &grouped.products[0];
+        let (m, groups) = (product.contract.m.clone(), grouped.groups);
+        let key = draft.int(product.group);
+        let rows = length(draft, &m)?;
+        let size = draft.kernel.ints.constant(ROWS);
+        let tiles = draft.kernel.ints.ceil_div(rows, size)?;
+        let tiles = draft.kernel.ints.add(tiles, groups)?;
+        let mut writer = Writer { draft, m: &m, key, groups, rows };
+        let count = writer.count()?;
+        let start = writer.before("start", count, false);
+        let first = writer.before("first", count, true);
+        let order = writer.order()?;
+        let inverse = writer.inverse(order);
+        let place = writer.place(first, start, inverse, tiles)?;
+        let group = writer.group(first, count, tiles);
+        let filled = writer.filled(group, first, count, tiles);
+        let row = writer.row([group, first, start, filled, order], tiles);
+        Ok(Self { m, key, groups, tiles, place, group, row, filled })
+    }
+
+    /// Whether these are the tables of other products too.
+    pub(super) fn are_of(&self, draft: &mut Draft<'_>, grouped: &Grouped) -> bool {
+        let product = &grouped.products[0];
+        let others = &product.contract.m;
+        let range = |draft: &Draft<'_>, var: Id<Var>| draft.kernel.vars[var].range;
+        let same = self.groups == grouped.groups
+            && self.m.len() == others.len()
+            && self.m.iter().zip(others).all(|(&a, &b)| range(draft, a) == range(draft, b));
+        if !same {
+            return false;
+        }
+        let mut renaming = Renaming::default();
+        for (&own, &other) in self.m.iter().zip(others) {
+            let at = draft.at(own);
+            renaming.vars.insert(other, at);
+        }
+        let key = draft.int(product.group);
+        draft.alike(key, self.key, &renaming)
+    }
+
+    /// Variables for a tile and for a row of it.
+    pub(super) fn point(&self, draft: &mut Draft<'_>) -> [Id<Var>; 2] {
+        let size = draft.kernel.ints.constant(ROWS);
+        [draft.var("b", self.tiles), draft.var("i", size)]
+    }
+
+    /// Whether a row of a tile is one of the rows.
+    pub(super) fn holds(&self, draft: &mut Draft<'_>, tile: Id<Var>, row: Id<Var>) -> Id<Expr> {
+        holds(draft, self.filled, tile, row)
+    }
+
+    /// Whether a tile has a row.
+    pub(super) fn is_used(&self, draft: &mut Draft<'_>, tile: Id<Var>) -> Id<Expr> {
+        let at = draft.at(tile);
+        let (zero, filled) = (draft.constant(0), draft.read(self.filled, vec![at]));
+        draft.binary(Binary::Less, zero, filled)
+    }
+
+    /// What stands for the variables of rows at a row of a tile.
+    pub(super) fn rows_at(
+        &self,
+        draft: &mut Draft<'_>,
+        m: &[Id<Var>],
+        tile: Id<Var>,
+        row: Id<Var>,
+    ) -> Result<Renaming, TooComplex> {
+        let point = vec![draft.at(tile), draft.at(row)];
+        let at = draft.element(self.row, point);
+        apart(draft, m, at)
+    }
+
+    pub(super) fn group_at(&self, draft: &mut Draft<'_>, tile: Id<Var>) -> IntId {
+        let tile = draft.at(tile);
+        draft.element(self.group, vec![tile])
+    }
+
+    /// The tile of a row, and the row of the tile that it is.
+    pub(super) fn place_of(
+        &self,
+        draft: &mut Draft<'_>,
+        m: &[Id<Var>],
+    ) -> Result<[IntId; 2], TooComplex> {
+        let row = flat(draft, m)?;
+        let place = draft.element(self.place, vec![row]);
+        let size = draft.kernel.ints.constant(ROWS);
+        let tile = draft.kernel.ints.div(place, size)?;
+        Ok([tile, draft.kernel.ints.rem(place, size)?])
+    }
+}
+
+/// How many rows there are.
+fn length(draft: &mut Draft<'_>, m: &[Id<Var>]) -> Result<IntId, TooComplex> {
+    let one = draft.kernel.ints.constant(1);
+    m.iter().try_fold(one, |length, &var| {
+        let range = draft.kernel.vars[var].range;
+        draft.kernel.ints.mul(length, range)
+    })
+}
+
+/// The number of a row.
+fn flat(draft: &mut Draft<'_>, m: &[Id<Var>]) -> Result<IntId, TooComplex> {
+    let zero = draft.kernel.ints.constant(0);
+    m.iter().try_fold(zero, |row, &var| {
+        let range = draft.kernel.vars[var].range;
+        let row = draft.kernel.ints.mul(row, range)?;
+        draft.after(var, row)
+    })
+}
+
+/// The variables of a row by its number.
+fn apart(draft: &mut Draft<'_>, m: &[Id<Var>], row: IntId) -> Result<Renaming, TooComplex> {
+    let (mut renaming, mut rest) = (Renaming::default(), row);
+    for (at, &var) in m.iter().enumerate().rev() {
+        let range = draft.kernel.vars[var].range;
+        let outer = if at == 0 { None } else { Some(draft.quotient(rest, range)?) };
+        let place = match outer {
+            None => rest,
+            Some(outer) => {
+                let before = draft.kernel.ints.mul(outer, range)?;
+                draft.kernel.ints.sub(rest, before)?
+            }
+        };
+        renaming.vars.insert(var, place);
+        rest = outer.unwrap_or(rest);
+    }
+    Ok(renaming)
+}
+
+fn holds(draft: &mut Draft<'_>, filled: Id<Tensor>, tile: Id<Var>, row: Id<Var>) -> Id<Expr> {
+    let (tile, row) = (draft.at(tile), draft.at(row));
+    let (row, filled) = (draft.int(row), draft.read(filled, vec![tile]));
+    draft.binary(Binary::Less, row, filled)
+}
+
+/// Writes the equations of the tables.
+struct Writer<'a, 'k> {
+    draft: &'a mut Draft<'k>,
+    m: &'a [Id<Var>],
+    key: Id<Expr>,
+    groups: IntId,
+    rows: IntId,
+}
+
+impl Writer<'_, '_> {
+    /// The group of a row by its number.
+    fn key_at(&mut self, row: IntId) -> Result<IntId, TooComplex> {
+        let renaming = apart(self.draft, self.m, row)?;
+        let key = self.draft.copy(self.key, &renaming)?;
+        match self.draft.kernel.exprs[key].kind {
+            ExprKind::Int(int) => Ok(int),
+            _ => Err(TooComplex),
+        }
+    }
+
+    /// `count[e] = sum[r](if group(r) == e then 1 else 0)`
+    fn count(&mut self) -> Result<Id<Tensor>, TooComplex> {
+        let bin = self.draft.var("e", self.groups);
+        let row = self.draft.var("r", self.rows);
+        let at = self.draft.at(row);
+        let key = self.key_at(at)?;
+        let draft = &mut *self.draft;
+        let (key, of) = (draft.int(key), draft.at(bin));
+        let of = draft.int(of);
+        let test = draft.binary(Binary::Equal, key, of);
+        let (one, zero) = (draft.constant(1), draft.constant(0));
+        let value = draft.select(test, one, zero);
+        let value = draft.sum(row, value);
+        let (tensor, at) = draft.define("count", Scalar::I32, vec![bin], value);
+        let histogram = Histogram { rows: Vec::new(), bin, over: vec![row], key, value: one };
+        let kind = RegionKind::Histogram(histogram);
+        draft.regions.push(Region { covers: vec![at], kind });
+        Ok(tensor)
+    }
+
+    /// `(count[e] + 63) / 64`
+    fn tiles_of(&mut self, count: Id<Tensor>, group: IntId) -> Id<Expr> {
+        let draft = &mut *self.draft;
+        let count = draft.read(count, vec![group]);
+        let (more, size) = (draft.constant(ROWS - 1), draft.constant(ROWS));
+        let count = draft.binary(Binary::Add, count, more);
+        draft.binary(Binary::Div, count, size)
+    }
+
+    /// `before[e] = sum[g](if g < e then count[g] else 0)`, or so many tiles.
+    fn before(&mut self, what: &str, count: Id<Tensor>, tiles: bool) -> Id<Tensor> {
+        let (to, from) = (self.draft.var("e", self.groups), self.draft.var("g", self.groups));
+        let (end, at) = (self.draft.at(to), self.draft.at(from));
+        let value = match tiles {
+            true => self.tiles_of(count, at),
+            false => self.draft.read(count, vec![at]),
+        };
+        let draft = &mut *self.draft;
+        let (at, end) = (draft.int(at), draft.int(end));
+        let test = draft.binary(Binary::Less, at, end);
+        let zero = draft.constant(0);
+        let value = draft.select(test, value, zero);
+        let value = draft.sum(from, value);
+        draft.sums(what, vec![to], value, "groups are few")
+    }
+
+    /// `order[p] = argsort[r asc](group(r))[p]`
+    fn order(&mut self) -> Result<Id<Tensor>, TooComplex> {
+        let column = self.draft.var("r", self.rows);
+        let at = self.draft.at(column);
+        let key = self.key_at(at)?;
+        let key = self.draft.int(key);
+        Ok(self.sorted("order", column, key))
+    }
+
+    /// `inverse[r] = argsort[p asc](order[p])[r]`
+    fn inverse(&mut self, order: Id<Tensor>) -> Id<Tensor> {
+        let column = self.draft.var("p", self.rows);
+        let at = self.draft.at(column);
+        let key = self.draft.read(order, vec![at]);
+        self.sorted("inverse", column, key)
+    }
+
+    fn sorted(&mut self, what: &str, column: Id<Var>, key: Id<Expr>) -> Id<Tensor> {
+        let (draft, length) = (&mut *self.draft, self.rows);
+        let place = draft.var("p", length);
+        let at = draft.at(place);
+        let order = Order::Ascending;
+        let kind = ExprKind::Rank { var: column, order, key, place: at };
+        let value = draft.push(kind, Scalar::Idx(length));
+        let (tensor, at) = draft.define(what, Scalar::Idx(length), vec![place], value);
+        let select = Select {
+            rows: Vec::new(),
+            place: Some(place),
+            first: draft.kernel.ints.constant(0),
+            count: length,
+            column,
+            length,
+            order,
+            key,
+            limit: None,
+            guard: None,
+            gathered: Vec::new(),
+            stages: Vec::new(),
+            stored: true,
+        };
+        draft.regions.push(Region { covers: vec![at], kind: RegionKind::Select(select) });
+        tensor
+    }
+
+    /// `place[r] = 64 * first[group(r)] + inverse[r] - start[group(r)]`
+    fn place(
+        &mut self,
+        first: Id<Tensor>,
+        start: Id<Tensor>,
+        inverse: Id<Tensor>,
+        tiles: IntId,
+    ) -> Result<Id<Tensor>, TooComplex> {
+        let row = self.draft.var("r", self.rows);
+        let at = self.draft.at(row);
+        let group = self.key_at(at)?;
+        let draft = &mut *self.draft;
+        let (first, start) = (draft.read(first, vec![group]), draft.read(start, vec![group]));
+        let (inverse, size) = (draft.read(inverse, vec![at]), draft.constant(ROWS));
+        let first = draft.binary(Binary::Mul, first, size);
+        let within = draft.binary(Binary::Sub, inverse, start);
+        let place = draft.binary(Binary::Add, first, within);
+        let size = draft.kernel.ints.constant(ROWS);
+        let places = draft.kernel.ints.mul(tiles, size)?;
+        let place = draft.clamped(place, places);
+        Ok(draft.points("place", Scalar::Idx(places), vec![row], place))
+    }
+
+    /// `group[b] = sum[e](if first[e] + tiles_of(e) <= b then 1 else 0)`, clamped.
+    fn group(&mut self, first: Id<Tensor>, count: Id<Tensor>, tiles: IntId) -> Id<Tensor> {
+        let tile = self.draft.var("b", tiles);
+        let group = self.draft.var("e", self.groups);
+        let (at, of) = (self.draft.at(tile), self.draft.at(group));
+        let own = self.tiles_of(count, of);
+        let draft = &mut *self.draft;
+        let first = draft.read(first, vec![of]);
+        let end = draft.binary(Binary::Add, first, own);
+        let at = draft.int(at);
+        let test = draft.binary(Binary::AtMost, end, at);
+        let (one, zero) = (draft.constant(1), draft.constant(0));
+        let value = draft.select(test, one, zero);
+        let value = draft.sum(group, value);
+        let ended = draft.sums("ended", vec![tile], value, "groups are few");
+        let tile = draft.var("b", tiles);
+        let at = draft.at(tile);
+        let value = draft.read(ended, vec![at]);
+        let value = draft.clamped(value, self.groups);
+        draft.points("group", Scalar::Idx(self.groups), vec![tile], value)
+    }
+
+    /// How many rows of its group are left for a tile: `count[g] - 64 * (b - first[g])`.
+    fn filled(
+        &mut self,
+        group: Id<Tensor>,
+        first: Id<Tensor>,
+        count: Id<Tensor>,
+        tiles: IntId,
+    ) -> Id<Tensor> {
+        let tile = self.draft.var("b", tiles);
+        let before = self.rows_before(group, first, tile);
+        let draft = &mut *self.draft;
+        let at = draft.at(tile);
+        let group = draft.element(group, vec![at]);
+        let count = draft.read(count, vec![group]);
+        let value = draft.binary(Binary::Sub, count, before);
+        draft.points("filled", Scalar::I32, vec![tile], value)
+    }
+
+    /// `64 * (b - first[group[b]])`: rows of a tile's group in the tiles before it.
+    fn rows_before(&mut self, group: Id<Tensor>, first: Id<Tensor>, tile: Id<Var>) -> Id<Expr> {
+        let draft = &mut *self.draft;
+        let at = draft.at(tile);
+        let group = draft.element(group, vec![at]);
+        let (at, first) = (draft.int(at), draft.read(first, vec![group]));
+        let before = draft.binary(Binary::Sub, at, first);
+        let size = draft.constant(ROWS);
+        draft.binary(Binary::Mul, before, size)
+    }
+
+    /// `row[b, i] = if i < filled[b] then order[start[g] + 64 * (b - first[g]) + i] else 0`
+    fn row(&mut self, tables: [Id<Tensor>; 5], tiles: IntId) -> Id<Tensor> {
+        let [group, first, start, filled, order] = tables;
+        let tile = self.draft.var("b", tiles);
+        let size = self.draft.kernel.ints.constant(ROWS);
+        let row = self.draft.var("i", size);
+        let before = self.rows_before(group, first, tile);
+        let draft = &mut *self.draft;
+        let (at, own) = (draft.at(tile), draft.at(row));
+        let group = draft.element(group, vec![at]);
+        let (start, own) = (draft.read(start, vec![group]), draft.int(own));
+        let place = draft.binary(Binary::Add, start, before);
+        let place = draft.binary(Binary::Add, place, own);
+        let place = draft.index(place, self.rows);
+        let value = draft.read(order, vec![place]);
+        let (zero, test) = (draft.constant(0), holds(draft, filled, tile, row));
+        let value = draft.select(test, value, zero);
+        let value = draft.clamped(value, self.rows);
+        draft.points("row", Scalar::Idx(self.rows), vec![tile, row], value)
+    }
+}
