@@ -79,7 +79,7 @@ fn key(plan: &mut Plan, region: usize) -> usize {
 /// Stores what others read at a selection's index; how many regions come after it then.
 fn picks(plan: &mut Plan, region: usize) -> usize {
     let order_at = plan.regions[region].covers[0];
-    let mut made: BTreeMap<(Id<Tensor>, Vec<Option<usize>>), Id<Tensor>> = BTreeMap::new();
+    let mut made: BTreeMap<(Id<Tensor>, Dims), Id<Tensor>> = BTreeMap::new();
     let equations = plan.kernel.equations.len();
     let mut next = order_at + 1;
     let picks: Vec<_> = (0..equations).flat_map(|at| found(plan, region, at)).collect();
@@ -96,12 +96,14 @@ fn picks(plan: &mut Plan, region: usize) -> usize {
     parted(plan, region)
 }
 
+/// By dimension of a tensor: which variable of the index tells it; `None` is the index itself.
+type Dims = Vec<Option<usize>>;
+
 /// A read at a selection's index.
 struct Pick {
     expr: Id<Expr>,
     tensor: Id<Tensor>,
-    /// By dimension of the tensor: which variable of the index tells it; `None` is the index.
-    dims: Vec<Option<usize>>,
+    dims: Dims,
     /// Where the index is read.
     point: Vec<IntId>,
 }
