@@ -297,3 +297,108 @@ fn faults_of_top_k() {
         ],
     );
 }
+
+const STRIPS: &str = include_str!("kernels/strips_compute.cpp");
+
+fn turned(text: &str) -> Case {
+    let inputs = ["a", "unused"].map(|name| {
+        let tiles = [tile(value), tile(|row, column| value(column, row) + 1)].concat();
+        (name, Format::Bfloat16, tiles)
+    });
+    let case = program(text, inputs, (Format::Bfloat16, 3));
+    // The second input is not of this program.
+    let mut case = case.ring(2, "rows", Format::Bfloat16, 2);
+    case.texts.insert(
+        "reader.cpp".to_owned(),
+        READER.replace("PAGES", "2").replace("    read<1>(second);\n", ""),
+    );
+    case
+}
+
+#[test]
+fn tiles_become_rows_and_tiles_again() {
+    let [first, second] = [tile(value), tile(|row, column| value(column, row) + 1)];
+    let expected = [first.clone(), first, second].concat();
+    assert_eq!(turned(STRIPS).run().unwrap().outputs["out"], expected);
+}
+
+#[test]
+fn faults_of_strips() {
+    let blocks = "pack_untilize_block<1, 2>(a, 1, rows, 1)";
+    check(
+        STRIPS,
+        turned,
+        &[
+            (
+                "    tilize_init(rows, 2, out);\n",
+                "",
+                Kind::Init,
+                "tilize_block(rows",
+                "the last init was",
+            ),
+            (
+                "tilize_init(rows, 2, out)",
+                "tilize_init(rows, 1, out)",
+                Kind::Init,
+                "tilize_block(rows",
+                "was for 1",
+            ),
+            (
+                "tilize_block(rows, 2, out)",
+                "tilize_block(rows, 2, out, 1)",
+                Kind::Operands,
+                "2, out, 1)",
+                "within a strip",
+            ),
+            (
+                "    tilize_uninit(rows, out);\n",
+                "",
+                Kind::Init,
+                "copy_tile(a, 1, 0)",
+                "tilize_uninit is missing",
+            ),
+            (
+                "    pack_untilize_uninit(rows);\n",
+                "",
+                Kind::Init,
+                "tilize_block(rows",
+                "pack_untilize_uninit is missing",
+            ),
+            (
+                blocks,
+                "pack_untilize_block<1, 2>(a, 1, rows, 2)",
+                Kind::Operands,
+                "1, rows, 2)",
+                "a strip has 2 blocks",
+            ),
+            (
+                blocks,
+                "pack_untilize_block<1, 2>(a, 2, rows, 1)",
+                Kind::Operands,
+                "(a, 2, rows",
+                "must be 1",
+            ),
+            (
+                blocks,
+                "pack_untilize_block<2, 2>(a, 1, rows, 1)",
+                Kind::Init,
+                "<2, 2>",
+                "was for 1 of 2",
+            ),
+            (
+                "    pack_untilize_block<1, 2>(a, 1, rows, 1);\n",
+                "",
+                Kind::Unwritten,
+                "tilize_block(rows",
+                "rows",
+            ),
+            (
+                "cb_reserve_back(rows, 2)",
+                "cb_reserve_back(rows, 1)",
+                Kind::RingWindow,
+                "(a, 1, rows, 0)",
+                "of rows",
+            ),
+        ],
+    );
+}
