@@ -230,6 +230,25 @@ def quantize_fp8_to_the_bit():
 # --- Graphs, compilers, streams ----------------------------------------------------
 
 
+@check
+def topk_as_on_the_cpu():
+    for dtype, shape in itertools.product((torch.float32, torch.bfloat16, torch.float16), ((5,), (3, 2, 4096), (2, 50_001))):
+        x = values(*shape, dtype=dtype)
+        for k, largest in itertools.product((1, 5), (True, False)):
+            found, expected = tilec.ops.topk(x, k, largest), tilec.ops.topk(x.cpu(), k, largest)
+            assert all(torch.equal(got.cpu(), wanted) for got, wanted in zip(found, expected))
+            assert torch.equal(found[0], torch.topk(x, k, largest=largest)[0])
+
+
+@check
+def sample_as_on_the_cpu():
+    logits = values(64, 32_000)
+    for options in ({}, {"temperature": 0.0}, {"top_k": 1000, "top_p": 0.9}, {"min_p": 0.1}):
+        found = tilec.ops.sample(logits, seed=3, **options).cpu()
+        # Sums in another order may move a share's end past a draw, but hardly ever.
+        assert (found == tilec.ops.sample(logits.cpu(), seed=3, **options)).float().mean() > 0.95
+
+
 def captured(call, warm):
     """What a graph computes on other values than those that it was captured with."""
     if warm:
