@@ -36,7 +36,7 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 fn pages() -> Vec<Block> {
-    ["docs/language.md", "README.md"].into_iter().flat_map(blocks).collect()
+    ["docs/language.md", "docs/refusals.md", "README.md"].into_iter().flat_map(blocks).collect()
 }
 
 /// What is wrong with the block, if it does not do what the page says.

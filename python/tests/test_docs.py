@@ -31,11 +31,11 @@ def test_the_tutorial_runs():
             break
         exec(compile(block, str(ROOT / "docs/tutorial.md"), "exec"), module.__dict__)  # noqa: S102
         ran += 1
-    assert ran == (11 if has_torch else 7)
+    assert ran == (12 if has_torch else 7)
 
 
 def test_the_tutorial_has_nothing_that_is_skipped():
-    assert len(list(blocks())) == TUTORIAL.count("```python\n") == 11
+    assert len(list(blocks())) == TUTORIAL.count("```python\n") == 12
 
 
 def test_the_example_runs():
