@@ -101,9 +101,16 @@ def blocks(rng):
 
 def transposed(rng):
     halves = rng.integers(0x3F00, 0x4100, (32, 32)).astype(np.uint16)
+    words = random_bits(rng)
     body = COPY.replace("copy_", "transpose_") + pack()
-    yield Case(name="transpose_tile", body=body, inputs=[("Float16_b", pages(halves))],
-               output=("Float16_b", 1), exact=pages(halves.T), headers=("transpose",))
+    for name, format, tile, result, output, rest in (
+        ("", "Float16_b", halves, halves, "Float16_b", {}),
+        (" Float32", "Float32", words, through_source(words, 10), "UInt32", {}),
+        (" UInt16", "UInt16", halves, halves, "UInt16", {"fp32_dest_acc": False}),
+        (" UInt32", "UInt32", words, words, "UInt32", {"archs": ("blackhole",)}),
+    ):
+        yield Case(name=f"transpose_tile{name}", body=body, inputs=[(format, pages(tile))],
+                   output=(output, 1), exact=pages(result.T), headers=("transpose",), **rest)
 
 
 def cases():
