@@ -9,7 +9,7 @@
 //! The canonical form merges the two, since each row is read once, however they were
 //! written. But a row with its group is what goes through a matrix, and the slots of a
 //! token have different groups. Factors of one product may be regrouped like this, floats
-//! by the licence of the language and integers because they wrap; nothing moves across a
+//! by the license of the language and integers because they wrap; nothing moves across a
 //! conversion. Only what then is a grouped product is taken apart.
 
 use tilec_ir::plan::EquationAt;
