@@ -13,9 +13,9 @@
 //!       ..
 //! ```
 //!
-//! Bytes, products and ops are counted by running the program's roles. Times are what the
-//! chip could do at best: nothing of them is measured, and what runs side by side may wait
-//! for each other.
+//! Bytes, products and ops are counted by running the program's roles. Where a writer
+//! computes, a line says how long. Times are what the chip could do at best: nothing of
+//! them is measured, and what runs side by side may wait for each other.
 
 use std::fmt::Write;
 
@@ -67,7 +67,7 @@ struct Bound {
     seconds: f64,
 }
 
-fn bounds(step: &Step, traffic: &Traffic, chip: &Chip) -> [Bound; 3] {
+fn bounds(step: &Step, traffic: &Traffic, chip: &Chip) -> Vec<Bound> {
     let tensix = chip.tensix();
     let hertz = tensix.clock_hz as f64;
     let dram = traffic.dram_read + traffic.dram_written;
@@ -76,7 +76,7 @@ fn bounds(step: &Step, traffic: &Traffic, chip: &Chip) -> [Bound; 3] {
     let math = Cycles::of(step, traffic, tensix);
     let mean = ratio(math.most as f64, math.mean);
     let Cycles { matrix, vector, .. } = math;
-    [
+    let mut bounds = vec![
         Bound {
             name: "math",
             amount: math.most,
@@ -95,7 +95,16 @@ fn bounds(step: &Step, traffic: &Traffic, chip: &Chip) -> [Bound; 3] {
             says: format!("bytes at the busiest core, {} in all", traffic.noc),
             seconds: traffic.noc_of_core as f64 / (ports * hertz),
         },
-    ]
+    ];
+    if step.writer_cycles > 0.0 {
+        bounds.push(Bound {
+            name: "writer",
+            amount: step.writer_cycles as u64,
+            says: "cycles of the busiest core's processor that writes, by a model".to_owned(),
+            seconds: step.writer_cycles / hertz,
+        });
+    }
+    bounds
 }
 
 /// Cycles of the busiest core's math thread, which feeds both units, and of the mean core's:

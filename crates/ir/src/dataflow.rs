@@ -147,6 +147,8 @@ pub struct Step {
     /// Cycles of the math units on the busiest core and on the average one, by the chip's
     /// table: `[most, mean]`.
     pub math_cycles: [f64; 2],
+    /// Cycles that the busiest core's writer computes, by a model; 0 where writers only move.
+    pub writer_cycles: f64,
     /// DRAM bytes that no tiling could save: each operand read and each result written once.
     pub least_dram_bytes: u64,
 }

@@ -96,6 +96,7 @@ pub(super) fn step(name: &str, grid: [u32; 2], circular: Vec<Circular>) -> Step 
         writer: Role::default(),
         chosen_by: "hand".to_owned(),
         math_cycles: [0.0, 0.0],
+        writer_cycles: 0.0,
         least_dram_bytes: 0,
     }
 }

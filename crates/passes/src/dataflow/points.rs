@@ -164,6 +164,7 @@ impl Points<'_> {
             semaphores: Vec::new(),
             chosen_by,
             math_cycles: [most * cycles, mean * cycles],
+            writer_cycles: 0.0,
             least_dram_bytes: self.least_bytes(),
             circular: self.rings,
         })

@@ -265,6 +265,7 @@ impl Rows {
             writer: role(self.writer()),
             chosen_by,
             math_cycles: [most * cycles, mean * cycles],
+            writer_cycles: 0.0,
             least_dram_bytes: self.least_bytes(),
         })
     }

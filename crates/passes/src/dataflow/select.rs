@@ -144,6 +144,7 @@ impl Selection {
             writer,
             chosen_by: self.cut.chosen_by.clone(),
             math_cycles: [0.0, 0.0],
+            writer_cycles: self.cut.cycles,
             least_dram_bytes: self.operands.least_bytes(),
             circular: self.rings,
             semaphores: self.semaphores,

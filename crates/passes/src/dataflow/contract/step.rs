@@ -69,6 +69,7 @@ pub(super) fn step(
         writer: role(writer),
         chosen_by: cut.chosen_by.clone(),
         math_cycles: math_cycles(draft, product, cut),
+        writer_cycles: 0.0,
         least_dram_bytes: least_dram_bytes(product),
     })
 }

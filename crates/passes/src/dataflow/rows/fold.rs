@@ -295,6 +295,7 @@ impl Made {
                 share.items
             ),
             math_cycles: [most * cycles, mean * cycles],
+            writer_cycles: 0.0,
             least_dram_bytes: read.sum::<u64>() + written,
             circular,
         })

@@ -29,6 +29,8 @@ pub(super) struct Cut {
     pub(super) parts: [u32; 2],
     /// Tiles that are read at a time.
     pub(super) block: u32,
+    /// Cycles of the busiest core's writer, by the model.
+    pub(super) cycles: f64,
     pub(super) chosen_by: String,
 }
 
@@ -73,16 +75,16 @@ impl Cut {
 /// More places than a core has room for.
 pub(super) fn cut(tensix: &Tensix, operands: &Operands, span: Span) -> Result<Cut, Diagnostic> {
     let room = u64::from(tensix.l1_bytes);
-    let mut best: Option<(f64, Cut)> = None;
+    let mut best: Option<Cut> = None;
     for cut in candidates(tensix, operands) {
-        let cycles = cycles(operands, &cut);
+        let cut = Cut { cycles: cycles(operands, &cut), ..cut };
         let fits = bytes(operands, &cut) <= room;
-        if fits && best.as_ref().is_none_or(|(least, _)| cycles < *least) {
-            best = Some((cycles, cut));
+        if fits && best.as_ref().is_none_or(|best| cut.cycles < best.cycles) {
+            best = Some(cut);
         }
     }
-    let Some((cycles, cut)) = best else { return Err(too_many(operands, room, span)) };
-    Ok(Cut { chosen_by: says(operands, &cut, cycles), ..cut })
+    let Some(cut) = best else { return Err(too_many(operands, room, span)) };
+    Ok(Cut { chosen_by: says(operands, &cut), ..cut })
 }
 
 /// That lists don't fit, and how many places would.
@@ -113,7 +115,7 @@ fn candidates(tensix: &Tensix, operands: &Operands) -> Vec<Cut> {
     }
     let make = |(grid, parts): ([u32; 2], [u32; 2])| {
         let block = operands.tiles().div_ceil(parts[0] * parts[1]).min(MOST_BLOCK);
-        Cut { grid, parts, block, chosen_by: String::new() }
+        Cut { grid, parts, block, cycles: 0.0, chosen_by: String::new() }
     };
     cuts.into_iter().map(make).collect()
 }
@@ -152,7 +154,7 @@ fn cycles(operands: &Operands, cut: &Cut) -> f64 {
     items * f64::from(operands.rows_of_item) * row
 }
 
-fn says(operands: &Operands, cut: &Cut, cycles: f64) -> String {
+fn says(operands: &Operands, cut: &Cut) -> String {
     let ([columns, rows], [across, down]) = (cut.grid, cut.parts);
     let Operands { rows_of_item, length, .. } = *operands;
     let (items, places) = (operands.items(), operands.places());
@@ -165,6 +167,6 @@ fn says(operands: &Operands, cut: &Cut, cycles: f64) -> String {
     };
     format!(
         "model: the first {places} of {length} elements; items of {item}, {items} on {columns} x \
-         {rows} cores, {how}; about {cycles:.0} cycles of the busiest writer"
+         {rows} cores, {how}"
     )
 }
