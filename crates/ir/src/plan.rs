@@ -10,6 +10,7 @@
 //! order in which each reads only what earlier ones made. Nothing here says how
 //! a region is cut or knows a chip; the plan of a kernel means what its equations say.
 
+mod gathered;
 mod grouped;
 mod meaning;
 mod select;
@@ -21,6 +22,7 @@ use crate::diagnostic::Span;
 use crate::int::IntId;
 use crate::tensor::{Expr, Kernel, Scalar, Tensor, Var};
 
+pub use gathered::Told;
 pub use grouped::{
     Combine, Form, Grouped, GroupedProduct, Histogram, Weight, WeightDim, Weights, widened,
 };

@@ -1,8 +1,8 @@
 //! What a stepped contraction is made of: the units that multiply, the tiles in
 //! shared memory, and the way in which each operand gets there.
 
-use tilec_ir::plan::{Axis, Contract, Operand};
-use tilec_ir::tensor::{Equation, Tensor};
+use tilec_ir::plan::{Axis, Contract, Operand, Told};
+use tilec_ir::tensor::{Equation, Tensor, Var};
 use tilec_ir::tile::{self, Unit};
 use tilec_ir::{Id, IntId, Kernel, Scalar};
 
@@ -70,10 +70,19 @@ pub(super) enum Way {
 #[derive(Clone, Debug)]
 pub(super) struct Strided {
     pub(super) tensor: Id<Tensor>,
-    /// By dimension: the axis, and the sizes whose product is the stride.
-    pub(super) batch: Vec<(usize, Vec<IntId>)>,
+    /// By dimension: its place, and the sizes whose product is the stride.
+    pub(super) batch: Vec<(Begin, Vec<IntId>)>,
     pub(super) row: Vec<IntId>,
     pub(super) k: Vec<IntId>,
+}
+
+/// Where an operand's batch begins along a dimension.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Begin {
+    /// At the batch variable at this position.
+    Variable(usize),
+    /// At an index that is data.
+    Index(IntId),
 }
 
 impl Strided {
@@ -103,7 +112,10 @@ impl<'p> Layout<'p> {
             let element = element(operand);
             let threads = if is_plain { parts } else { 32 * parts };
             let pieces = (rows * k / vector.max(1)).div_ceil(threads);
-            let way = way(kernel, operand, element, vector, body.unit, pieces);
+            let own = if is_a { &contract.m } else { &contract.n };
+            let strided =
+                strided(kernel, operand).or_else(|| gathered(kernel, contract, operand, own));
+            let way = way(kernel, strided, element, vector, body.unit, pieces);
             let k_inner = k_inner(&way, body.unit, element);
             // An odd number of 16 bytes keeps neighboring lines in different banks.
             let along = if k_inner { k } else { rows };
@@ -233,13 +245,13 @@ fn k_inner(way: &Way, unit: Unit, element: Scalar) -> bool {
 
 fn way(
     kernel: &Kernel,
-    operand: &Operand,
+    strided: Option<Strided>,
     element: Scalar,
     vector: u32,
     unit: Unit,
     pieces: u32,
 ) -> Way {
-    let Some(strided) = strided(kernel, operand) else { return Way::Computed };
+    let Some(strided) = strided else { return Way::Computed };
     let vector = if strided.has_lines() { vector.max(1) } else { 1 };
     let stored = kernel.tensors[strided.tensor].element;
     // Lines of shared memory lie as those of the tensor do.
@@ -270,7 +282,7 @@ fn strided(kernel: &Kernel, operand: &Operand) -> Option<Strided> {
     let (mut row, mut k) = (None, None);
     for (at, axis) in read.axes.iter().enumerate() {
         match axis {
-            Axis::Batch(batch) => found.batch.push((*batch, after(at))),
+            Axis::Batch(batch) => found.batch.push((Begin::Variable(*batch), after(at))),
             Axis::Row(_) => row = Some(at),
             Axis::K(_) => k = Some(at),
         }
@@ -280,6 +292,30 @@ fn strided(kernel: &Kernel, operand: &Operand) -> Option<Strided> {
     match row {
         Some(row) => found.row = after(row),
         None => return None,
+    }
+    Some(found)
+}
+
+/// Where an operand lies whose batch begins where data says.
+fn gathered(
+    kernel: &Kernel,
+    contract: &Contract,
+    operand: &Operand,
+    rows: &[Id<Var>],
+) -> Option<Strided> {
+    let (tensor, dims) = contract.gathered(kernel, operand, rows)?;
+    let Tensor { element, shape, .. } = &kernel.tensors[tensor];
+    if matches!(element, Scalar::Bool | Scalar::Idx(_)) {
+        return None;
+    }
+    let mut found = Strided { tensor, batch: Vec::new(), row: Vec::new(), k: Vec::new() };
+    for (at, dim) in dims.into_iter().enumerate() {
+        let after = shape[at + 1..].to_vec();
+        match dim {
+            Told::Row => found.row = after,
+            Told::K => found.k = after,
+            Told::Batch(index) => found.batch.push((Begin::Index(index), after)),
+        }
     }
     Some(found)
 }

@@ -16,7 +16,7 @@ use crate::text::{Level, Text};
 use crate::types;
 
 use super::Stepped;
-use super::layout::{Side, Strided, Way};
+use super::layout::{Begin, Side, Strided, Way};
 
 /// The tiles of a block of k.
 pub(super) const TILES: &str =
@@ -93,8 +93,11 @@ impl Stepped<'_, '_, '_> {
         let pointer = f.pointer(strided.tensor, Access::Read);
         let mut offset = stride(f, Text::atom(format!("{}_first", side.axis())), &strided.row);
         for (batch, sizes) in &strided.batch {
-            let var = Text::name(f.var(self.layout.contract.batch[*batch]));
-            let more = stride(f, var, sizes);
+            let begin = match *batch {
+                Begin::Variable(at) => Text::name(f.var(self.layout.contract.batch[at])),
+                Begin::Index(index) => f.int(index),
+            };
+            let more = stride(f, begin, sizes);
             offset = Text::binary(Level::Sum, &offset, "+", &more);
         }
         let (ty, name) = (types::element(element), side.name);

@@ -5,7 +5,7 @@
 //! with its rows innermost can be copied as tiles too, but only instructions on
 //! 16-bit values read such tiles.
 
-use tilec_ir::plan::{Axis, Contract, Operand, Varies};
+use tilec_ir::plan::{Axis, Contract, Operand, Told, Varies};
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Unary};
 use tilec_ir::tile::{Condition, Unit};
 use tilec_ir::walk::reachable;
@@ -60,6 +60,8 @@ pub(crate) struct Matrix {
     pub(crate) element: Scalar,
     /// Where it lies, if it is a plain read of elements of that type.
     pub(crate) stored: Option<Stored>,
+    /// The same, if data tells where its batch begins: only threads can copy it.
+    pub(crate) gathered: Option<Stored>,
 }
 
 /// How a plain operand lies in memory.
@@ -144,7 +146,8 @@ fn matrix(
     contract: &Contract,
     rows: &[tilec_ir::Id<tilec_ir::tensor::Var>],
 ) -> Option<Matrix> {
-    let mut matrix = Matrix { element: operand.element, stored: None };
+    let gathered = gathered(sizes, operand, contract, rows);
+    let mut matrix = Matrix { element: operand.element, stored: None, gathered };
     let Some(read) = &operand.read else { return Some(matrix) };
     if sizes.kernel.tensors[read.tensor].element != operand.element {
         return Some(matrix);
@@ -160,6 +163,24 @@ fn matrix(
     let inner = sizes.ranges(&inner.collect::<Vec<_>>())?;
     matrix.stored = Some(Stored { layout, inner });
     Some(matrix)
+}
+
+/// How a gathered operand lies, whose innermost dimension is an axis.
+fn gathered(
+    sizes: &Symbols<'_>,
+    operand: &Operand,
+    contract: &Contract,
+    rows: &[tilec_ir::Id<tilec_ir::tensor::Var>],
+) -> Option<Stored> {
+    let kernel = &sizes.kernel;
+    let (tensor, dims) = contract.gathered(kernel, operand, rows)?;
+    let layout = match dims.last()? {
+        Told::K => Layout::K,
+        Told::Row => Layout::Rows,
+        Told::Batch(_) => return None,
+    };
+    let inner = *kernel.tensors[tensor].shape.last()?;
+    (kernel.tensors[tensor].element == operand.element).then_some(Stored { layout, inner })
 }
 
 fn layout(axis: Axis) -> Layout {

@@ -163,7 +163,8 @@ pub(crate) fn choices(
 fn aligned(sizes: &mut Symbols<'_>, product: &Product) -> Option<(Vec<Condition>, [u32; 2])> {
     let (mut when, mut vector) = (Vec::new(), [1, 1]);
     for (matrix, vector) in product.operands.iter().zip(&mut vector) {
-        let Some(stored) = matrix.stored.filter(|stored| stored.layout != Layout::Batch) else {
+        let stored = matrix.stored.or(matrix.gathered);
+        let Some(stored) = stored.filter(|stored| stored.layout != Layout::Batch) else {
             continue;
         };
         let elements = 16 / bytes(matrix.element);
