@@ -103,11 +103,7 @@ impl Cuda {
     }
 
     /// A launch that was made before, on other addresses.
-    fn again<'py>(
-        &self,
-        torch: &Torch,
-        ready: Ready<'py>,
-    ) -> Result<Bound<'py, PyAny>> {
+    fn again<'py>(&self, torch: &Torch, ready: Ready<'py>) -> Result<Bound<'py, PyAny>> {
         let Ready { launch, addresses, result } = ready;
         let py = result.py();
         let stream = torch.exchange.stream(py, addresses.device)?;

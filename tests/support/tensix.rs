@@ -37,8 +37,8 @@ pub(crate) fn outputs(
     let program =
         compilation.dataflow(&tensix).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
     let shapes = inputs.iter().map(|input| Some(input.shape.clone())).collect::<Vec<_>>();
-    let bound = launch::bind(kernel, &shapes, &sizes)
-        .unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let bound =
+        launch::bind(kernel, &shapes, &sizes).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
     let (outputs, _) = emulate(kernel, &bound, &tensix.emit(&program), inputs, &what);
     (program, outputs)
 }
