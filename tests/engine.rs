@@ -12,7 +12,9 @@ use tilec_ir::compare::{self, Verdict};
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Kernel, Launch, launch};
 
-const CASES: [(&str, Option<&str>, &[(&str, i64)]); 6] = [
+type Sizes = &'static [(&'static str, i64)];
+
+const CASES: [(&str, Option<&str>, Sizes); 6] = [
     ("gemm_fp8", None, &[("M", 5), ("N", 130), ("K", 200)]),
     ("batched_gemm", None, &[]),
     ("softmax", None, &[("M", 7), ("N", 33)]),

@@ -227,7 +227,8 @@ fn a_wrong_region_is_noticed() {
     let layer = &cases("plans").into_iter().find(|k| k.name == "offset").expect("it is a case");
     let drop = &cases("plans").into_iter().find(|k| k.name == "drop").expect("it is a case");
     let masked = &cases("plans").into_iter().find(|k| k.name == "by_count").expect("it is a case");
-    let wrong: [(&Kernel, fn(&mut Plan)); 6] = [
+    type Spoil = fn(&mut Plan);
+    let wrong: [(&Kernel, Spoil); 6] = [
         (layer, |plan| {
             let zero = plan.kernel.ints.constant(0);
             grouped(plan).products[0].group = zero;
@@ -282,9 +283,9 @@ fn a_wrong_region_is_noticed() {
 /// The first grouped region of a plan.
 fn grouped(plan: &mut Plan) -> &mut tilec_ir::plan::Grouped {
     let mut regions = plan.regions.iter_mut();
-    let found = regions.find_map(|region| match &mut region.kind {
-        RegionKind::Grouped(grouped) => Some(grouped),
-        _ => None,
+    let found = regions.find_map(|region| {
+        let RegionKind::Grouped(grouped) = &mut region.kind else { return None };
+        Some(grouped)
     });
     found.expect("there is a grouped region")
 }

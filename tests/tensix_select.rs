@@ -59,7 +59,13 @@ impl Keys {
         let data = match self.1 {
             Element::F32 => Data::F32(bits.iter().map(|&bits| f32::from_bits(bits)).collect()),
             Element::I32 => Data::I32(bits.iter().map(|&bits| bits.cast_signed()).collect()),
-            _ => Data::B16(bits.iter().map(|&bits| bits as u16).collect()),
+            Element::Bf16
+            | Element::F16
+            | Element::F8E4M3
+            | Element::F8E5M2
+            | Element::I8
+            | Element::U8
+            | Element::Bool => Data::B16(bits.iter().map(|&bits| bits as u16).collect()),
         };
         Array { element: self.1, shape: shape.to_vec(), data }
     }

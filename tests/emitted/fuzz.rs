@@ -86,7 +86,7 @@ fn run(fuzzed: &[(u64, Fuzzed)]) -> usize {
     }
     let programs: Vec<_> = fuzzed.iter().map(|(_, of)| of.emitted.clone()).collect();
     let actual = host::run(&programs, &cases).unwrap_or_else(|said| {
-        let last = said.lines().filter_map(|line| line.strip_prefix("case ")).last();
+        let last = said.lines().filter_map(|line| line.strip_prefix("case ")).next_back();
         let at = last.and_then(|at| at.parse::<usize>().ok());
         let source = |at: usize| &fuzzed[cases[at].program].1.emitted.source;
         let of = at.map(|at| (&expected[at].1, source(at)));

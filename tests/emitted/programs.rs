@@ -167,7 +167,7 @@ fn draw(
 ) -> Array {
     let mut array = agree::draw(kernel, launch, tensor, special, random);
     let sorted = |fact: &Fact| fact.kind == FactKind::Sorted(tensor);
-    if kernel.facts.iter().any(|fact| sorted(fact))
+    if kernel.facts.iter().any(sorted)
         && let Data::I32(values) = &mut array.data
     {
         let row = array.shape.last().copied().unwrap_or(1).max(1);

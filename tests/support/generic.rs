@@ -54,11 +54,10 @@ fn variant(kernel: &mut Kernel, at: usize, cut: Cut) -> Variant {
 }
 
 fn is_order(kernel: &Kernel, value: Id<Expr>) -> bool {
-    match kernel.exprs[value].kind {
-        ExprKind::Select(_, then, _) => is_order(kernel, then),
-        ExprKind::Rank { .. } => true,
-        _ => false,
+    if let ExprKind::Select(_, then, _) = kernel.exprs[value].kind {
+        return is_order(kernel, then);
     }
+    matches!(kernel.exprs[value].kind, ExprKind::Rank { .. })
 }
 
 /// Every local tensor after the other.

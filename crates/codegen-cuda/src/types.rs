@@ -5,6 +5,7 @@
 //! structures of their bits, so that nothing converts them by accident.
 
 use tilec_ir::Scalar;
+use tilec_manifest::MapElement;
 
 /// How values are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,5 +85,16 @@ pub(crate) fn manifest_name(scalar: Scalar) -> &'static str {
         | Scalar::I8
         | Scalar::U8
         | Scalar::Bool => tilec_ir::Element::of(scalar).name(),
+    }
+}
+
+/// The element type of a tensor map.
+pub(crate) fn map_element(element: Scalar) -> MapElement {
+    match element {
+        Scalar::F32 => MapElement::F32,
+        Scalar::Bf16 => MapElement::Bf16,
+        Scalar::F16 => MapElement::F16,
+        Scalar::I32 | Scalar::Idx(_) => MapElement::I32,
+        Scalar::F8E4M3 | Scalar::F8E5M2 | Scalar::I8 | Scalar::U8 | Scalar::Bool => MapElement::U8,
     }
 }

@@ -12,7 +12,7 @@ use tilec_ir::plan::{Axis, Contract, Operand, Read};
 use tilec_ir::tensor::Var;
 use tilec_ir::tile::Side;
 use tilec_ir::{Id, Scalar};
-use tilec_manifest::{Formula, MapElement, Operator, Swizzle, TensorMap};
+use tilec_manifest::{Formula, Operator, Swizzle, TensorMap};
 
 use crate::function::Function;
 use crate::{formula, types};
@@ -66,7 +66,14 @@ fn map(
         tile.push(1);
     }
     let base = f.cx.base(read.tensor);
-    TensorMap { base, element: map_element(element), sizes, strides, tile, swizzle: Swizzle::B128 }
+    TensorMap {
+        base,
+        element: types::map_element(element),
+        sizes,
+        strides,
+        tile,
+        swizzle: Swizzle::B128,
+    }
 }
 
 /// Bytes between neighbors along the last dimension of this kind.
@@ -79,14 +86,4 @@ fn stride(f: &Function<'_, '_>, read: &Read, is: fn(Axis) -> bool) -> Option<For
 
 fn bytes(element: Scalar) -> i64 {
     types::bytes(element).into()
-}
-
-fn map_element(element: Scalar) -> MapElement {
-    match element {
-        Scalar::F32 => MapElement::F32,
-        Scalar::Bf16 => MapElement::Bf16,
-        Scalar::F16 => MapElement::F16,
-        Scalar::I32 | Scalar::Idx(_) => MapElement::I32,
-        Scalar::F8E4M3 | Scalar::F8E5M2 | Scalar::I8 | Scalar::U8 | Scalar::Bool => MapElement::U8,
-    }
 }

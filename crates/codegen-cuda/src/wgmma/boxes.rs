@@ -9,8 +9,7 @@
 //! two, and fills one while the other leaves. Where rows of the output are no multiple
 //! of 16 bytes no tensor map can say where a box goes, and the warp writes it itself.
 
-use tilec_ir::Scalar;
-use tilec_manifest::{Formula, MapElement, Operator, Swizzle, TensorMap};
+use tilec_manifest::{Formula, Operator, Swizzle, TensorMap};
 
 use super::Wide;
 use super::outputs::Output;
@@ -50,10 +49,7 @@ impl<'p> Wide<'_, '_, 'p> {
             strides.push(Formula::apply(Operator::Mul, row, m));
             tile.push(1);
         }
-        let element = match element {
-            Scalar::Bf16 => MapElement::Bf16,
-            _ => MapElement::F16,
-        };
+        let element = types::map_element(element);
         self.f.cx.align(tensor, ALIGNMENT);
         let base = self.f.cx.base(tensor);
         let name = format!("{}_map", self.f.cx.names.tensor(tensor));

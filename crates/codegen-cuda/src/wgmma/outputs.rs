@@ -159,13 +159,13 @@ impl<'p> Wide<'_, '_, 'p> {
     /// The value of an equation that makes narrow floats, before it is rounded.
     fn wide_value(&mut self, equation: &Equation) -> Text {
         let value = equation.value;
-        match self.f.kernel.exprs[value].kind {
-            ExprKind::Convert(wide) if self.f.known_expr(value).is_none() => {
-                let text = self.f.value(wide);
-                self.f.as_float(wide, text)
-            }
-            _ => self.f.value(value),
+        if let ExprKind::Convert(wide) = self.f.kernel.exprs[value].kind
+            && self.f.known_expr(value).is_none()
+        {
+            let text = self.f.value(wide);
+            return self.f.as_float(wide, text);
         }
+        self.f.value(value)
     }
 
     /// Binds an equation's variables to those of the sum.

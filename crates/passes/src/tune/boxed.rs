@@ -74,6 +74,6 @@ fn apart(
                 Atom::Size(_) | Atom::Div(..) => {}
             });
         }
-        *tensor == sum || !gathered && !(row && column)
+        *tensor == sum || !(gathered || row && column)
     })
 }
