@@ -2,7 +2,7 @@
 //! units of a chip can't do better.
 
 use tilec_ir::compare::License;
-use tilec_ir::plan::{Contract, Operand, Region, RegionKind};
+use tilec_ir::plan::{Contract, EquationAt, Operand, Region, RegionKind};
 use tilec_ir::tensor::{ExprKind, Reduction, Scalar, Setting, SettingValue, Tensor};
 use tilec_ir::walk::{reachable, reads};
 use tilec_ir::{Id, Kernel, Module};
@@ -43,11 +43,12 @@ fn license(setting: &Setting) -> Option<License> {
 }
 
 /// What the units of Tensix cores do to the equations of a kernel: products are summed
-/// on the matrix unit, everything else is computed by the vector unit.
+/// on the matrix unit, and all else that is computed, by the vector unit.
 #[must_use]
 pub fn tensix_units(kernel: &Kernel, chip: &Tensix) -> Vec<(Id<Tensor>, License)> {
     let mut found = Vec::new();
-    for equation in &kernel.equations {
+    let moved = moved(kernel);
+    for equation in kernel.equations.iter().filter(|of| !moved.contains(&of.tensor)) {
         found.push((equation.tensor, License::Polynomials));
         if !chip.words_to_dst {
             found.push((equation.tensor, License::Cut));
@@ -58,6 +59,26 @@ pub fn tensix_units(kernel: &Kernel, chip: &Tensix) -> Vec<(Id<Tensor>, License)
         found.extend(left_out(&contract, chip).map(|n| (tensor, License::Upper(n))));
     }
     found
+}
+
+/// The tensors whose elements no unit computes: the places of keys that stand in memory,
+/// and what is read there.
+fn moved(kernel: &Kernel) -> Vec<Id<Tensor>> {
+    let plan = recognize(&normalize(kernel));
+    let is_read = |expr| matches!(plan.kernel.exprs[expr].kind, ExprKind::Read(..));
+    let of_region = |region: &Region| {
+        let RegionKind::Select(select) = &region.kind else { return Vec::new() };
+        let (index, gathered) = (region.covers[0], &region.covers[1..]);
+        let read = |at: &EquationAt| is_read(plan.kernel.equations[*at].value);
+        let read = gathered.iter().copied().filter(read);
+        if is_read(select.key) { std::iter::once(index).chain(read).collect() } else { Vec::new() }
+    };
+    let equations = plan.regions.iter().flat_map(of_region);
+    let tensors = equations.filter_map(|at| {
+        let name = &plan.kernel.tensors[plan.kernel.equations[at].tensor].name;
+        kernel.tensors.iter().find(|(_, tensor)| tensor.name == *name).map(|(id, _)| id)
+    });
+    tensors.collect()
 }
 
 /// What the tensor cores of a GPU do to the sums of a kernel.
@@ -73,15 +94,27 @@ pub fn cuda_units(kernel: &Kernel, chip: &Chip) -> Vec<(Id<Tensor>, License)> {
 /// its sum.
 fn contractions(kernel: &Kernel) -> Vec<(Id<Tensor>, Contract)> {
     let plan = recognize(&normalize(kernel));
-    let of_region = |region: &Region| {
-        let RegionKind::Contract(contract) = &region.kind else { return None };
-        let sum = plan.kernel.equations[region.covers[0]].tensor;
+    let of_region = |region: &Region| match &region.kind {
+        RegionKind::Contract(contract) => vec![(region.covers[0], contract.clone())],
+        RegionKind::Grouped(grouped) => {
+            grouped.products.iter().map(|of| (of.equation, of.contract.clone())).collect()
+        }
+        RegionKind::Combine(_)
+        | RegionKind::Histogram(_)
+        | RegionKind::Rowwise(_)
+        | RegionKind::Scan(_)
+        | RegionKind::Select(_)
+        | RegionKind::Pointwise
+        | RegionKind::Generic { .. } => Vec::new(),
+    };
+    let named = |(at, contract): (EquationAt, Contract)| {
+        let sum = plan.kernel.equations[at].tensor;
         // A sum that was a part of an equation is named after it: `acc'1`.
         let name = plan.kernel.tensors[sum].name.split('\'').next()?;
         let (tensor, _) = kernel.tensors.iter().find(|(_, tensor)| tensor.name == name)?;
-        Some((tensor, contract.clone()))
+        Some((tensor, contract))
     };
-    plan.regions.iter().filter_map(of_region).collect()
+    plan.regions.iter().flat_map(of_region).filter_map(named).collect()
 }
 
 /// The nearest equations with sums on the way from a tensor to the inputs.
@@ -174,5 +207,25 @@ kernel two[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: f32[M, N], d: f32[M])
         assert_eq!(names("wormhole_n150", License::Cut), ["c", "d"]);
         assert_eq!(names("blackhole_p150", License::Cut), [""; 0]);
         assert_eq!(names("blackhole_p150", License::Polynomials), ["c", "d"]);
+    }
+    #[test]
+    fn what_is_only_moved_keeps_its_bits() {
+        let text = "
+kernel top[M, N, S](x: f32[M, N], y: f32[M, N])
+    -> (at: idx<N>[M, S], v: f32[M, S], w: f32[M, S], u: idx<N>[M])
+where 1 <= S, S <= N
+{
+    at[m, s] = argsort[n desc](x[m, n])[s]
+    v[m, s] = x[m, at[m, s]]
+    w[m, s] = exp(y[m, at[m, s]])
+    u[m] = argmax[n](x[m, n] * y[m, n])
+}
+";
+        let module = Program::check(text).module;
+        let kernel = &module.kernels[0];
+        let chip = tilec_target::chip("wormhole_n150").expect("it has a table").tensix();
+        let found = tensix_units(kernel, chip).into_iter().filter(|(_, l)| *l == License::Cut);
+        let names: Vec<_> = found.map(|(t, _)| kernel.tensors[t].name.clone()).collect();
+        assert_eq!(names, ["w", "u"]);
     }
 }

@@ -17,7 +17,7 @@ use tilec_cpp::Writer;
 use tilec_manifest::{Arch, Manifest, Parameter, Relation};
 
 use crate::header::{Fields, header, is_value, launch_parameters, size_parameters};
-use expression::expression;
+use expression::{expression, largest};
 
 /// Integers, checks and launches, for every program.
 const HOST: &str = include_str!("launcher/host.cuh");
@@ -107,7 +107,13 @@ fn write_checks(out: &mut Writer, manifest: &Manifest) {
     out.line("");
     write_argument_checks(out, manifest, &fields);
     out.block("inline Integer workspace_for([[maybe_unused]] const Sizes &sizes)", "", |out| {
-        out.line(format!("return {};", expression(manifest, &manifest.workspace_bytes)));
+        let mut ends = largest(&manifest.workspace_bytes).into_iter();
+        let first = ends.next().expect("a formula is one of its parts");
+        out.line(format!("Integer bytes = {};", expression(manifest, first)));
+        for end in ends {
+            out.line(format!("bytes = larger(bytes, {});", expression(manifest, end)));
+        }
+        out.line("return bytes;");
     });
     out.line("");
 }

@@ -93,7 +93,7 @@ fn steps_variants_and_names() {
 
 #[test]
 fn tiles_clusters_and_budgets() {
-    let good = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 4096)]);
+    let good = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 7168)]);
     check(&good, |p| pipeline(p).tile[0] = 100, "not made of");
     check(&good, |p| pipeline(p).tile[0] = 192, "instances");
     check(&good, |p| pipeline(p).instruction.columns = 96, "not made of");
@@ -103,7 +103,7 @@ fn tiles_clusters_and_budgets() {
 fn parts_of_a_pipeline() {
     let good = program(GEMM, &[("M", 4000), ("N", 4352), ("K", 4096)]);
     let zero = good.plan.kernel.ints.clone().constant(0);
-    let square = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 4096)]);
+    let square = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 7168)]);
     check(&square, |p| pipeline(p).swapped = true, "for results");
     let in_boxes = |p: &mut Program| (pipeline(p).swapped, pipeline(p).put) = (true, Put::Boxes);
     check(&square, in_boxes, "as wide as its boxes");
@@ -139,7 +139,7 @@ fn parts_of_a_pipeline() {
 
 #[test]
 fn channels() {
-    let good = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 4096)]);
+    let good = program(GEMM, &[("M", 4096), ("N", 4096), ("K", 7168)]);
     let block = |p: &mut Program, change: &dyn Fn(&mut Vec<Op>)| {
         let body = &mut pipeline(p).roles[0].body;
         let block = body

@@ -107,12 +107,12 @@ fn check_first(text: &str, sizes: [i64; 3], expected: &str) {
 fn known_sizes_take_the_quickest_tile() {
     let cases = [
         ([8192, 8192, 8192], "192 x 128 x 128, 4 stages, 2 in a cluster"),
-        ([4096, 4096, 4096], "128 x 256 x 128, 4 stages, 2 in a cluster"),
+        ([4096, 4096, 4096], "192 x 128 x 128, 4 stages, 2 in a cluster"),
         ([4096, 24576, 1536], "192 x 128 x 128, 4 stages, 2 in a cluster"),
         ([4096, 32768, 512], "192 x 128 x 128, 4 stages, 2 in a cluster"),
-        ([4096, 7168, 16384], "128 x 256 x 128, 4 stages, 2 in a cluster"),
+        ([4096, 7168, 16384], "192 x 128 x 128, 4 stages, 2 in a cluster"),
         ([4096, 4096, 7168], "128 x 256 x 128, 4 stages, 2 in a cluster"),
-        ([4096, 7168, 2048], "128 x 256 x 128, 4 stages, 2 in a cluster"),
+        ([4096, 7168, 2048], "192 x 128 x 128, 4 stages, 2 in a cluster"),
         ([4096, 2112, 7168], "192 x 128 x 128, 4 stages, 2 in a cluster"),
         ([128, 7168, 16384], "128 x 128 x 128, 4 stages, 2 in a cluster"),
         ([128, 4096, 7168], "64 x 64 x 256, 5 stages, 1 in a cluster"),

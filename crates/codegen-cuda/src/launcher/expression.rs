@@ -18,6 +18,18 @@ pub(super) fn whole(manifest: &Manifest, formula: &Formula) -> String {
     }
 }
 
+/// Formulas of which one is the largest.
+pub(super) fn largest(formula: &Formula) -> Vec<&Formula> {
+    let (mut open, mut found) = (vec![formula], Vec::new());
+    while let Some(formula) = open.pop() {
+        match formula {
+            Formula::Apply(Operator::Max, a, b) => open.extend([&**b, &**a]),
+            other => found.push(other),
+        }
+    }
+    found
+}
+
 fn write(fields: &Fields, manifest: &Manifest, formula: &Formula) -> String {
     let (op, a, b) = match formula {
         Formula::Constant(value) => return literal(*value),

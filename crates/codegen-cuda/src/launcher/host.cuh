@@ -18,7 +18,9 @@ struct Integer {
     long long shown() const { return value; }
 };
 
-inline Integer operator+(Integer a, Integer b) {
+// Calls, since the size of a workspace may take hundreds: optimized as one, they take a
+// compiler longer than the kernels.
+[[gnu::noinline]] inline Integer operator+(Integer a, Integer b) {
     const uint64_t sum = static_cast<uint64_t>(a.value) + static_cast<uint64_t>(b.value);
     const int64_t value = static_cast<int64_t>(sum);
     // A wrapped sum of two numbers of one sign has the other sign.
@@ -26,14 +28,14 @@ inline Integer operator+(Integer a, Integer b) {
     return Integer(value, a.fits && b.fits && !wrapped);
 }
 
-inline Integer operator-(Integer a, Integer b) {
+[[gnu::noinline]] inline Integer operator-(Integer a, Integer b) {
     const uint64_t difference = static_cast<uint64_t>(a.value) - static_cast<uint64_t>(b.value);
     const int64_t value = static_cast<int64_t>(difference);
     const bool wrapped = (a.value < 0) != (b.value < 0) && (value < 0) != (a.value < 0);
     return Integer(value, a.fits && b.fits && !wrapped);
 }
 
-inline Integer operator*(Integer a, Integer b) {
+[[gnu::noinline]] inline Integer operator*(Integer a, Integer b) {
     const uint64_t product = static_cast<uint64_t>(a.value) * static_cast<uint64_t>(b.value);
     const int64_t value = static_cast<int64_t>(product);
     const bool negates_least = a.value == -1 && b.value == INT64_MIN;
@@ -42,18 +44,18 @@ inline Integer operator*(Integer a, Integer b) {
 }
 
 // The floor of the quotient, by a divisor of at least 1.
-inline Integer operator/(Integer a, Integer b) {
+[[gnu::noinline]] inline Integer operator/(Integer a, Integer b) {
     if (b.value < 1) {
         return Integer(0, false);
     }
     return Integer(a.value / b.value - (a.value % b.value < 0), a.fits && b.fits);
 }
 
-inline Integer smaller(Integer a, Integer b) {
+[[gnu::noinline]] inline Integer smaller(Integer a, Integer b) {
     return Integer(a.value < b.value ? a.value : b.value, a.fits && b.fits);
 }
 
-inline Integer larger(Integer a, Integer b) {
+[[gnu::noinline]] inline Integer larger(Integer a, Integer b) {
     return Integer(a.value < b.value ? b.value : a.value, a.fits && b.fits);
 }
 

@@ -91,11 +91,7 @@ fn rows_that_cannot_be_reduced() {
 }
 
 #[test]
-fn orders_and_running_sums() {
-    refused(
-        "kernel k[M, N](x: f32[M, N]) -> (i: idx<N>[M]) where 1 <= N { i[m] = argmax[n](x[m, n]) }",
-        "Tensix can't put values in order | argmax[n](x[m, n]) | the vector unit has no way to sort a row",
-    );
+fn running_sums() {
     refused(
         "kernel k[M, N](x: f32[M, N]) -> (y: f32[M, N]) { y[m, j] = sum[i](if i <= j then x[m, i] else 0) }",
         "Tensix can't run a running sum | sum[i](if i <= j then x[m, i] else 0) | each element needs all before it, across tiles",
