@@ -30,7 +30,7 @@ example() {
     mkdir -p "$data/$folder/in" "$data/$folder/out"
     .venv/bin/python tests/reference/generate.py "$folder" "$data/$folder/in"
     find_inputs "$folder"
-    run "$tilec" run "examples/$folder"/*.tile --kernel "$kernel" --target cpu --check "${inputs[@]}"
+    run "$tilec" run "examples/$folder/$folder.tile" --kernel "$kernel" --target cpu --check "${inputs[@]}"
 }
 
 # tensix FOLDER KERNEL: the same, after `example`, on emulated Tensix cores.
@@ -38,7 +38,7 @@ tensix() {
     local folder="$1" kernel="$2" inputs=()
     printf '\n== examples/%s: kernel %s, on Tensix cores\n' "$folder" "$kernel"
     find_inputs "$folder"
-    run "$tilec" run "examples/$folder"/*.tile --kernel "$kernel" --target tt --check "${inputs[@]}"
+    run "$tilec" run "examples/$folder/$folder.tile" --kernel "$kernel" --target tt --check "${inputs[@]}"
 }
 
 # find_inputs FOLDER: sets `inputs` to the options that name its input files.

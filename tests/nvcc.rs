@@ -141,8 +141,9 @@ fn tuned(program: &tile::Program) -> BTreeMap<String, Option<&'static str>> {
 
 fn is_tuned(body: &Body) -> bool {
     match body {
-        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) | Body::Select(_) => true,
-        Body::Scan(_) | Body::Points(_) | Body::Ranks(_) => false,
+        Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
+        // Selections by keys that are computed spill a few words; they read memory most.
+        Body::Scan(_) | Body::Points(_) | Body::Select(_) | Body::Ranks(_) => false,
     }
 }
 
