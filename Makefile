@@ -44,6 +44,7 @@ test: setup
 	cargo test --workspace $(FEATURES)
 	cargo check --no-default-features
 	TILEC="$(CURDIR)/target/debug/tilec" $(PYTHON) -m pytest tests/reference -q -n auto
+	scripts/demo.sh target/debug/tilec > target/demo.log || { cat target/demo.log; exit 1; }
 	$(MAKE) test-wheel
 
 lint: setup
