@@ -147,6 +147,14 @@ impl<'p> Layout<'p> {
         [&self.a, &self.b].iter().any(|side| matches!(side.way, Way::Copied(..)))
     }
 
+    /// Whether one operand of a batch is copied while the other is computed.
+    pub(super) fn copies_beside_computing(&self) -> bool {
+        let sides = [&self.a, &self.b];
+        !self.contract.batch.is_empty()
+            && sides.iter().any(|side| matches!(side.way, Way::Copied(..)))
+            && sides.iter().any(|side| matches!(side.way, Way::Computed))
+    }
+
     /// Whether some operand is written to its tile at once.
     pub(super) fn fills(&self) -> bool {
         [&self.a, &self.b].iter().any(|side| !matches!(side.way, Way::Held(..)))

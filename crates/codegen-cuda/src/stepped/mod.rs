@@ -60,9 +60,10 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let f = cx.begin(name);
     let mut stepped = Stepped { f, layout: &layout, equations: &equations, step: at };
     stepped.write();
-    // Partial sums beside the sums, and FP8 where it is widened for the unit, take the
-    // registers that a second block would need.
-    let crowded = layout.promote.is_some() || body.unit == Unit::Fp8;
+    // Partial sums beside the sums, FP8 where it is widened for the unit, and addresses of
+    // copies beside those of what is computed take the registers that a second block would need.
+    let crowded =
+        layout.promote.is_some() || body.unit == Unit::Fp8 || layout.copies_beside_computing();
     let resident = crowded.then_some(1);
     let shape = Shape {
         grid,
