@@ -22,9 +22,10 @@ pub(super) fn whole(manifest: &Manifest, formula: &Formula) -> String {
 pub(super) fn largest(formula: &Formula) -> Vec<&Formula> {
     let (mut open, mut found) = (vec![formula], Vec::new());
     while let Some(formula) = open.pop() {
-        match formula {
-            Formula::Apply(Operator::Max, a, b) => open.extend([&**b, &**a]),
-            other => found.push(other),
+        if let Formula::Apply(Operator::Max, a, b) = formula {
+            open.extend([&**b, &**a]);
+        } else {
+            found.push(formula);
         }
     }
     found
