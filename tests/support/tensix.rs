@@ -27,20 +27,49 @@ pub(crate) fn outputs(
     set: &[(&str, i64)],
     inputs: &[Array],
 ) -> (Program, Vec<Array>) {
+    let bound = bind(module, name, set, inputs.iter().map(|input| Some(input.shape.clone())));
+    let (program, outputs, _) = execute((text, module), name, chip, &bound, set, inputs);
+    (program, outputs)
+}
+
+fn named<'m>(module: &'m Module, name: &str) -> &'m Kernel {
+    module.kernels.iter().find(|kernel| kernel.name == name).expect("it is there")
+}
+
+fn owned(set: &[(&str, i64)]) -> Vec<(String, i64)> {
+    set.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+}
+
+/// Sizes that are set, and told by the shapes of inputs where they are known.
+fn bind(
+    module: &Module,
+    name: &str,
+    set: &[(&str, i64)],
+    shapes: impl Iterator<Item = Option<Vec<usize>>>,
+) -> launch::Launch {
+    launch::bind(named(module, name), &shapes.collect::<Vec<_>>(), &owned(set))
+        .unwrap_or_else(|found| panic!("{name} with {set:?}: {found:#?}"))
+}
+
+/// Compiles a kernel and runs it in the emulator.
+fn execute(
+    (text, module): (&str, &Module),
+    name: &str,
+    chip: &Chip,
+    bound: &launch::Launch,
+    set: &[(&str, i64)],
+    inputs: &[Array],
+) -> (Program, Vec<Array>, Vec<Vec<Counters>>) {
     let what = format!("{name} on {} with {set:?}", chip.name);
-    let kernel = module.kernels.iter().find(|kernel| kernel.name == name).expect("it is there");
-    let sizes: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    let kernel = named(module, name);
     let compilation =
-        Compilation::new(kernel, &sizes).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+        Compilation::new(kernel, &owned(set)).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
     let source = Source { file: "test.tile", text };
-    let tensix = Tensix::of(module, name, chip, source, sizes.clone()).expect("it is there");
+    let tensix = Tensix::of(module, name, chip, source, owned(set)).expect("it is there");
     let program =
         compilation.dataflow(&tensix).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
-    let shapes = inputs.iter().map(|input| Some(input.shape.clone())).collect::<Vec<_>>();
-    let bound =
-        launch::bind(kernel, &shapes, &sizes).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
-    let (outputs, _) = emulate(kernel, &bound, &tensix.emit(&program), inputs, &what);
-    (program, outputs)
+    let (outputs, counters) = emulate(kernel, bound, &tensix.emit(&program), inputs, &what);
+    (program, outputs, counters)
 }
 
 /// What a run gave.
@@ -63,22 +92,14 @@ fn run(
     seed: u64,
 ) -> Run {
     let what = format!("{name} on {} with {set:?}", chip.name);
-    let kernel = module.kernels.iter().find(|kernel| kernel.name == name).expect("it is there");
-    let sizes: Vec<_> = set.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-    let compilation =
-        Compilation::new(kernel, &sizes).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
-    let source = Source { file: "test.tile", text };
-    let tensix = Tensix::of(module, name, chip, source, sizes.clone()).expect("it is there");
-    let program =
-        compilation.dataflow(&tensix).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
-    let emitted = tensix.emit(&program);
-    let bound = launch::bind(kernel, &vec![None; kernel.tensors_of(Role::Input).count()], &sizes)
-        .unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let kernel = named(module, name);
+    let unknown = kernel.tensors_of(Role::Input).map(|_| None);
+    let bound = bind(module, name, set, unknown);
     let inputs: Vec<_> = kernel
         .tensors_of(Role::Input)
         .map(|tensor| draw::draw(kernel, &bound, tensor, seed).expect("it fits into memory"))
         .collect();
-    let (outputs, counters) = emulate(kernel, &bound, &emitted, &inputs, &what);
+    let (program, outputs, counters) = execute((text, module), name, chip, &bound, set, &inputs);
     let mut allowed = licenses(module, kernel, &chip.name);
     allowed.extend(tensix_units(kernel, chip.tensix()));
     let engine = |kernel: &_, launch: &_, inputs: &_, given: &_| {

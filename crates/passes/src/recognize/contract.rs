@@ -16,7 +16,7 @@ use tilec_ir::plan::{Contract, EquationAt};
 use tilec_ir::tensor::{Expr, ExprKind, Var};
 use tilec_ir::{Id, Scalar};
 
-use super::axes::{Sides, axes};
+use super::axes::{Axes, Sides, axes};
 use super::close::{is_close, not_a_product, not_a_sum, not_bare};
 use super::scales::scale;
 use super::scene::Scene;
@@ -48,15 +48,26 @@ pub(crate) fn contract(scene: &mut Scene, at: EquationAt) -> Outcome<Contract> {
     let Some(pair) = operands(scene, fine, &reduced)? else { return Ok(None) };
     let Some(sides) = Sides::of(scene, at, pair) else { return Ok(None) };
     let axes = axes(scene, at, &reduced, &sides);
+    assemble(scene, at, product, rest, axes).map(Some)
+}
+
+/// The contraction along these axes; whatever else is multiplied must be a scale.
+pub(super) fn assemble(
+    scene: &mut Scene,
+    at: EquationAt,
+    product: &Product,
+    rest: Vec<Weighed>,
+    axes: Axes,
+) -> Result<Contract, Reason> {
     let mut scales = Vec::new();
     for other in rest {
-        if !reduced.iter().any(|var| other.uses.contains_key(var)) {
-            return Err(only_inside(scene, &other, &reduced));
+        if !axes.k.iter().any(|var| other.uses.contains_key(var)) {
+            return Err(only_inside(scene, &other, &axes.k));
         }
         scales.push(scale(scene, other.factor, &other.uses, &axes)?);
     }
     let float = scene.kernel.exprs[product.factors[0].expr].ty.is_float();
-    Ok(Some(Contract {
+    Ok(Contract {
         batch: axes.batch,
         m: axes.m,
         n: axes.n,
@@ -69,7 +80,7 @@ pub(crate) fn contract(scene: &mut Scene, at: EquationAt) -> Outcome<Contract> {
         guard: scene.stated[at].guard,
         epilogue: Vec::new(),
         stored: true,
-    }))
+    })
 }
 
 pub(super) fn weigh(scene: &Scene, factor: Factor) -> Weighed {

@@ -14,16 +14,15 @@ mod close;
 mod form;
 mod weights;
 
-use tilec_ir::plan::{Contract, EquationAt, Form, GroupedProduct};
+use tilec_ir::plan::{EquationAt, Form, GroupedProduct};
 use tilec_ir::tensor::{Expr, Var};
 use tilec_ir::walk::vars_of_int;
-use tilec_ir::{Id, IntId, Kernel, Scalar};
+use tilec_ir::{Id, IntId, Kernel};
 
 use super::axes::Axes;
 use super::close::not_bare;
-use super::contract::{Weighed, coefficient, is_fine, only_inside, weigh};
+use super::contract::{Weighed, assemble, is_fine, weigh};
 use super::layout::layouts;
-use super::scales::scale;
 use super::scene::Scene;
 use super::uses::{Use, Uses};
 use super::{Outcome, Reason};
@@ -58,28 +57,7 @@ pub(crate) fn grouped(scene: &mut Scene, at: EquationAt) -> Outcome<Found> {
     let Some(sides) = Sides::of(scene, at, first, second) else { return Ok(None) };
     let group = sides.group(scene, &reduced)?;
     let axes = sides.axes(scene, at, &reduced, group)?;
-    let mut scales = Vec::new();
-    for other in rest {
-        if !reduced.iter().any(|var| other.uses.contains_key(var)) {
-            return Err(only_inside(scene, &other, &reduced));
-        }
-        scales.push(scale(scene, other.factor, &other.uses, &axes)?);
-    }
-    let float = scene.kernel.exprs[product.factors[0].expr].ty.is_float();
-    let contract = Contract {
-        batch: axes.batch,
-        m: axes.m,
-        n: axes.n,
-        k: axes.k,
-        a: axes.a,
-        b: axes.b,
-        scales,
-        coefficient: coefficient(scene, at, product.coefficient),
-        accumulator: if float { Scalar::F32 } else { Scalar::I32 },
-        guard: scene.stated[at].guard,
-        epilogue: Vec::new(),
-        stored: true,
-    };
+    let contract = assemble(scene, at, product, rest, axes)?;
     let groups = sides.groups(scene, group);
     let form = form::form(scene, group, &contract.m);
     let weights = weights::weights(scene, &contract, group);
