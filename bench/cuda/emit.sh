@@ -11,7 +11,7 @@ chips=("$@")
 (( ${#chips[@]} )) || chips=(h200 a100)
 failed=0
 
-for file in examples/*/*.tile tests/cases/{idioms,contract,rowwise}/*.tile; do
+for file in examples/*/*.tile tests/cases/{idioms,contract,rowwise,select}/*.tile; do
     for kernel in $(sed -n 's/^kernel \([A-Za-z0-9_]*\).*/\1/p' "$file"); do
         for chip in "${chips[@]}"; do
             folder="$out/$chip/$(basename "$file" .tile)__$kernel"

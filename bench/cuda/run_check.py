@@ -1,4 +1,5 @@
-"""`tilec run --check` on a GPU: every contraction and rowwise program, compared with the CPU.
+"""`tilec run --check` on a GPU: every contraction and rowwise program, selections, grouped
+products and the examples, compared with the CPU.
 
     python bench/cuda/run_check.py target/release/tilec
 
@@ -16,32 +17,48 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from run_points import OTHERS
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/reference"), str(ROOT / "bench")]
 
 EXAMPLES = ["gemm_fp8", "batched_gemm", "rmsnorm", "softmax"]
 # Sizes by how many a program has, in the order of its parameters; the last chip gets the
-# first points only.
+# first points only (and of the other programs).
 POINTS = {
     2: [(77, 129), (65, 2112), (0, 63), (4097, 127)],
     3: [(77, 129, 127), (1, 63, 65), (0, 65, 63), (129, 127, 0), (65, 2112, 129), (2112, 129, 640), (4097, 77, 2112)],
     4: [(3, 65, 77, 129), (2, 129, 63, 127), (1, 0, 65, 63), (2, 127, 513, 256)],
 }
-CHIPS = {"h200": 7, "a100": 3}
+CHIPS = {"h200": (7, 6), "a100": (3, 1)}
 # What a size counts in, where it is not one element.
 UNITS = {"G": 128, "H": 64}
 AT_ONCE = 14
 
 
-def programs() -> list[tuple[Path, str, list[str]]]:
-    """File, kernel and the names of its sizes."""
+def jobs() -> list[tuple[str, Path, str, dict[str, int]]]:
+    """Chip, file, kernel and sizes of every run."""
     files = sorted(ROOT.glob("tests/cases/contract/*.tile")) + sorted(ROOT.glob("tests/cases/rowwise/*.tile"))
     files += [ROOT / f"examples/{name}/{name}.tile" for name in EXAMPLES]
     found = []
-    for file in files:
-        for name, sizes in re.findall(r"^kernel (\w+)\[([^\]]*)\]", file.read_text(), re.MULTILINE):
-            found.append((file, name, [size.split("=")[0].strip() for size in sizes.split(",")]))
+    for chip, (most, most_of_others) in CHIPS.items():
+        for file in files:
+            for kernel, names in kernels(file).items():
+                for point in POINTS.get(len(names), [])[:most]:
+                    sizes = {name: -(-size // UNITS.get(name, 1)) for name, size in zip(names, point)}
+                    found.append((chip, file, kernel, sizes))
+        for place, of_kernels in OTHERS.items():
+            names = kernels(file := ROOT / f"{place}.tile")
+            for kernel, points in of_kernels.items():
+                for point in points[:most_of_others]:
+                    found.append((chip, file, kernel, dict(zip(names[kernel], point, strict=True))))
     return found
+
+
+def kernels(file: Path) -> dict[str, list[str]]:
+    """Kernels of a file with the names of their sizes."""
+    found = re.findall(r"^kernel (\w+)\[([^\]]*)\]", file.read_text(), re.MULTILINE)
+    return {name: [size.split("=")[0].strip() for size in sizes.split(",")] for name, sizes in found}
 
 
 def run(tilec: str, chip: str, file: Path, kernel: str, sizes: dict[str, int]) -> dict:
@@ -52,7 +69,7 @@ def run(tilec: str, chip: str, file: Path, kernel: str, sizes: dict[str, int]) -
         passed, said = done.returncode == 0, done.stdout + done.stderr
     except subprocess.TimeoutExpired:
         passed, said = False, "took more than 60 s"
-    row = {"kernel": kernel, "chip": chip, "sizes": sizes, "passed": passed}
+    row = {"file": str(file.relative_to(ROOT)), "kernel": kernel, "chip": chip, "sizes": sizes, "passed": passed}
     return row if passed else row | {"said": said.replace(str(ROOT), ".")[-1500:].splitlines()}
 
 
@@ -61,22 +78,18 @@ def main() -> None:
     parser.add_argument("tilec")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/cuda_run_check.json")
     arguments = parser.parse_args()
-    jobs = []
-    for chip, most in CHIPS.items():
-        for file, kernel, names in programs():
-            for point in POINTS.get(len(names), [])[:most]:
-                sizes = {name: -(-size // UNITS.get(name, 1)) for name, size in zip(names, point)}
-                jobs.append((arguments.tilec, chip, file, kernel, sizes))
     os.environ.setdefault("RAYON_NUM_THREADS", "2")
+    everything = jobs()
     # The first of each program compiles it, the others find it in the cache.
-    first = {(job[1], job[3]): job for job in reversed(jobs)}
-    rest = [job for job in jobs if first[job[1], job[3]] is not job]
+    first = {job[:3]: job for job in reversed(everything)}
+    rest = [job for job in everything if first[job[:3]] is not job]
     rows = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for row in itertools.chain(pool.map(lambda job: run(*job), first.values()), pool.map(lambda job: run(*job), rest)):
+        in_turn = [pool.map(lambda job: run(arguments.tilec, *job), some) for some in (first.values(), rest)]
+        for row in itertools.chain(*in_turn):
             rows.append(row)
             if not row["passed"]:
-                print("FAILED", row["kernel"], row["chip"], row["sizes"], "\n".join(row["said"][-6:]), flush=True)
+                print("FAILED", row["file"], row["kernel"], row["chip"], row["sizes"], "\n".join(row["said"][-6:]), flush=True)
     import gpu
 
     result = gpu.header("python bench/cuda/run_check.py TILEC")

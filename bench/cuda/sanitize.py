@@ -52,6 +52,8 @@ KNOWN: dict[str, list[tuple[str, str]]] = {tool: [] for tool in TOOLS} | {
     ],
 }
 
+# How tokens spread over experts, as tests/reference/moe_routers.py numbers them.
+TIES, ONE = 1, 2
 # Family: chip, program, sizes. Small, with ragged edges and more than one tile.
 CASES = [
     ("wgmma, FP8, block scales", "h200", "scaled__scaled_usual", (200, 392, 640)),
@@ -77,7 +79,38 @@ CASES = [
     ("rows in segments", "h200", "quantize__quantize_strips", (33, 1001)),
     ("long rows", "h200", "softmax__softmax", (2, 40001)),
     ("scan", "h200", "prefix_sum__prefix_sum", (3, 3000)),
-    ("order", "h200", "topk__topk", (3, 300, 7)),
+    # Rows of eight kinds, one after the other: ties, all alike, NaN, neighbors one ulp apart.
+    ("selection by warps", "h200", "topk__topk", (33, 252, 8)),
+    ("selection by small blocks", "h200", "topk__topk", (9, 3001, 65)),
+    ("selection by blocks, narrow keys", "h200", "select__of_narrow", (9, 20000, 300)),
+    ("selection by blocks, more than fit", "h200", "topk__topk", (4, 16000, 16000)),
+    ("selection by 4 parts", "h200", "topk__topk", (9, 33000, 64)),
+    ("selection by 132 parts", "h200", "topk__topk", (2, 262148, 300)),
+    ("selection of one row", "h200", "select__of_row", (270001,)),
+    ("selection in stages", "h200", "topk__topk_staged", (9, 129, 127, 64)),
+    ("selection, keys computed", "h200", "select__of_bf16", (3, 3, 5003)),
+    ("selection, later places", "h200", "select__later", (9, 5000, 100)),
+    ("order", "h200", "order__order_f16", (9, 129)),
+    ("drawn of the most likely", "h200", "sample__sample", (9, 5000, 300, 0)),
+    ("drawn of a whole order", "h200", "top_p__top_p", (5, 700)),
+    ("drawn numbers", "h200", "random__dropout", (65, 129)),
+    ("router with ties", "h200", "routers__softmax_all", (128, 64, 8, TIES)),
+    ("router of groups of experts", "h200", "routers__grouped_biased", (128, 8, 32, 4, 8)),
+    ("places of tokens with experts", "h200", "capacity__capacity", (65, 6, 65, 2)),
+    ("mixture of experts", "h200", "fusedmoe__fused_moe", (129, 128, 192, 8, 2)),
+    ("mixture of experts, ragged", "h200", "fusedmoe__fused_moe", (33, 65, 63, 5, 3)),
+    ("mixture of experts, all to one", "h200", "capacity__fused_moe_capacity", (300, 64, 32, 4, 1, 400, ONE)),
+    ("mixture of experts, no room", "h200", "capacity__fused_moe_capacity", (128, 40, 32, 64, 8, 1, ONE)),
+    ("mixture of experts, own matrices", "h200", "shared__fused_moe_shared", (129, 64, 48, 65, 8, 2, ONE)),
+    ("experts, FP8", "h200", "moe_variants__experts_fp8", (65, 256, 129, 4, 2)),
+    ("experts, i8", "h200", "moe_variants__experts_i8", (65, 256, 144, 4, 2)),
+    ("grouped, any order", "h200", "grouped_gemm__grouped_gemm", (300, 136, 192, 5)),
+    ("grouped, sorted, empty groups", "h200", "grouped_gemm__grouped_gemm_sorted", (65, 136, 192, 129)),
+    ("grouped by offsets", "h200", "grouped_gemm_offsets__grouped_gemm_offsets", (300, 129, 63, 8)),
+    ("grouped, masked", "h200", "grouped_gemm_masked__grouped_gemm_masked", (5, 130, 136, 64)),
+    ("mma.sync, mixture of experts", "a100", "capacity__fused_moe_capacity", (128, 40, 32, 64, 8, 16, ONE)),
+    ("mma.sync, experts, FP8", "a100", "moe_variants__experts_fp8", (65, 256, 129, 4, 2)),
+    ("mma.sync, grouped", "a100", "grouped_gemm__grouped_gemm", (300, 136, 192, 5)),
     ("points", "h200", "guards__*", None),
     ("whole reductions", "h200", "reductions__reduce_shapes", (65, 129)),
     ("histogram", "h200", "histogram__*", None),

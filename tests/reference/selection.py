@@ -12,6 +12,7 @@ from tilec import IDIOMS
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45, 1e-39, 3e38, 1.0], np.float32)
 ROUNDS = f"{IDIOMS}/argmax_rounds.tile"
 TOPK = "examples/topk/topk.tile"
+SELECT = "tests/cases/select/select.tile"
 
 
 def ranked(keys, descending: bool) -> np.ndarray:
@@ -91,14 +92,39 @@ def argmax_rounds_any(x):
 
 
 def as_type(dtype):
-    return lambda rng, m, n: {"x": convert(keys(rng, m, n), dtype)}
+    return lambda rng, m, n, s=None: {"x": convert(keys(rng, m, n), dtype)}
 
 
-def make_integers(rng, m, n):
+def make_integers(rng, m, n, s=None):
     x = rng.integers(-(2**31), 2**31, (m, n)).astype(np.int32)
     x[1::2] %= 5
     x[2::5] = np.iinfo(np.int32).min
     return {"x": x}
+
+
+def make_biased(rng, b, h, n):
+    return {"x": convert(keys(rng, b * h, n).reshape(b, h, n), BF16), "bias": rng.standard_normal(n, np.float32)}
+
+
+def of_bf16(x, bias):
+    b, h, n = x.shape
+    x = wide(x).astype(np.float32)
+    index = ranked_rows((x + bias).reshape(b * h, n), False, 3).reshape(b, h, 3)
+    with np.errstate(over="ignore"):
+        return {"value": Exact(np.float32(2) * np.take_along_axis(x, index, 2))}
+
+
+def of_narrow(x, S):
+    return {"index": Exact(ranked_rows(x, False, S))}
+
+
+def later(x, S):
+    return {"index": Exact(ranked_rows(x, False, S + 2)[:, 2:])}
+
+
+def of_row(x):
+    at = ranked(x, True)[0]
+    return {"value": Exact(x[at]), "at": Exact(at)}
 
 
 # Rows, columns, kept: all, some, one, none, and a row that must be staged.
@@ -109,6 +135,11 @@ STAGED = [(9, 1, 65, 32), (9, 4, 63, 8), (0, 2, 5, 5), (65, 7, 1, 1), (9, 129, 1
 KERNELS = [
     Kernel(TOPK, "topk", make_topk, topk, KEPT, lambda m, n, s: {"S": s}),
     Kernel(TOPK, "topk_staged", make_staged, topk_staged, STAGED, lambda m, c, l, s: {"C": c, "L": l, "S": s}),
+    Kernel(SELECT, "of_f32", make_topk, topk, [(9, 129, 8), (9, 5000, 65)], lambda m, n, s: {"S": s}),
+    Kernel(SELECT, "of_bf16", make_biased, of_bf16, [(b, h, n + 3) for b, h, n in cover(3)] + [(3, 3, 5003)]),
+    Kernel(SELECT, "of_narrow", as_type(BF16), of_narrow, KEPT, lambda m, n, s: {"S": s}),
+    Kernel(SELECT, "later", make_integers, later, [(9, 7, 5), (9, 5000, 100), (0, 9, 4)], lambda m, n, s: {"S": s}),
+    Kernel(SELECT, "of_row", lambda rng, n: {"x": keys(rng, 3, n)[n % 3]}, of_row, [(1,), (129,), (30001,)]),
     Kernel(f"{IDIOMS}/order.tile", "order_f32", lambda rng, m, n: {"x": keys(rng, m, n)}, order, cover(2)),
     Kernel(f"{IDIOMS}/order.tile", "order_bf16", as_type(BF16), order, cover(2)),
     Kernel(f"{IDIOMS}/order.tile", "order_f16", as_type(F16), order, cover(2)),

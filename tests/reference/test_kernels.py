@@ -12,7 +12,7 @@ def test_kernel_agrees(kernel, point):
     kernel.check(point)
 
 
-FOLDERS = ["examples/*", "tests/cases/idioms", "tests/cases/contract", "tests/cases/rowwise"]
+FOLDERS = ["examples/*", "tests/cases/idioms", "tests/cases/contract", "tests/cases/rowwise", "tests/cases/select"]
 
 
 def files():
