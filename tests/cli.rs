@@ -98,6 +98,31 @@ fn exit_codes_and_words() {
 }
 
 #[test]
+fn every_subcommand_has_help_and_is_completed_in_every_shell() {
+    let place = Place::new();
+    let shells = ["bash", "elvish", "fish", "powershell", "zsh"];
+    let scripts = shells.map(|shell| text(&place.run(&format!("completions {shell}")).stdout));
+    for (command, option) in [
+        ("check", "--message-format"),
+        ("fmt", "--check"),
+        ("explain", "--chip"),
+        ("targets", "[NAME]"),
+        ("completions", "<SHELL>"),
+        ("compile", "--emit"),
+        ("run", "--input"),
+        ("bench", "--json"),
+        ("tune", "--kernel"),
+        ("phases", "--message-format"),
+    ] {
+        place.check(&format!("{command} --help"), 0, option);
+        for script in &scripts {
+            assert!(script.contains(command), "{command} is not completed:\n{script}");
+        }
+    }
+    place.check("completions tcsh", 2, "possible values");
+}
+
+#[test]
 fn a_path_that_is_no_program_gets_one_sentence() {
     let place = Place::new();
     fs::create_dir(place.path().join("folder.tile")).unwrap();

@@ -87,6 +87,45 @@ fn a_wrong_page_is_noticed() {
     assert_eq!(fault(&block(&wrong)), None);
 }
 
+/// What a page links, and what it names in backquotes as a file of the project.
+fn named(page: &str) -> Vec<String> {
+    let text = read(page);
+    let folder = Path::new(page).parent().expect("a page is in a folder");
+    let is_path = |name: &&str| {
+        let whole = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+        whole && !name.is_empty() && !name.contains("NAME")
+    };
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    let linked = links
+        .filter(is_path)
+        .filter(|link| link.contains('.'))
+        .map(|link| folder.join(link).display().to_string());
+    let folders = ["bench", "crates", "docs", "examples", "python", "scripts", "src", "tests"];
+    let quoted = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(is_path)
+        .filter(|name| name.split_once('/').is_some_and(|(top, _)| folders.contains(&top)));
+    linked.chain(quoted.map(str::to_owned)).collect()
+}
+
+#[test]
+fn what_pages_name_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(root.join("docs")).expect("there are pages");
+    let docs = docs.map(|entry| entry.expect("it can be listed").file_name());
+    let docs = docs.filter_map(|name| Some(format!("docs/{}", name.to_str()?)));
+    let pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(str::to_owned);
+    let pages = pages.into_iter().chain(docs.filter(|page| page.ends_with(".md")));
+    let names: Vec<_> = pages
+        .flat_map(|page| named(&page).into_iter().map(move |name| (page.clone(), name)))
+        .collect();
+    assert!(names.len() > 100, "only {} names found", names.len());
+    let missing: Vec<_> = names.iter().filter(|(_, name)| !root.join(name).exists()).collect();
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
 #[test]
 fn the_table_of_settings_is_complete() {
     let page = read("docs/language.md");

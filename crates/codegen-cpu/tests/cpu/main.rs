@@ -5,6 +5,7 @@
 mod agree;
 mod by_hand;
 mod documented;
+mod far;
 mod linear;
 mod math;
 mod object;
