@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "emu/sentence.h"
+
 namespace emu {
 
 void Dst::begin(const MathInfo& info) {

@@ -7,6 +7,7 @@
 #include "dst.h"
 #include "emu/compute.h"
 #include "emu/engine.h"
+#include "emu/sentence.h"
 #include "matrix.h"
 #include "sfpu.h"
 

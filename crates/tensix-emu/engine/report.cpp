@@ -36,6 +36,15 @@ std::string quoted(const std::string& text) {
     return out + '"';
 }
 
+std::string printed(const char* format, va_list list) {
+    va_list again;
+    va_copy(again, list);
+    std::string out(static_cast<size_t>(std::max(vsnprintf(nullptr, 0, format, list), 0)), '\0');
+    vsnprintf(out.data(), out.size() + 1, format, again);
+    va_end(again);
+    return out;
+}
+
 // The first core's, and there the most upstream kernel's: the same in every run.
 const Failure& first_failure() {
     const Failure* first = &failures.front();
@@ -89,12 +98,9 @@ void write_report() {
 const char* fault_name(Fault kind) { return kNames[static_cast<size_t>(kind)]; }
 
 std::string text(const char* format, ...) {
-    va_list list, again;
+    va_list list;
     va_start(list, format);
-    va_copy(again, list);
-    std::string out(static_cast<size_t>(std::max(vsnprintf(nullptr, 0, format, list), 0)), '\0');
-    vsnprintf(out.data(), out.size() + 1, format, again);
-    va_end(again);
+    std::string out = printed(format, list);
     va_end(list);
     return out;
 }
@@ -116,6 +122,14 @@ void fault(Fault kind, const std::string& sentence, const Where& at) {
     add_failure({kind, sentence, at.file_name(), at.line(), fiber.core->index,
                  static_cast<uint32_t>(fiber.role)});
     leave(fiber, Fiber::Faulted);
+}
+
+void fault(Fault kind, const Where& at, const char* format, ...) {
+    va_list list;
+    va_start(list, format);
+    const std::string sentence = printed(format, list);
+    va_end(list);
+    fault(kind, sentence, at);
 }
 
 void finish() {

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "emu/engine.h"
+#include "emu/program.h"
+#include "emu/sentence.h"
 
 namespace emu {
 

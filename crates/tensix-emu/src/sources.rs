@@ -39,6 +39,7 @@ pub(crate) const HEADERS: &[Source] = sources!("include":
     "emu/kernel.h",
     "emu/noc.h",
     "emu/program.h",
+    "emu/sentence.h",
     "emu/vendor.h",
 );
 

@@ -9,9 +9,13 @@
 #include <cstdint>
 
 #include "emu/fault.h"
-#include "emu/program.h"
 
 namespace emu {
+
+// What emu/program.h says of them is for the emulator alone.
+struct ProgramInfo;
+struct RingInfo;
+enum class Role : uint8_t;
 
 // ---- who runs ----
 

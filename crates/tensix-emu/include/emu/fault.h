@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <source_location>
-#include <string>
 
 namespace emu {
 
@@ -53,11 +52,9 @@ enum class Fault : uint8_t {
     Instruction,     // a vector instruction that the unit doesn't have or that comes too early
 };
 
-// Reports the fault of the current fiber and doesn't come back. `sentence` names the
-// thing and says what was found and expected, without a full stop.
-[[noreturn]] void fault(Fault kind, const std::string& sentence, const Where& at);
-
-// Text in the manner of printf.
-[[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...);
+// Reports the fault of the current fiber and doesn't come back. The sentence, in the manner of
+// printf, names the thing and says what was found and expected, without a full stop.
+[[noreturn, gnu::format(printf, 3, 4)]] void fault(Fault kind, const Where& at, const char* format,
+                                                   ...);
 
 }  // namespace emu

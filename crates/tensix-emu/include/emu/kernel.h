@@ -46,8 +46,8 @@ T get_arg_val(int index, emu::Where at = emu::Where::current()) {
 // Programs of ours have no common arguments, so that every index is a fault.
 template <typename T>
 T get_common_arg_val(int index, emu::Where at = emu::Where::current()) {
-    emu::fault(emu::Fault::Argument,
-               emu::text("get_common_arg_val(%d): the program has no common arguments", index), at);
+    emu::fault(emu::Fault::Argument, at,
+               "get_common_arg_val(%d): the program has no common arguments", index);
 }
 
 // Bytes of a tile of a circular buffer; 0 for one that the program doesn't have.

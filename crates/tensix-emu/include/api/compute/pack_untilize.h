@@ -40,9 +40,9 @@ ALWI void pack_untilize_block(uint32_t icb, uint32_t block_rt_dim, uint32_t ocb,
                               uint32_t block_c_index = 0, Where at = Where::current()) {
     const char* call = "pack_untilize_block";
     if (block_rt_dim != 1) {
-        emu::fault(emu::Fault::Operands,
-                   emu::text("%s: block_rt_dim is %u, and all rows of tiles would be read and written "
-                             "where the first one is; it must be 1", call, block_rt_dim), at);
+        emu::fault(emu::Fault::Operands, at,
+                   "%s: block_rt_dim is %u, and all rows of tiles would be read and written "
+                   "where the first one is; it must be 1", call, block_rt_dim);
     }
     emu::acquire_dst(at);
     for (uint32_t i = 0; i < block_ct_dim; ++i) emu::copy(icb, i, i, false, call, at);
