@@ -29,7 +29,7 @@ kernel = tilec.load("examples/gemm_fp8/gemm_fp8.tile", target="cuda")
 c = kernel(a, b, sa, sb)
 ```
 
-Arrays are read where they are. With `target="cpu"` they are NumPy's (with `ml_dtypes` for FP8 and bf16) or PyTorch's on the CPU; with `target="cuda"` PyTorch's on a GPU, or anything there that offers DLPack or the CUDA array interface (then outputs are given with `out`). A call puts its work into PyTorch's current stream, waits for nothing, and can be captured in a CUDA graph, the first one too. What was compiled is kept in the folder that the command line uses: `$TILEC_CACHE`, else `$XDG_CACHE_HOME/tilec`, else `~/.cache/tilec`. Compiling is announced on a terminal, unless `TILEC_QUIET` is set.
+Arrays are read where they are. With `target="cpu"` they are NumPy's (with `ml_dtypes` for FP8 and bf16) or PyTorch's on the CPU; with `target="cuda"` PyTorch's on a GPU, or anything there that offers DLPack or the CUDA array interface (then outputs are given with `out`). A call puts its work into PyTorch's current stream, waits for nothing, and can be captured in a CUDA graph, the first one too. What was compiled is kept in the folder that the command line uses: `$TILEC_CACHE`, else `$XDG_CACHE_HOME/tilec`, else `~/.cache/tilec`. Shapes that need code which none before has needed wait for it at their first call, up to seconds where the folder lacks it; a server calls each of its shapes once before it serves. Compiling is announced on a terminal, unless `TILEC_QUIET` is set.
 """
 
 

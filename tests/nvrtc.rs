@@ -1,6 +1,10 @@
 //! What is emitted compiles with NVRTC, which is stricter than nvcc and finds no
-//! header of CUDA, and it does so once per source.
+//! header of CUDA: as a whole, and function by function, each once.
 
+#[path = "support/every.rs"]
+mod every;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +12,7 @@ use tilec::cuda::Cuda;
 use tilec::program::Program;
 use tilec::stage::Compilation;
 use tilec_codegen_cuda::{Emitted, Source};
-use tilec_manifest::Arch;
+use tilec_manifest::{Arch, Manifest};
 use tilec_runtime::{Cache, Compiler};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -51,8 +55,19 @@ fn examples(chip: &str) -> Vec<Emitted> {
     all.collect()
 }
 
+/// Of how many functions one is compiled, unless all are.
+const SHARE: usize = 5;
+
+/// The functions of a program, each once.
+fn functions(manifest: &Manifest) -> Vec<&str> {
+    let variants = manifest.steps.iter().flat_map(|step| &step.variants);
+    let launches = variants.flat_map(|variant| &variant.launches);
+    let names: BTreeSet<_> = launches.map(|launch| launch.function.as_str()).collect();
+    names.into_iter().collect()
+}
+
 #[test]
-fn examples_compile_and_are_kept() {
+fn functions_of_examples_compile_alone_and_are_kept() {
     let compiler = compiler();
     let folder = tempfile::tempdir().expect("a folder can be made");
     let cache = Cache::in_folder(folder.path());
@@ -61,14 +76,34 @@ fn examples_compile_and_are_kept() {
     let faults = emitted.iter().filter_map(|Emitted { source, manifest, .. }| {
         let arch = Arch::parse(&manifest.arch).expect("chips have architectures");
         let place = format!("{} for {}", manifest.kernel, manifest.arch);
-        match compiler.compile(source, arch, &cache) {
+        let share = if every::asked() { 1 } else { SHARE };
+        let names: Vec<_> = functions(manifest).into_iter().step_by(share).collect();
+        match compiler.compile_functions(source, &names, arch, &cache) {
             Ok(_) => {
-                let again = compiler.compile(source, arch, &cache).expect("it has compiled");
-                (!again.cached).then(|| format!("{place} is compiled twice"))
+                let again = compiler.compile_functions(source, &names, arch, &cache);
+                let again = again.expect("they have compiled");
+                let made = again.iter().filter(|cubin| !cubin.cached).count();
+                (made > 0).then(|| format!("{place}: {made} functions are compiled twice"))
             }
             Err(error) => Some(format!("{place}: {error}")),
         }
     });
     let faults: Vec<_> = faults.collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The file that `tilec compile` leaves compiles as it is.
+#[test]
+fn a_whole_program_compiles() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let cache = Cache::in_folder(folder.path());
+    let all = examples("h200");
+    let gemm = all.iter().find(|emitted| emitted.manifest.kernel == "gemm_fp8");
+    let Emitted { source, manifest, .. } = gemm.expect("it is an example");
+    let arch = Arch::parse(&manifest.arch).expect("chips have architectures");
+    let cubin = compiler().compile(source, arch, &cache).expect("it compiles");
+    let names = String::from_utf8_lossy(&cubin.bytes).into_owned();
+    for function in functions(manifest) {
+        assert!(names.contains(function), "{function} is missing");
+    }
 }

@@ -32,6 +32,7 @@ SIZES = {
     "examples/gemm_fp8/gemm_fp8.tile": {"M": 256, "N": 256, "K": 256},
     "examples/rmsnorm/rmsnorm.tile": {"M": 64, "N": 1024},
     "examples/batched_gemm/batched_gemm.tile": {"B": 2, "M": 128, "N": 128, "K": 128},
+    "examples/fusedmoe/fusedmoe.tile": {"T": 64, "D": 512, "F": 256, "E": 16},
 }
 
 

@@ -85,8 +85,9 @@ impl Cuda {
         json.expect("a manifest holds only what JSON can say")
     }
 
-    /// Where it is loaded: the GPU, the compiler, and whether the cache had it.
-    pub(crate) fn loaded(&self) -> Vec<(i32, String, bool)> {
+    /// Where it is loaded: the GPU, the compiler, and how many functions it loaded and had
+    /// to compile.
+    pub(crate) fn loaded(&self) -> Vec<(i32, String, usize, usize)> {
         self.programs.loaded()
     }
 
@@ -121,7 +122,7 @@ impl Cuda {
         let values = self.values(&bound)?;
         let program = self.programs.on(py, device)?;
         let sizes = gpu::sizes(program.manifest(), &parts.kernel, &bound.launch);
-        let prepared = program.prepare(&sizes).map_err(failure)?;
+        let prepared = self.programs.prepare(py, &program, &sizes)?;
         let on = on(py, &bound, device, framework)?;
         self.launch(py, (&program, &prepared), &values, on)?;
         if self.signature.is_some() && given.named.is_none() && on.has_torch {

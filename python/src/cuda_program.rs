@@ -1,12 +1,12 @@
-//! An emitted program on the GPUs of the machine: compiled and loaded when the first
-//! call comes, once per GPU.
+//! An emitted program on the GPUs of the machine. Its functions are compiled and loaded
+//! when a call first needs them, once per GPU.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use tilec_codegen_cuda::Emitted;
-use tilec_runtime::{Compiler, Device, Error, Program, Uncaptured};
+use tilec_runtime::{Compiler, Device, Error, Loading, Prepared, Program, Uncaptured};
 
 use crate::failure::{Failure, Kind, Result, detached};
 use crate::kernel::say;
@@ -16,7 +16,7 @@ use crate::kernel::say;
 pub(crate) struct Programs {
     pub(crate) emitted: Emitted,
     loaded: Mutex<Vec<(i32, Arc<Program>)>>,
-    /// Held while one is compiled, so that another thread waits instead of doing the same.
+    /// Held while one is loaded, so that another thread waits instead of doing the same.
     loading: Mutex<()>,
 }
 
@@ -45,10 +45,43 @@ impl Programs {
         })
     }
 
-    /// Where it is loaded: the GPU, the compiler, and whether the cache had it.
-    pub(crate) fn loaded(&self) -> Vec<(i32, String, bool)> {
-        let all = self.lock();
-        all.iter().map(|(on, program)| (*on, program.compiler.clone(), program.cached)).collect()
+    /// What a launch with these sizes, in the order of the manifest, needs.
+    pub(crate) fn prepare(
+        &self,
+        py: Python<'_>,
+        program: &Program,
+        sizes: &[i64],
+    ) -> Result<Arc<Prepared>> {
+        if let Some(prepared) = program.prepared(sizes) {
+            return Ok(prepared);
+        }
+        detached(py, || {
+            let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = program.loading();
+            let prepared = program.prepare(sizes).map_err(failure)?;
+            self.announce(program, before);
+            Ok(prepared)
+        })
+    }
+
+    /// Tells someone who waits at a terminal what took so long.
+    fn announce(&self, program: &Program, before: Loading) {
+        let Loading { functions, compiled, took } = program.loading();
+        if functions > before.functions {
+            let how = if compiled > before.compiled { "compiled" } else { "loaded from the cache" };
+            let (kernel, took) = (&self.emitted.manifest.kernel, took - before.took);
+            say(&format!("tilec: {how} {kernel} in {took:.2?} ({})", program.compiler()));
+        }
+    }
+
+    /// Where it is loaded: the GPU, the compiler, and how many functions it loaded and had
+    /// to compile.
+    pub(crate) fn loaded(&self) -> Vec<(i32, String, usize, usize)> {
+        let one = |(on, program): &(i32, Arc<Program>)| {
+            let Loading { functions, compiled, .. } = program.loading();
+            (*on, program.compiler().to_owned(), functions, compiled)
+        };
+        self.lock().iter().map(one).collect()
     }
 
     fn find(&self, device: i32) -> Option<Arc<Program>> {
@@ -74,12 +107,7 @@ fn load(
     if let Err(error) = Compiler::find() {
         toolkits.iter().find_map(|folder| Compiler::find_in(folder).ok()).ok_or(error)?;
     }
-    let start = std::time::Instant::now();
-    let program = Program::load(&device, &emitted.source, &emitted.manifest)?;
-    let how = if program.cached { "loaded from the cache" } else { "compiled" };
-    let kernel = &emitted.manifest.kernel;
-    say(&format!("tilec: {how} {kernel} in {:.2?} ({})", start.elapsed(), program.compiler));
-    Ok(program)
+    Program::load(&device, &emitted.source, &emitted.manifest)
 }
 
 /// Where PyTorch's packages keep NVRTC: the folders of the package `nvidia`.

@@ -140,9 +140,10 @@ impl Kernel {
     }
 
     /// The GPUs that the kernel was called on: for each its index, the compiler of its code,
-    /// and whether that code was found in the cache. Empty on the CPU.
+    /// how many functions calls have needed so far, and how many of these had to be
+    /// compiled, as the cache lacked them. Empty on the CPU.
     #[getter]
-    fn loaded(&self) -> Vec<(i32, String, bool)> {
+    fn loaded(&self) -> Vec<(i32, String, usize, usize)> {
         match &self.parts.target {
             Target::Cpu(_) => Vec::new(),
             Target::Cuda(cuda) => cuda.loaded(),

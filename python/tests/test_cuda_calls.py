@@ -44,14 +44,17 @@ def test_a_case_that_is_wrong_fails(fake, tmp_path):
     assert process.returncode != 0
 
 
-def test_processes_compile_each_kernel_once(fake, tmp_path):
+@pytest.mark.parametrize(
+    ("case", "functions"),
+    [("case_another_gpu_is_used_and_the_context_stays", 1), ("case_a_whole_is_three_functions", 3)],
+)
+def test_processes_compile_each_function_once(fake, tmp_path, case, functions):
     log = tmp_path / "compiled"
-    case = "case_another_gpu_is_used_and_the_context_stays"
     processes = [run(fake, case, tmp_path / "cache", FAKE_NVRTC_LOG=str(log)) for _ in range(8)]
     for process in processes:
         said, _ = process.communicate(timeout=60)
         assert process.returncode == 0, said
-    assert log.read_text() == "compiled\n"
+    assert log.read_text() == functions * "compiled\n"
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(fake, tmp_path):

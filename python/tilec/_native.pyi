@@ -98,9 +98,10 @@ class Kernel:
         """How the emitted functions are launched; `None` on the CPU."""
 
     @property
-    def loaded(self) -> list[tuple[int, str, bool]]:
+    def loaded(self) -> list[tuple[int, str, int, int]]:
         """The GPUs that the kernel was called on: for each its index, the compiler of its
-        code, and whether that code was found in the cache. Empty on the CPU."""
+        code, how many functions calls have needed so far, and how many of these had to be
+        compiled, as the cache lacked them. Empty on the CPU."""
 
     @property
     def sizes(self) -> dict[str, int | None]:

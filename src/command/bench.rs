@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         command: std::env::args().collect(),
         device: gpu.device.name.clone(),
         chip: gpu.chip.name.clone(),
-        compiler: loaded.program.compiler.clone(),
+        compiler: loaded.program.compiler().to_owned(),
         kernel: kernel.name.clone(),
         warm_up: method.warm_up,
         repeats: method.repeats,

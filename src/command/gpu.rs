@@ -10,7 +10,7 @@ use tilec::stage::Compilation;
 use tilec_codegen_cuda::{Emitted, Source};
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Diagnostic, Element, Kernel, Kind, Launch, Module};
-use tilec_runtime::{Buffer, Device, Error, Given, Program, Stream};
+use tilec_runtime::{Buffer, Device, Error, Given, Loading, Program, Stream};
 use tilec_target::Chip;
 
 use super::{Reporter, Stop};
@@ -138,8 +138,6 @@ pub(crate) struct Loaded {
     pub(crate) stream: Stream,
     /// From equations to text.
     pub(crate) emitting: Duration,
-    /// From text to functions on the GPU.
-    pub(crate) compiling: Duration,
 }
 
 /// The arrays of a launch in the GPU's memory.
@@ -167,16 +165,21 @@ impl Place {
 }
 
 impl Loaded {
-    /// Compiles and loads what took so long to emit.
+    /// Of what took so long to emit. Functions are compiled when they are needed.
     pub(crate) fn new(
         device: &Device,
         emitted: &Emitted,
         emitting: Duration,
     ) -> Result<Self, Error> {
-        let start = Instant::now();
         let program = Program::load(device, &emitted.source, &emitted.manifest)?;
         let stream = device.stream()?;
-        Ok(Self { program, stream, emitting, compiling: start.elapsed() })
+        Ok(Self { program, stream, emitting })
+    }
+
+    /// Compiles what this launch needs.
+    pub(crate) fn prepare(&self, kernel: &Kernel, launch: &Launch) -> Result<(), Error> {
+        let sizes = gpu::sizes(self.program.manifest(), kernel, launch);
+        self.program.prepare(&sizes).map(drop)
     }
 
     /// Allocates everything that a launch needs, and copies its inputs.
@@ -238,10 +241,13 @@ impl Loaded {
 
     /// How long compiling took and by whom, for people.
     pub(crate) fn compiled(&self) -> String {
-        let how = if self.program.cached { "loaded from the cache" } else { "compiled" };
+        let Loading { functions, compiled, took } = self.program.loading();
+        let how = if compiled == 0 { "loaded from the cache" } else { "compiled" };
+        let s = if functions == 1 { "" } else { "s" };
         format!(
-            "emitted in {:.1?}, {how} in {:.1?} ({})",
-            self.emitting, self.compiling, self.program.compiler
+            "emitted in {:.1?}, {how} ({functions} function{s}) in {took:.1?} ({})",
+            self.emitting,
+            self.program.compiler()
         )
     }
 }

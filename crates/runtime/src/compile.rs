@@ -2,8 +2,10 @@
 //!
 //! NVRTC compiles within this process and needs no include path, since an emitted
 //! source includes nothing for it; nvcc is started where NVRTC is not found. What
-//! either made is kept in the [`Cache`].
+//! either made is kept in the [`Cache`]. Functions are compiled one by one and side by
+//! side, so that a launch waits for those that it needs, and for the slowest of them.
 
+mod alone;
 mod find;
 mod nvcc;
 mod nvrtc;
@@ -11,6 +13,8 @@ mod nvrtc;
 mod tests;
 
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tilec_manifest::{Arch, OPTIONS};
 
@@ -26,16 +30,17 @@ pub enum Compiler {
     Nvcc(nvcc::Nvcc),
 }
 
-/// Machine code of a program.
+/// Machine code.
 #[derive(Clone, Debug)]
 pub struct Cubin {
     /// What the driver loads.
     pub bytes: Vec<u8>,
-    /// The compiler that made it, with its version.
-    pub compiler: String,
     /// Whether it was there already.
     pub cached: bool,
 }
+
+/// Stack of a thread that compiles, which goes as deep as expressions do.
+const STACK_BYTES: usize = 64 << 20;
 
 impl Compiler {
     /// NVRTC, or else nvcc.
@@ -73,8 +78,52 @@ impl Compiler {
                 Self::Nvcc(nvcc) => nvcc.compile(source, &options),
             }
         })?;
-        Ok(Cubin { bytes, compiler: self.version().to_owned(), cached })
+        Ok(Cubin { bytes, cached })
     }
+
+    /// Compiles functions of an emitted source, in the order of their names, each unless
+    /// the cache has it.
+    pub fn compile_functions(
+        &self,
+        source: &str,
+        names: &[&str],
+        arch: Arch,
+        cache: &Cache,
+    ) -> Result<Vec<Cubin>, Error> {
+        let missing = |name| Error::Manifest(format!("the source has no function `{name}`"));
+        let compile = |name| {
+            let source = alone::alone(source, name).ok_or_else(|| missing(name))?;
+            self.compile(&source, arch, cache)
+        };
+        side_by_side(names, compile).into_iter().collect()
+    }
+}
+
+/// Applies `work` to all items, on as many threads as the machine runs at once; they
+/// end before this returns, so a process can fork at any other time.
+fn side_by_side<I: Copy + Sync, T: Send + Sync>(
+    items: &[I],
+    work: impl Fn(I) -> T + Sync,
+) -> Vec<T> {
+    let done: Vec<OnceLock<T>> = items.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return };
+            done[at].get_or_init(|| work(*item));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(items.len()) {
+            let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+            // What no thread can be had for, this one does.
+            let _ = thread.spawn_scoped(scope, take);
+        }
+        take();
+    });
+    done.into_iter().map(|done| done.into_inner().expect("every item was taken")).collect()
 }
 
 /// What both compilers are told.

@@ -94,19 +94,26 @@ impl Program {
     }
 
     /// What launches with these sizes, in the order of the manifest, need but
-    /// addresses; computed once.
+    /// addresses; computed once. The first time, functions that no launch before has
+    /// needed are compiled, which takes up to seconds where the cache lacks them.
     pub fn prepare(&self, sizes: &[i64]) -> Result<Arc<Prepared>, Error> {
-        let lock = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = lock().get(sizes) {
-            return Ok(Arc::clone(prepared));
+        if let Some(prepared) = self.prepared(sizes) {
+            return Ok(prepared);
         }
         let prepared = Arc::new(Prepared::new(self, sizes)?);
-        let mut all = lock();
+        let mut all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= REMEMBERED {
             all.clear();
         }
         all.insert(sizes.to_vec(), Arc::clone(&prepared));
         Ok(prepared)
+    }
+
+    /// What [`Program::prepare`] gave before for these sizes.
+    #[must_use]
+    pub fn prepared(&self, sizes: &[i64]) -> Option<Arc<Prepared>> {
+        let all = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(sizes).map(Arc::clone)
     }
 
     /// The checks of addresses, in the words of the C launcher.

@@ -2,8 +2,9 @@
 //! launcher does.
 //!
 //! ```text
-//! source --cache, or NVRTC, or nvcc--> cubin --load--> Program
 //! sizes --resolve, once per sizes--> launches --addresses--> GPU
+//!                                       | functions that none has needed before
+//!                                       cache, or NVRTC, or nvcc --> cubin --load--> GPU
 //! ```
 //!
 //! The driver and NVRTC are loaded when a [`Device`] is opened and a [`Program`]
@@ -29,6 +30,6 @@ pub use current::{Kept, Uncaptured, device_of, is_capturing, keep};
 pub use device::{Device, Stream};
 pub use error::Error;
 pub use launch::{Given, Value, Workspace};
-pub use load::Program;
+pub use load::{Loading, Program};
 pub use memory::Buffer;
 pub use ready::Prepared;

@@ -1,16 +1,19 @@
-//! A program on a GPU: compiled, loaded, its functions found.
+//! A program on a GPU. Its functions are compiled and loaded when a launch first needs
+//! them; what other sizes need waits for them.
 #![allow(unsafe_code, reason = "the driver is a C library")]
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cudarc::driver::sys::{self, CUfunction_attribute_enum as Attribute};
 use cudarc::driver::{DriverError, result};
 use tilec_manifest::{Arch, Launch, Manifest, VERSION, sentences};
 
 use crate::cache::Cache;
-use crate::compile::{Compiler, Cubin};
+use crate::compile::Compiler;
+use crate::current::Uncaptured;
 use crate::device::{Device, failed};
 use crate::error::Error;
 use crate::ready::Prepared;
@@ -20,14 +23,35 @@ use crate::ready::Prepared;
 pub struct Program {
     pub(crate) device: Device,
     pub(crate) manifest: Manifest,
-    pub(crate) functions: HashMap<String, Function>,
+    source: String,
+    arch: Arch,
+    compiler: Compiler,
+    cache: Cache,
+    functions: Mutex<Functions>,
+    /// Held while functions are compiled, so that another thread waits for them instead
+    /// of doing the same.
+    loading: Mutex<()>,
     /// What launches with certain sizes do, computed once; only looked up.
     pub(crate) prepared: Mutex<HashMap<Vec<i64>, Arc<Prepared>>>,
-    module: sys::CUmodule,
-    /// The compiler, with its version.
-    pub compiler: String,
-    /// Whether it was compiled before.
-    pub cached: bool,
+}
+
+/// The functions that were loaded so far.
+#[derive(Debug, Default)]
+struct Functions {
+    by_name: HashMap<String, Function>,
+    modules: Vec<sys::CUmodule>,
+    loading: Loading,
+}
+
+/// What loading functions has taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loading {
+    /// How many were loaded.
+    pub functions: usize,
+    /// How many of these had to be compiled, as the cache did not have them.
+    pub compiled: usize,
+    /// From text to functions on the GPU.
+    pub took: Duration,
 }
 
 /// A function of a loaded module.
@@ -35,17 +59,15 @@ pub struct Program {
 pub(crate) struct Function(pub(crate) sys::CUfunction);
 
 // SAFETY: handles of modules and functions are good in every thread.
-unsafe impl Send for Program {}
-// SAFETY: as above, and what changes is behind a lock.
-unsafe impl Sync for Program {}
+unsafe impl Send for Functions {}
 // SAFETY: as above.
 unsafe impl Send for Function {}
 // SAFETY: as above.
 unsafe impl Sync for Function {}
 
 impl Program {
-    /// Compiles an emitted source, unless the cache of the environment has it, and
-    /// loads it.
+    /// An emitted source on a GPU, with the cache of the environment. Compiles nothing
+    /// yet, but fails where nothing could be.
     pub fn load(device: &Device, source: &str, manifest: &Manifest) -> Result<Self, Error> {
         Self::load_with(device, source, manifest, &Cache::from_environment())
     }
@@ -57,24 +79,17 @@ impl Program {
         manifest: &Manifest,
         cache: &Cache,
     ) -> Result<Self, Error> {
-        let arch = arch_on(manifest, device.capability)?;
-        let Cubin { bytes, compiler, cached } = Compiler::find()?.compile(source, arch, cache)?;
-        device.enter()?;
-        // SAFETY: the driver reads a cubin's length from its own head; the bytes come
-        // from a compiler, and the cache checks that they are unchanged.
-        let module = unsafe { result::module::load_data(bytes.as_ptr().cast::<c_void>()) }
-            .map_err(|e| failed("load the compiled program", e))?;
-        let mut program = Self {
+        Ok(Self {
+            arch: arch_on(manifest, device.capability)?,
+            compiler: Compiler::find()?,
             device: device.clone(),
             manifest: manifest.clone(),
-            functions: HashMap::new(),
+            source: source.to_owned(),
+            cache: cache.clone(),
+            functions: Mutex::default(),
+            loading: Mutex::default(),
             prepared: Mutex::default(),
-            module,
-            compiler,
-            cached,
-        };
-        program.find_functions()?;
-        Ok(program)
+        })
     }
 
     /// The GPU that it is loaded on.
@@ -89,16 +104,71 @@ impl Program {
         &self.manifest
     }
 
-    fn find_functions(&mut self) -> Result<(), Error> {
-        let steps = self.manifest.steps.iter();
-        let variants = steps.flat_map(|step| &step.variants);
-        for launch in variants.flat_map(|variant| &variant.launches) {
-            let found = self.functions.get(&launch.function).copied();
-            let function = found.map_or_else(|| find(self.module, &launch.function), Ok)?;
-            self.functions.insert(launch.function.clone(), function);
-            allow(function, launch).map_err(|e| failed("prepare a function", e))?;
+    /// The compiler, with its version.
+    #[must_use]
+    pub fn compiler(&self) -> &str {
+        self.compiler.version()
+    }
+
+    /// What loading its functions has taken so far.
+    #[must_use]
+    pub fn loading(&self) -> Loading {
+        self.functions().loading
+    }
+
+    fn functions(&self) -> MutexGuard<'_, Functions> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The functions of these names, which are compiled and loaded if they are not yet;
+    /// also while the caller captures a graph, as that is no part of it.
+    pub(crate) fn find(&self, names: &[&str]) -> Result<Vec<Function>, Error> {
+        let find = || {
+            let functions = self.functions();
+            names.iter().map(|&name| functions.by_name.get(name).copied()).collect()
+        };
+        if let Some(found) = find() {
+            return Ok(found);
         }
+        let loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missing = names.to_vec();
+        missing.sort_unstable();
+        missing.dedup();
+        missing.retain(|&name| !self.functions().by_name.contains_key(name));
+        self.load_functions(&missing)?;
+        drop(loading);
+        Ok(find().expect("those that were missing have been loaded"))
+    }
+
+    fn load_functions(&self, names: &[&str]) -> Result<(), Error> {
+        let start = Instant::now();
+        let compiler = &self.compiler;
+        let cubins = compiler.compile_functions(&self.source, names, self.arch, &self.cache)?;
+        let _kept = self.device.enter_for_now()?;
+        let _uncaptured = Uncaptured::begin()?;
+        for (&name, cubin) in names.iter().zip(&cubins) {
+            // SAFETY: the driver reads a cubin's length from its own head; the bytes come
+            // from a compiler, and the cache checks that they are unchanged.
+            let module =
+                unsafe { result::module::load_data(cubin.bytes.as_ptr().cast::<c_void>()) }
+                    .map_err(|e| failed("load the compiled program", e))?;
+            let mut functions = self.functions();
+            functions.modules.push(module);
+            let function = named(module, name)?;
+            self.allow(name, function).map_err(|e| failed("prepare a function", e))?;
+            functions.by_name.insert(name.to_owned(), function);
+            functions.loading.functions += 1;
+            functions.loading.compiled += usize::from(!cubin.cached);
+        }
+        self.functions().loading.took += start.elapsed();
         Ok(())
+    }
+
+    /// Asks for what any launch of the function needs beyond the ordinary.
+    fn allow(&self, name: &str, function: Function) -> Result<(), DriverError> {
+        let variants = self.manifest.steps.iter().flat_map(|step| &step.variants);
+        let launches = variants.flat_map(|variant| &variant.launches);
+        launches.filter(|launch| launch.function == name).try_for_each(|l| allow(function, l))
     }
 }
 
@@ -117,7 +187,7 @@ fn arch_on(manifest: &Manifest, (major, minor): (u32, u32)) -> Result<Arch, Erro
     arch.on(major, minor).ok_or_else(refused)
 }
 
-fn find(module: sys::CUmodule, name: &str) -> Result<Function, Error> {
+fn named(module: sys::CUmodule, name: &str) -> Result<Function, Error> {
     let missing = || Error::Manifest(format!("the source has no function `{name}`"));
     let name = CString::new(name).map_err(|_| missing())?;
     // SAFETY: the module was loaded by the caller and is not unloaded before its program.
@@ -148,8 +218,10 @@ impl Drop for Program {
         // Whoever drops it may be working on another GPU.
         let kept = self.device.enter_for_now();
         if kept.is_ok() && self.device.synchronize().is_ok() {
-            // SAFETY: loaded by `load_with`, unloaded only here, and nothing runs.
-            let _ = unsafe { result::module::unload(self.module) };
+            for module in self.functions().modules.drain(..) {
+                // SAFETY: loaded by `load_functions`, unloaded only here, and nothing runs.
+                let _ = unsafe { result::module::unload(module) };
+            }
         }
     }
 }

@@ -42,17 +42,17 @@ struct Start {
 }
 
 impl Prepared {
-    /// Computes it for these sizes, in the order of the manifest.
+    /// Computes it for these sizes, in the order of the manifest, and loads the functions
+    /// that it needs.
     pub(crate) fn new(program: &Program, sizes: &[i64]) -> Result<Self, Error> {
         let resolved = resolve(&program.manifest, sizes)?;
-        let start = |launch: &ResolvedLaunch| {
-            let function = program.functions.get(&launch.function).copied();
-            Start {
-                function: function.expect("loading has found every function of the manifest"),
-                maps: launch.parameters.iter().map(|_| OnceLock::new()).collect(),
-            }
+        let names: Vec<_> = resolved.launches.iter().map(|l| l.function.as_str()).collect();
+        let functions = program.find(&names)?;
+        let start = |(launch, function): (&ResolvedLaunch, Function)| {
+            let maps = launch.parameters.iter().map(|_| OnceLock::new()).collect();
+            Start { function, maps }
         };
-        let starts = resolved.launches.iter().map(start).collect();
+        let starts = resolved.launches.iter().zip(functions).map(start).collect();
         Ok(Self { resolved, starts })
     }
 

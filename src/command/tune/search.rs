@@ -240,6 +240,7 @@ impl Search<'_> {
         tilings.push(tiling(region.tensor, settings)?);
         let (program, emitted) = self.emit(&tilings).ok()?;
         let loaded = Loaded::new(&self.gpu.device, &emitted, Duration::ZERO).ok()?;
+        self.launches.iter().try_for_each(|launch| loaded.prepare(self.kernel, launch)).ok()?;
         Some(Built { program, loaded })
     }
 
