@@ -19,6 +19,12 @@ use tilec_manifest::{Arch, Manifest, Parameter, Relation};
 use crate::header::{Fields, header, is_value, launch_parameters, size_parameters};
 use expression::{expression, largest};
 
+/// What is launched.
+struct Of<'a> {
+    manifest: &'a Manifest,
+    fields: Fields,
+}
+
 /// Integers, checks and launches, for every program.
 const HOST: &str = include_str!("launcher/host.cuh");
 
@@ -46,16 +52,17 @@ pub fn launcher(manifest: &Manifest) -> String {
         }
     }
     out.line("");
-    write_sizes(&mut out, manifest);
-    write_checks(&mut out, manifest);
+    let of = Of { manifest, fields: Fields::new(manifest) };
+    write_sizes(&mut out, &of);
+    write_checks(&mut out, &of);
     write_call(&mut out, manifest);
     let mut steps = Vec::new();
     for step in &manifest.steps {
-        steps.push(step::write(&mut out, manifest, step, steps.len() + 1));
+        steps.push(step::write(&mut out, &of, step, steps.len() + 1));
     }
     write_launch(&mut out, manifest, &steps);
     out.line(format!("}}  // namespace {name}_launcher")).line("");
-    write_interface(&mut out, manifest);
+    write_interface(&mut out, &of);
     out.line("#endif  // __CUDACC_RTC__");
     out.finish()
 }
@@ -79,25 +86,24 @@ fn write_includes(out: &mut Writer, manifest: &Manifest) {
     ));
 }
 
-fn write_sizes(out: &mut Writer, manifest: &Manifest) {
-    let fields = Fields::new(manifest);
+fn write_sizes(out: &mut Writer, of: &Of<'_>) {
     out.block("struct Sizes", ";", |out| {
-        for name in &fields.sizes {
+        for name in &of.fields.sizes {
             out.line(format!("Integer {name};"));
         }
     });
     out.line("");
 }
 
-fn write_checks(out: &mut Writer, manifest: &Manifest) {
-    let fields = Fields::new(manifest);
+fn write_checks(out: &mut Writer, of: &Of<'_>) {
+    let manifest = of.manifest;
     out.block("inline const char *check_sizes([[maybe_unused]] const Sizes &sizes)", "", |out| {
-        for (name, size) in fields.sizes.iter().zip(&manifest.sizes) {
+        for (name, size) in of.fields.sizes.iter().zip(&manifest.sizes) {
             let check = format!("check_size(\"{}\", sizes.{name})", size.name);
             return_error(out, &check);
         }
         for check in &manifest.checks {
-            let condition = condition(manifest, &check.condition);
+            let condition = condition(of, &check.condition);
             out.block(&format!("if (!({condition}))"), "", |out| {
                 out.line(format!("return {};", quote(&check.message)));
             });
@@ -105,29 +111,30 @@ fn write_checks(out: &mut Writer, manifest: &Manifest) {
         out.line("return nullptr;");
     });
     out.line("");
-    write_argument_checks(out, manifest, &fields);
+    write_argument_checks(out, of);
     out.block("inline Integer workspace_for([[maybe_unused]] const Sizes &sizes)", "", |out| {
         let mut ends = largest(&manifest.workspace_bytes).into_iter();
         let first = ends.next().expect("a formula is one of its parts");
-        out.line(format!("Integer bytes = {};", expression(manifest, first)));
+        out.line(format!("Integer bytes = {};", expression(of, first)));
         for end in ends {
-            out.line(format!("bytes = larger(bytes, {});", expression(manifest, end)));
+            out.line(format!("bytes = larger(bytes, {});", expression(of, end)));
         }
         out.line("return bytes;");
     });
     out.line("");
 }
 
-fn write_argument_checks(out: &mut Writer, manifest: &Manifest, fields: &Fields) {
+fn write_argument_checks(out: &mut Writer, of: &Of<'_>) {
+    let manifest = of.manifest;
     let head = format!(
         "inline const char *check_arguments([[maybe_unused]] const {}_args &args, \
          [[maybe_unused]] const Sizes &sizes)",
         manifest.kernel
     );
     out.block(&head, "", |out| {
-        let tensors = fields.arguments.iter().zip(&manifest.arguments);
+        let tensors = of.fields.arguments.iter().zip(&manifest.arguments);
         for (name, argument) in tensors.filter(|(_, argument)| !is_value(argument)) {
-            let shape: Vec<_> = argument.shape.iter().map(|d| expression(manifest, d)).collect();
+            let shape: Vec<_> = argument.shape.iter().map(|d| expression(of, d)).collect();
             let check = format!(
                 "check_tensor(\"{}\", args.{name}, {{{}}}, {}, {})",
                 argument.name,
@@ -149,14 +156,13 @@ fn return_error(out: &mut Writer, call: &str) {
     });
 }
 
-fn condition(manifest: &Manifest, condition: &tilec_manifest::Condition) -> String {
+fn condition(of: &Of<'_>, condition: &tilec_manifest::Condition) -> String {
     let relation = match condition.relation {
         Relation::Equal => "==",
         Relation::AtMost => "<=",
         Relation::Less => "<",
     };
-    let (left, right) =
-        (expression::whole(manifest, &condition.left), expression(manifest, &condition.right));
+    let (left, right) = (expression::whole(of, &condition.left), expression(of, &condition.right));
     format!("{left} {relation} {right}")
 }
 
@@ -196,9 +202,9 @@ fn write_launch(out: &mut Writer, manifest: &Manifest, steps: &[String]) {
 }
 
 /// The functions of the header.
-fn write_interface(out: &mut Writer, manifest: &Manifest) {
+fn write_interface(out: &mut Writer, of: &Of<'_>) {
+    let Of { manifest, fields } = of;
     let name = &manifest.kernel;
-    let fields = Fields::new(manifest);
     let head =
         format!("extern \"C\" int64_t {name}_workspace_bytes({})", size_parameters(manifest));
     out.block(&head, "", |out| {

@@ -1,20 +1,38 @@
 //! Formulas as C++: sizes are fields of `sizes`, and operators those of `Integer`,
 //! which are exact and know when they are not.
 
-use tilec_manifest::{Formula, Manifest, Operator};
+use tilec_manifest::{Formula, Operator};
 
-use crate::header::Fields;
+use super::Of;
 
 /// The expression of a formula, which may be a plain number.
-pub(super) fn expression(manifest: &Manifest, formula: &Formula) -> String {
-    write(&Fields::new(manifest), manifest, formula)
+pub(super) fn expression(of: &Of<'_>, formula: &Formula) -> String {
+    let (op, a, b) = match formula {
+        Formula::Constant(value) => return literal(*value),
+        Formula::Size(name) => {
+            let position = of.manifest.sizes.iter().position(|size| size.name == *name);
+            let position = position.expect("a manifest's formulas are over its sizes");
+            return format!("sizes.{}", of.fields.sizes[position]);
+        }
+        Formula::Apply(op, a, b) => (*op, a, b),
+    };
+    // Two plain numbers would be computed without noticing an overflow.
+    let (left, right) = (whole(of, a), expression(of, b));
+    match op {
+        Operator::Add => format!("{left} + {right}"),
+        Operator::Sub => format!("{left} - {}", bind(b, right, false)),
+        Operator::Mul => format!("{} * {}", bind(a, left, true), bind(b, right, false)),
+        Operator::Div => format!("{} / {}", bind(a, left, true), bind(b, right, false)),
+        Operator::Min => format!("smaller({left}, {right})"),
+        Operator::Max => format!("larger({left}, {right})"),
+    }
 }
 
 /// An expression that is an `Integer` for sure.
-pub(super) fn whole(manifest: &Manifest, formula: &Formula) -> String {
+pub(super) fn whole(of: &Of<'_>, formula: &Formula) -> String {
     match formula {
-        Formula::Constant(_) => format!("Integer({})", expression(manifest, formula)),
-        Formula::Size(_) | Formula::Apply(..) => expression(manifest, formula),
+        Formula::Constant(value) => format!("Integer({})", literal(*value)),
+        Formula::Size(_) | Formula::Apply(..) => expression(of, formula),
     }
 }
 
@@ -29,32 +47,6 @@ pub(super) fn largest(formula: &Formula) -> Vec<&Formula> {
         }
     }
     found
-}
-
-fn write(fields: &Fields, manifest: &Manifest, formula: &Formula) -> String {
-    let (op, a, b) = match formula {
-        Formula::Constant(value) => return literal(*value),
-        Formula::Size(name) => {
-            let position = manifest.sizes.iter().position(|size| size.name == *name);
-            let position = position.expect("a manifest's formulas are over its sizes");
-            return format!("sizes.{}", fields.sizes[position]);
-        }
-        Formula::Apply(op, a, b) => (*op, a, b),
-    };
-    // Two plain numbers would be computed without noticing an overflow.
-    let left = match **a {
-        Formula::Constant(value) => format!("Integer({})", literal(value)),
-        Formula::Size(_) | Formula::Apply(..) => write(fields, manifest, a),
-    };
-    let right = write(fields, manifest, b);
-    match op {
-        Operator::Add => format!("{left} + {right}"),
-        Operator::Sub => format!("{left} - {}", bind(b, right, false)),
-        Operator::Mul => format!("{} * {}", bind(a, left, true), bind(b, right, false)),
-        Operator::Div => format!("{} / {}", bind(a, left, true), bind(b, right, false)),
-        Operator::Min => format!("smaller({left}, {right})"),
-        Operator::Max => format!("larger({left}, {right})"),
-    }
 }
 
 /// The text in parentheses, where an operator beside it would bind a part of it. A

@@ -2,27 +2,26 @@
 
 use tilec_cpp::{Names, Writer};
 use tilec_manifest::{
-    Base, Formula, Launch, Manifest, MapElement, Parameter, Step, Swizzle, TensorMap, Variant,
+    Base, Formula, Launch, MapElement, Parameter, Step, Swizzle, TensorMap, Variant,
 };
 
 use super::expression::{expression, whole};
-use super::{condition, quote, return_error};
-use crate::header::Fields;
+use super::{Of, condition, quote, return_error};
 
 /// Writes a step, counted from 1; gives the name of its function.
-pub(super) fn write(out: &mut Writer, manifest: &Manifest, step: &Step, number: usize) -> String {
+pub(super) fn write(out: &mut Writer, of: &Of<'_>, step: &Step, number: usize) -> String {
     let function = format!("step_{number}");
     let mut names: Vec<Vec<String>> = Vec::new();
     for (at, variant) in step.variants.iter().enumerate() {
         let tag = |launch: usize| format!("{function}_{}", label(at, launch, variant, step));
         let launches = variant.launches.iter().enumerate();
-        names.push(launches.map(|(l, launch)| write_one(out, manifest, launch, tag(l))).collect());
+        names.push(launches.map(|(l, launch)| write_one(out, of, launch, tag(l))).collect());
     }
     out.comment(&format!("Computes {}.", step.computes.join(", ")));
     out.block(&format!("inline const char *{function}(const Call &call)"), "", |out| {
         out.line("[[maybe_unused]] const Sizes &sizes = call.sizes;");
         for (variant, launches) in step.variants.iter().zip(&names) {
-            write_choice(out, manifest, variant, launches);
+            write_choice(out, of, variant, launches);
         }
         if step.variants.last().is_none_or(|last| !last.when.is_empty()) {
             out.line("return \"no variant fits these sizes\";");
@@ -40,7 +39,7 @@ fn label(variant: usize, launch: usize, of: &Variant, step: &Step) -> String {
     if variant.is_empty() && launch.is_empty() { "launch".to_owned() } else { variant + &launch }
 }
 
-fn write_choice(out: &mut Writer, manifest: &Manifest, variant: &Variant, launches: &[String]) {
+fn write_choice(out: &mut Writer, of: &Of<'_>, variant: &Variant, launches: &[String]) {
     let launch = |out: &mut Writer| {
         let (last, before) = match launches.split_last() {
             Some((last, before)) => (format!("return {last}(call);"), before),
@@ -54,21 +53,21 @@ fn write_choice(out: &mut Writer, manifest: &Manifest, variant: &Variant, launch
     if variant.when.is_empty() {
         return launch(out);
     }
-    let conditions: Vec<_> = variant.when.iter().map(|c| condition(manifest, c)).collect();
+    let conditions: Vec<_> = variant.when.iter().map(|c| condition(of, c)).collect();
     out.block(&format!("if ({})", conditions.join(" && ")), "", launch);
 }
 
 /// One launch as a function of its own; gives its name.
-fn write_one(out: &mut Writer, manifest: &Manifest, launch: &Launch, name: String) -> String {
+fn write_one(out: &mut Writer, of: &Of<'_>, launch: &Launch, name: String) -> String {
     out.block(&format!("inline const char *{name}(const Call &call)"), "", |out| {
         out.line("[[maybe_unused]] const Sizes &sizes = call.sizes;");
         let [x, y, z] = &launch.grid;
-        let grid = [x, y, z].map(|blocks| expression(manifest, blocks)).join(", ");
+        let grid = [x, y, z].map(|blocks| expression(of, blocks)).join(", ");
         out.line(format!("const Blocks grid = {{{grid}}};"));
         out.block("if (grid.none())", "", |out| {
             out.line("return nullptr;");
         });
-        let passed = write_parameters(out, manifest, launch);
+        let passed = write_parameters(out, of, launch);
         let list = if passed.is_empty() { "nullptr".to_owned() } else { passed.join(", ") };
         out.line(format!("void *parameters[] = {{{list}}};"));
         out.line(format!(
@@ -91,21 +90,15 @@ fn dim3([x, y, z]: [u32; 3]) -> String {
 
 /// The locals of a launch function.
 struct Locals<'a> {
-    manifest: &'a Manifest,
-    fields: Fields,
+    of: &'a Of<'a>,
     names: Names,
     function: &'a str,
 }
 
 /// Writes what is passed into locals; gives the addresses of all.
-fn write_parameters(out: &mut Writer, manifest: &Manifest, launch: &Launch) -> Vec<String> {
+fn write_parameters(out: &mut Writer, of: &Of<'_>, launch: &Launch) -> Vec<String> {
     let taken = ["call", "sizes", "grid", "parameters", "error", "start", "describe", "at"];
-    let mut locals = Locals {
-        manifest,
-        fields: Fields::new(manifest),
-        names: Names::with(&taken),
-        function: &launch.function,
-    };
+    let mut locals = Locals { of, names: Names::with(&taken), function: &launch.function };
     let parameters = launch.parameters.iter();
     parameters.map(|parameter| locals.write(out, parameter)).collect()
 }
@@ -128,8 +121,8 @@ impl Locals<'_> {
     }
 
     fn field(&self, name: &str) -> &str {
-        let position = self.manifest.arguments.iter().position(|argument| argument.name == name);
-        &self.fields.arguments[position.expect("a manifest's launches pass its arguments")]
+        let position = self.of.manifest.arguments.iter().position(|argument| argument.name == name);
+        &self.of.fields.arguments[position.expect("a manifest's launches pass its arguments")]
     }
 
     /// A local with the value of a formula, which fits.
@@ -139,7 +132,7 @@ impl Locals<'_> {
             Formula::Constant(_) | Formula::Apply(..) => "size".to_owned(),
         };
         let local = self.names.make(&base);
-        out.line(format!("const Integer {local} = {};", expression(self.manifest, formula)));
+        out.line(format!("const Integer {local} = {};", expression(self.of, formula)));
         // A size parameter itself has been checked.
         if matches!(formula, Formula::Apply(..)) {
             out.block(&format!("if (!{local}.fits)"), "", |out| {
@@ -173,7 +166,7 @@ impl Locals<'_> {
         let address = self.address(out, &map.base);
         out.line(format!("CUtensorMap {local} = {{}};"));
         let list = |formulas: &[Formula]| {
-            let all: Vec<_> = formulas.iter().map(|f| whole(self.manifest, f)).collect();
+            let all: Vec<_> = formulas.iter().map(|f| whole(self.of, f)).collect();
             all.join(", ")
         };
         let tile: Vec<_> = map.tile.iter().map(u32::to_string).collect();

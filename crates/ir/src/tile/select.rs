@@ -13,7 +13,7 @@
 //! the row fits.
 
 use crate::arena::Id;
-use crate::int::IntId;
+use crate::int::{IntId, Ints};
 use crate::plan;
 use crate::tensor::{Expr, ExprKind, Kernel as Equations, Scalar};
 use crate::tile::verify::{Limits, ensure, is_of_sizes};
@@ -100,6 +100,7 @@ impl Candidates {
 /// Says what is wrong with the body of a selection, if anything is.
 pub(super) fn check(
     equations: &Equations,
+    ints: &mut Ints,
     kernel: &Kernel,
     body: &Select,
     select: &plan::Select,
@@ -110,12 +111,11 @@ pub(super) fn check(
     })?;
     ensure(select.guard.is_none(), || "a selection is guarded".to_owned())?;
     let whole = |count: u32| count > 0 && count.is_multiple_of(body.vector);
-    let mut rows = rows(equations, select).ok_or("there are too many rows to count")?;
+    let mut rows = rows(equations, ints, select).ok_or("there are too many rows to count")?;
     match &body.by {
         By::Warp { per_lane, packed } => {
             ensure(!packed || is_narrow(equations, select.key), || "keys are wide".to_owned())?;
             ensure(whole(*per_lane) && *per_lane <= 32, || format!("{per_lane} of a lane"))?;
-            let mut ints = equations.ints.clone();
             let warps = ints.constant((kernel.threads / 32).into());
             rows = ints.ceil_div(rows, warps).map_err(|_| "the grid is too complex")?;
         }
@@ -132,13 +132,11 @@ pub(super) fn check(
             ensure(told, || "parts are told by more than sizes".to_owned())?;
             let most = parts.part.round();
             ensure((1..=most).contains(&parts.kept), || format!("a part keeps {}", parts.kept))?;
-            let mut ints = equations.ints.clone();
             let count = ints.constant(parts.count.into());
             rows = ints.mul(rows, count).map_err(|_| "the grid is too complex")?;
         }
     }
     let (Grid::PerItem { items } | Grid::Persistent { items, .. }) = kernel.grid;
-    let mut ints = equations.ints.clone();
     let same = ints.sub(items, rows).is_ok_and(|rest| ints.as_constant(rest) == Some(0));
     ensure(same, || "the grid is of other rows".to_owned())
 }
@@ -167,8 +165,7 @@ fn of_candidates(of: Candidates, vector: u32, limits: &Limits) -> Result<(), Str
     ensure(bytes <= limits.shared_bytes, || format!("{bytes} bytes of shared memory"))
 }
 
-fn rows(equations: &Equations, select: &plan::Select) -> Option<IntId> {
-    let mut ints = equations.ints.clone();
+fn rows(equations: &Equations, ints: &mut Ints, select: &plan::Select) -> Option<IntId> {
     let one = ints.constant(1);
     select.rows.iter().try_fold(one, |count, &var| ints.mul(count, equations.vars[var].range).ok())
 }

@@ -42,6 +42,8 @@ pub fn verify(program: &Program, limits: &Limits) -> Result<(), String> {
     let regions: Vec<_> = program.steps.iter().map(|step| step.region).collect();
     let expected: Vec<_> = (0..program.plan.regions.len()).collect();
     ensure(regions == expected, || format!("steps are of the regions {regions:?}"))?;
+    // What grids are compared with.
+    let mut ints = program.plan.kernel.ints.clone();
     for step in &program.steps {
         let last = step.variants.last().ok_or("a step has no variant")?;
         ensure(last.when.is_empty(), || {
@@ -54,7 +56,7 @@ pub fn verify(program: &Program, limits: &Limits) -> Result<(), String> {
             ensure(is_identifier(&kernel.name), || at("it is no identifier".to_owned()))?;
             only_sizes(program, kernel, &variant.when).map_err(at)?;
             let region = &program.plan.regions[step.region].kind;
-            body(program, kernel, region, limits).map_err(at)?;
+            body(program, &mut ints, kernel, region, limits).map_err(at)?;
         }
     }
     workspace::check(program)
@@ -100,6 +102,7 @@ pub(super) fn is_of_sizes(ints: &Ints, id: IntId) -> bool {
 
 fn body(
     program: &Program,
+    ints: &mut Ints,
     kernel: &Kernel,
     region: &RegionKind,
     limits: &Limits,
@@ -110,10 +113,10 @@ fn body(
     })?;
     match (&kernel.body, region) {
         (Body::Pipeline(body), RegionKind::Contract(contract)) => {
-            pipeline(&program.plan.kernel, kernel, body, contract, limits)
+            pipeline(&program.plan.kernel, ints, kernel, body, contract, limits)
         }
         (Body::Stepped(body), RegionKind::Contract(contract)) => {
-            stepped(&program.plan.kernel, kernel, body, contract, limits)
+            stepped(&program.plan.kernel, ints, kernel, body, contract, limits)
         }
         (Body::Rows(rows), RegionKind::Rowwise(_)) => check_rows(kernel, rows),
         (Body::Scan(scan), RegionKind::Scan(_)) => {
@@ -126,7 +129,7 @@ fn body(
             })
         }
         (Body::Select(body), RegionKind::Select(of)) => {
-            select::check(&program.plan.kernel, kernel, body, of, limits)
+            select::check(&program.plan.kernel, ints, kernel, body, of, limits)
         }
         (Body::Ranks(ranks), RegionKind::Generic { .. }) => {
             ensure(ranks.chunk > 0, || "no keys at a time".to_owned())
@@ -184,6 +187,7 @@ fn granule(unit: Unit) -> [u32; 3] {
 
 fn stepped(
     equations: &Equations,
+    ints: &mut Ints,
     kernel: &Kernel,
     body: &Stepped,
     contract: &Contract,
@@ -216,12 +220,13 @@ fn stepped(
     let Grid::PerItem { items } = kernel.grid else {
         return Err("a stepped contraction takes one item per block".to_owned());
     };
-    let counts = tile_counts(equations, contract, tile)?;
-    covers(equations, items, counts, [1, 1], body.split)
+    let counts = tile_counts(equations, ints, contract, tile)?;
+    covers(ints, items, counts, [1, 1], body.split)
 }
 
 fn pipeline(
     equations: &Equations,
+    ints: &mut Ints,
     kernel: &Kernel,
     body: &Pipeline,
     contract: &Contract,
@@ -237,7 +242,7 @@ fn pipeline(
     ensure(blocks > 0 && blocks.is_multiple_of(body.cluster), || {
         format!("{blocks} blocks in clusters of {}", body.cluster)
     })?;
-    let counts = tile_counts(equations, contract, body.tile)?;
+    let counts = tile_counts(equations, ints, contract, body.tile)?;
     ensure(counts == body.tiles, || "the tile counts are not those of the lengths".to_owned())?;
     let sharers = body.sharers();
     let together = match body.multicast {
@@ -246,7 +251,7 @@ fn pipeline(
         None => [1, 1],
     };
     let split = if body.exchange == Exchange::Workspace { body.split } else { 1 };
-    covers(equations, items, counts, together, split)
+    covers(ints, items, counts, together, split)
 }
 
 /// Tiles of whole instructions, shared out among the instances.
@@ -368,10 +373,10 @@ fn budgets(body: &Pipeline, kernel: &Kernel, limits: &Limits) -> Result<(), Stri
 /// Tiles along `m` and `n`, and batches.
 fn tile_counts(
     equations: &Equations,
+    ints: &mut Ints,
     contract: &Contract,
     tile: [u32; 3],
 ) -> Result<[IntId; 3], String> {
-    let mut ints = equations.ints.clone();
     let mut count = |vars: &[crate::Id<crate::tensor::Var>], tile: u32| {
         let mut length = ints.constant(1);
         for &var in vars {
@@ -390,13 +395,12 @@ fn tile_counts(
 
 /// Whether as many items as there are take every tile once.
 fn covers(
-    equations: &Equations,
+    ints: &mut Ints,
     items: IntId,
     [m, n, batch]: [IntId; 3],
     together: [u32; 2],
     split: u32,
 ) -> Result<(), String> {
-    let mut ints = equations.ints.clone();
     let mut expected = || {
         let [rows, columns] = together.map(|count| ints.constant(count.into()));
         let (m, n) = (ints.ceil_div(m, rows).ok()?, ints.ceil_div(n, columns).ok()?);

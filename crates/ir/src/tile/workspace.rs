@@ -1,9 +1,12 @@
 //! Checks of the workspace: what is stored between steps has a place, and pieces
 //! that are needed at the same time lie apart.
 
+use std::collections::BTreeMap;
+
+use crate::Id;
 use crate::int::{Atom, IntId, Ints};
-use crate::plan::{Part, RegionKind};
-use crate::tensor::{FactKind, Kernel, Role};
+use crate::plan::{Part, Plan, RegionKind};
+use crate::tensor::{FactKind, Kernel, Role, Tensor};
 use crate::tile::verify::ensure;
 use crate::tile::{Program, Scratch, Workspace};
 use crate::walk::{reachable, reads};
@@ -14,8 +17,14 @@ const ALIGNMENT: i64 = 256;
 /// Says what is wrong with the workspace of a program, if anything is.
 pub(super) fn check(program: &Program) -> Result<(), String> {
     let kernel = &program.plan.kernel;
+    let lives = lives(&program.plan);
+    let life = |holds: Scratch| match holds {
+        Scratch::Partials(at) | Scratch::Counters(at) => Some((at, at)),
+        Scratch::Tensor(tensor) => lives.get(&tensor).copied(),
+    };
     for tensor in kernel.tensors_of(Role::Local) {
-        let read_outside = outside(program, tensor);
+        let read_outside = life(Scratch::Tensor(tensor)).is_some_and(|(first, last)| last > first)
+            || is_stored(program, tensor);
         let placed = program.workspace.iter().any(|piece| piece.holds == Scratch::Tensor(tensor));
         ensure(placed || !read_outside, || {
             format!("{} is read by another step and has no place", kernel.tensors[tensor].name)
@@ -30,7 +39,7 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
         })?;
         for other in &program.workspace[..at] {
             ensure(other.holds != piece.holds, || format!("{:?} has two places", piece.holds))?;
-            let both = together(program, piece, other);
+            let both = meet(life(piece.holds), life(other.holds));
             ensure(!both || apart(kernel, &ints, piece, other), || {
                 format!("{:?} and {:?} overlap while both are needed", other.holds, piece.holds)
             })?;
@@ -39,13 +48,8 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a step other than the one that makes a tensor reads it, or it is said to be stored.
-fn outside(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> bool {
-    let life = life(program, Scratch::Tensor(tensor));
-    life.is_some_and(|(first, last)| last > first) || is_stored(program, tensor)
-}
-
-fn is_stored(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> bool {
+/// Whether a tensor is said to be stored.
+fn is_stored(program: &Program, tensor: Id<Tensor>) -> bool {
     let kernel = &program.plan.kernel;
     program.plan.regions.iter().any(|region| {
         let at = region.covers.iter().position(|&at| kernel.equations[at].tensor == tensor);
@@ -73,34 +77,25 @@ fn is_stored(program: &Program, tensor: crate::Id<crate::tensor::Tensor>) -> boo
     })
 }
 
-/// The first and the last step that need a piece.
-fn life(program: &Program, holds: Scratch) -> Option<(usize, usize)> {
-    let tensor = match holds {
-        Scratch::Partials(at) | Scratch::Counters(at) => return Some((at, at)),
-        Scratch::Tensor(tensor) => tensor,
-    };
-    let kernel = &program.plan.kernel;
-    let mut needed = Vec::new();
-    for (at, region) in program.plan.regions.iter().enumerate() {
-        let uses = region.covers.iter().any(|&equation| {
+/// The first and the last step that need a tensor, for all that steps make or read.
+fn lives(plan: &Plan) -> BTreeMap<Id<Tensor>, (usize, usize)> {
+    let kernel = &plan.kernel;
+    let mut lives = BTreeMap::new();
+    for (at, region) in plan.regions.iter().enumerate() {
+        for &equation in &region.covers {
             let equation = &kernel.equations[equation];
-            equation.tensor == tensor
-                || reachable(kernel, equation.value)
-                    .into_iter()
-                    .any(|expr| reads(kernel, expr).contains(&tensor))
-        });
-        needed.extend(uses.then_some(at));
+            let read = reachable(kernel, equation.value);
+            let read = read.into_iter().flat_map(|expr| reads(kernel, expr));
+            for tensor in read.chain([equation.tensor]) {
+                lives.entry(tensor).or_insert((at, at)).1 = at;
+            }
+        }
     }
-    Some((*needed.first()?, *needed.last()?))
+    lives
 }
 
-fn together(program: &Program, a: &Workspace, b: &Workspace) -> bool {
-    match (life(program, a.holds), life(program, b.holds)) {
-        (Some((a_first, a_last)), Some((b_first, b_last))) => {
-            a_first <= b_last && b_first <= a_last
-        }
-        _ => false,
-    }
+fn meet(a: Option<(usize, usize)>, b: Option<(usize, usize)>) -> bool {
+    matches!((a, b), (Some((a, a_last)), Some((b, b_last))) if a <= b_last && b <= a_last)
 }
 
 /// Values that sizes are given to compare formulas: no proof, but no formula that is

@@ -3,16 +3,21 @@
 //! [`Symbols`] wraps a kernel's integers with its facts. What is too complex to
 //! state is `None`: a tiling that needs it is not offered, and where there is no
 //! other the caller says so to the user.
+//!
+//! A proof is only looked for where no example speaks against it: most conditions depend
+//! on the launch, and that no proof exists is what takes longest to find out.
 
 use tilec_ir::tensor::{FactKind, Kernel, Var};
 use tilec_ir::tile::Condition;
-use tilec_ir::{Atom, Facts, Id, IntId};
+use tilec_ir::{Atom, Facts, Id, IntId, Ints};
 
 /// The sizes of a kernel and its facts.
 #[derive(Debug)]
 pub(crate) struct Symbols<'a> {
     pub(crate) kernel: &'a mut Kernel,
     facts: Facts,
+    /// Values of all sizes for which the facts hold.
+    examples: Vec<Vec<i64>>,
 }
 
 /// What is known of a condition.
@@ -28,6 +33,8 @@ pub(crate) enum Known {
 
 impl<'a> Symbols<'a> {
     pub(crate) fn new(kernel: &'a mut Kernel) -> Self {
+        let examples = (0..EXAMPLES).map(|at| example(kernel, at));
+        let examples = examples.filter(|sizes| is_possible(kernel, sizes)).collect();
         let mut facts = Facts::default();
         for fact in kernel.facts.clone() {
             let ints = &mut kernel.ints;
@@ -38,7 +45,7 @@ impl<'a> Symbols<'a> {
                 FactKind::Sorted(_) | FactKind::Finite(_) => {}
             }
         }
-        Self { kernel, facts }
+        Self { kernel, facts, examples }
     }
 
     pub(crate) fn constant(&mut self, value: impl Into<i64>) -> IntId {
@@ -107,27 +114,42 @@ impl<'a> Symbols<'a> {
 
     /// Whether `a <= b` follows from the facts.
     pub(crate) fn surely_at_most(&mut self, a: IntId, b: IntId) -> bool {
-        self.known(Condition::AtMost(a, b)) == Known::Always
+        self.in_examples(a, b, i64::le) && self.facts.at_most(&mut self.kernel.ints, a, b)
     }
 
     /// What the facts say of a condition.
     pub(crate) fn known(&mut self, condition: Condition) -> Known {
-        let ints = &mut self.kernel.ints;
+        let (Condition::Equal(a, b) | Condition::AtMost(a, b)) = condition;
+        if let (Some(x), Some(y)) = (self.value(a), self.value(b)) {
+            let holds = match condition {
+                Condition::Equal(..) => x == y,
+                Condition::AtMost(..) => x <= y,
+            };
+            return if holds { Known::Always } else { Known::Never };
+        }
         match condition {
-            Condition::Equal(a, b) | Condition::AtMost(a, b)
-                if let (Some(x), Some(y)) = (ints.as_constant(a), ints.as_constant(b)) =>
-            {
-                let holds = match condition {
-                    Condition::Equal(..) => x == y,
-                    Condition::AtMost(..) => x <= y,
-                };
-                if holds { Known::Always } else { Known::Never }
-            }
-            Condition::Equal(a, b) if self.facts.equal(ints, a, b) => Known::Always,
-            Condition::AtMost(a, b) if self.facts.at_most(ints, a, b) => Known::Always,
-            Condition::AtMost(a, b) if self.facts.less(ints, b, a) => Known::Never,
+            Condition::Equal(..) if self.surely_equal(a, b) => Known::Always,
+            Condition::AtMost(..) if self.surely_at_most(a, b) => Known::Always,
+            Condition::AtMost(..) if self.surely_less(b, a) => Known::Never,
             Condition::Equal(..) | Condition::AtMost(..) => Known::AtLaunch,
         }
+    }
+
+    fn surely_equal(&mut self, a: IntId, b: IntId) -> bool {
+        self.in_examples(a, b, i64::eq) && self.facts.equal(&mut self.kernel.ints, a, b)
+    }
+
+    fn surely_less(&mut self, a: IntId, b: IntId) -> bool {
+        self.in_examples(a, b, i64::lt) && self.facts.less(&mut self.kernel.ints, a, b)
+    }
+
+    /// Whether no example speaks against a relation.
+    fn in_examples(&self, a: IntId, b: IntId, relation: fn(&i64, &i64) -> bool) -> bool {
+        let ints = &self.kernel.ints;
+        self.examples.iter().all(|sizes| {
+            let both = value(ints, sizes, a).zip(value(ints, sizes, b));
+            both.is_none_or(|(a, b)| relation(&a, &b))
+        })
     }
 
     /// The conditions that are left open by the facts; `None` if one never holds.
@@ -146,4 +168,39 @@ impl<'a> Symbols<'a> {
         }
         Some(open)
     }
+}
+
+/// How many examples are tried on the facts.
+const EXAMPLES: usize = 32;
+
+/// Of which [`example`] makes examples: nothing, odd, round, and large.
+const VALUES: [i64; 11] = [1, 128, 4096, 0, 7, 1 << 20, 2, 64, 333, 8191, 70_000];
+
+/// All sizes alike in the first examples, which most facts allow, then mixed.
+fn example(kernel: &Kernel, at: usize) -> Vec<i64> {
+    let mixed = at / VALUES.len();
+    (0..kernel.sizes.len())
+        .map(|size| VALUES[(at + mixed * size * (size + 3)) % VALUES.len()])
+        .collect()
+}
+
+fn is_possible(kernel: &Kernel, sizes: &[i64]) -> bool {
+    let holds = |a: IntId, b: IntId, relation: fn(&i64, &i64) -> bool| {
+        let both = value(&kernel.ints, sizes, a).zip(value(&kernel.ints, sizes, b));
+        both.is_some_and(|(a, b)| relation(&a, &b))
+    };
+    kernel.facts.iter().all(|fact| match fact.kind {
+        FactKind::Equal(a, b) => holds(a, b, i64::eq),
+        FactKind::AtMost(a, b) => holds(a, b, i64::le),
+        FactKind::Less(a, b) => holds(a, b, i64::lt),
+        FactKind::Sorted(_) | FactKind::Finite(_) => true,
+    })
+}
+
+/// `None` where it is told by more than sizes, or too large.
+fn value(ints: &Ints, sizes: &[i64], id: IntId) -> Option<i64> {
+    ints.eval(id, &mut |atom| match atom {
+        Atom::Size(size) => sizes.get(size.index()).copied(),
+        Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
+    })
 }
