@@ -25,6 +25,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from threading import Timer
 
@@ -39,7 +40,7 @@ TOOLS = {
     "initcheck": [],
 }
 # Seconds that a tool may take for a program, and how many run at once.
-LONGEST, AT_ONCE = 45, 14
+LONGEST, AT_ONCE = 90, 14
 # By tool: a pattern of a finding, and why it is the tool that is mistaken.
 KNOWN: dict[str, list[tuple[str, str]]] = {tool: [] for tool in TOOLS} | {
     "initcheck": [
@@ -234,6 +235,7 @@ def run(tool: str, family: str, folder: Path, sanitizer: str) -> dict:
     found = [line for line in reported if re.match(r"(Error|Warning|Invalid|Uninit|Barrier|Race|Potential|Program)", line)]
     known = [line for line in found if any(re.search(pattern, line) for pattern, _ in KNOWN[tool])]
     result = {
+        "date": date.today().isoformat(),
         "seconds": round(time.time() - start, 1),
         "summary": [line for line in reported if "SUMMARY" in line],
         "findings": [line for line in found if line not in known][:20],
@@ -245,11 +247,20 @@ def run(tool: str, family: str, folder: Path, sanitizer: str) -> dict:
     return result
 
 
+def before(arguments) -> dict[str, dict]:
+    """What tools found earlier, where only some are run, or only on some programs."""
+    found = {tool: {} for tool in TOOLS}
+    if (arguments.tool or arguments.family) and arguments.json.exists():
+        found |= json.loads(arguments.json.read_text())["tools"]
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Runs compute-sanitizer over emitted programs.")
     parser.add_argument("folder", type=Path, help="what emit.sh wrote")
     parser.add_argument("--inside", metavar="FAMILY", help="launch one program, and nothing else")
     parser.add_argument("--tool", action="append", choices=TOOLS)
+    parser.add_argument("--family", action="append", default=[], help="those whose name has this in it, of any given")
     parser.add_argument("--json", type=Path, default=ROOT / "bench/results/cuda_sanitizer.json")
     arguments = parser.parse_args()
     if arguments.inside:
@@ -257,21 +268,23 @@ def main() -> None:
     import gpu
     import program
 
-    places = sorted({at for _, at, _, _ in cases(arguments.folder)})
+    tools = arguments.tool or list(TOOLS)
+    families = [family for family, *_ in CASES if any(some in family for some in arguments.family or [""])]
+    places = sorted({at for family, at, _, _ in cases(arguments.folder) if family in families})
     copies = spelled_out(arguments.folder, places)
     folders = {tool: copies if tool == "racecheck" else arguments.folder for tool in TOOLS}
-    places += [copies / at.relative_to(arguments.folder) for at in places]
+    if "racecheck" in tools:
+        places += [copies / at.relative_to(arguments.folder) for at in places]
     faults = {at.name: told for at, told in program.build_all(places).items() if told}
     assert not faults, faults
     source, library = Path(__file__).with_name("bare.cu"), arguments.folder / "bare.so"
     flags = [*program.compiler_flags("sm_90a"), "-shared", "-Xcompiler", "-fPIC"]
     subprocess.run([program.nvcc(), *flags, "-o", library, source], check=True)
+    copies.mkdir(exist_ok=True)
     shutil.copy(library, copies)
     sanitizer = os.environ.get("COMPUTE_SANITIZER") or shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
-    tools = arguments.tool or list(TOOLS)
-    families = [family for family, *_ in CASES]
     # A machine that the tool cannot work on says so at the first.
-    first = run(tools[0], families[0], arguments.folder, sanitizer)
+    first = run(tools[0], families[0], folders[tools[0]], sanitizer)
     assert first["summary"], first["log"]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         each = {
@@ -283,8 +296,8 @@ def main() -> None:
     result = gpu.header("python bench/cuda/sanitize.py OUT") | {
         "sanitizer": next((line for line in version if "Version" in line), ""),
         "families": [[family, f"{chip} {name}"] for family, chip, name, _ in CASES],
-        "known": {tool: [list(entry) for entry in KNOWN[tool]] for tool in tools},
-        "tools": results,
+        "known": {tool: [list(entry) for entry in KNOWN[tool]] for tool in TOOLS},
+        "tools": {tool: found | results.get(tool, {}) for tool, found in before(arguments).items()},
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(result, indent=1) + "\n")
