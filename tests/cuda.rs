@@ -9,8 +9,8 @@ use tilec::cuda::{self, Cuda};
 use tilec::program::Program;
 use tilec::stage::Compilation;
 use tilec_codegen_cuda::{Emitted, Source};
-use tilec_ir::Kernel;
-use tilec_ir::tile::print;
+use tilec_ir::tile::{self, print};
+use tilec_ir::{Kernel, Module};
 
 /// Which chips the functions of an example are reviewed for, beside its tile program.
 const CHIPS: [&str; 2] = ["h200", "a100"];
@@ -47,6 +47,19 @@ fn the_same_program_gives_the_same_files_twice() {
     }
 }
 
+#[test]
+fn strips_that_end_with_the_row_are_quantized_as_whole_ones() {
+    let path = "tests/cases/rowwise/quantize.tile";
+    let text = std::fs::read_to_string(path).expect("programs are text");
+    let module = Program::check(&text).module;
+    for kernel in module.kernels.iter().filter(|kernel| kernel.name != "quantize_rows") {
+        let (_, emitted) = emit(&module, kernel, "h200", Source { file: path, text: &text });
+        let functions = functions(&emitted.source);
+        assert!(functions.contains("maximum(row_peak, fabsf(x_value))"), "{functions}");
+        assert!(functions.contains("Divisor by(row_scale"), "{functions}");
+    }
+}
+
 /// Calls `look` with every kernel of the examples, for each chip, as the text of its
 /// tile program and as emitted.
 fn each(look: &mut dyn FnMut(&Kernel, &str, &str, &Emitted)) {
@@ -55,17 +68,28 @@ fn each(look: &mut dyn FnMut(&Kernel, &str, &str, &Emitted)) {
         let file = path.file_name().and_then(|name| name.to_str()).expect("programs have names");
         let module = Program::check(&text).module;
         for kernel in &module.kernels {
-            let compilation = Compilation::new(kernel, &[]).expect("nothing is bound");
             for chip in CHIPS {
-                let table = tilec_target::chip(chip).expect("it has a table");
                 let source = Source { file, text: &text };
-                let cuda = Cuda::of(&module, &kernel.name, table, source);
-                let cuda = cuda.expect("the kernel is of this module");
-                let program = compilation.program(&cuda).expect("examples fit their chips");
-                look(kernel, chip, &print::print(&program), &cuda.emit(&program));
+                let (program, emitted) = emit(&module, kernel, chip, source);
+                look(kernel, chip, &print::print(&program), &emitted);
             }
         }
     }
+}
+
+fn emit(
+    module: &Module,
+    kernel: &Kernel,
+    chip: &str,
+    source: Source<'_>,
+) -> (tile::Program, Emitted) {
+    let compilation = Compilation::new(kernel, &[]).expect("nothing is bound");
+    let table = tilec_target::chip(chip).expect("it has a table");
+    let cuda = Cuda::of(module, &kernel.name, table, source);
+    let cuda = cuda.expect("the kernel is of this module");
+    let program = compilation.program(&cuda).expect("examples fit their chips");
+    let emitted = cuda.emit(&program);
+    (program, emitted)
 }
 
 /// What was emitted for this program alone.

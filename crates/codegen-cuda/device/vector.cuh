@@ -110,19 +110,44 @@ TILEC_PAIR(f8e5m2, unsigned short, "h", "cvt.rn.satfinite.e5m2x2.f32");
 #undef TILEC_PAIR
 #endif
 
-// Values rounded to narrow elements, in pairs unless one is NaN.
+// Neighboring elements as a word of 32 bits, or of as many as there are.
+template <class T, int Count>
+using Packed = typename Words<(sizeof(T) * Count) % 4 == 0 ? 4 : 2>::Type;
+
+// Values rounded to narrow elements, in pairs unless one is NaN. Both ways end in whole
+// words, or elements would be taken apart and put together again where they meet.
 template <class T, int Count>
 __device__ __forceinline__ Vector<T, Count> narrow(const float (&values)[Count]) {
     Vector<T, Count> to;
     if constexpr (Pair<T>::exists && Count % 2 == 0) {
+        using Word = Packed<T, Count>;
+        constexpr int each = sizeof(Word) / sizeof(T);
+        Word words[Count / each];
         if (!any_nan(values)) {
 #pragma unroll
-            for (int i = 0; i < Count; i += 2) {
-                const auto pair = Pair<T>::of(values[i], values[i + 1]);
-                reinterpret_cast<typename Pair<T>::Word*>(&to)[i / 2] = pair;
+            for (int i = 0; i < Count; i += each) {
+                words[i / each] = Pair<T>::of(values[i], values[i + 1]);
+                if constexpr (each == 4) {
+                    const Word upper = Pair<T>::of(values[i + 2], values[i + 3]);
+                    words[i / each] |= upper << 16;
+                }
             }
-            return to;
+        } else {
+#pragma unroll
+            for (int i = 0; i < Count; i += each) {
+                words[i / each] = 0;
+#pragma unroll
+                for (int j = 0; j < each; ++j) {
+                    const Word element = from_float<T>(values[i + j]).bits;
+                    words[i / each] |= element << (8 * sizeof(T) * j);
+                }
+            }
         }
+#pragma unroll
+        for (int i = 0; i < Count / each; ++i) {
+            reinterpret_cast<Word*>(&to)[i] = words[i];
+        }
+        return to;
     }
 #pragma unroll
     for (int i = 0; i < Count; ++i) {

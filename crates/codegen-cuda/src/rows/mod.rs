@@ -50,6 +50,8 @@ struct Rows<'l, 'f, 'p> {
     kept: Vec<Kept>,
     /// The C++ names of the values that every thread of the row has.
     values: BTreeMap<Id<Tensor>, Text>,
+    /// The names of values per row by the C++ that computes them.
+    spelled: BTreeMap<String, String>,
 }
 
 pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<Launch> {
@@ -60,8 +62,14 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let layout = Layout::new(cx.kernel(), rowwise, &cx.equations(step), body, &variant.when);
     let grid = grid(cx, &layout);
     let f = cx.begin(&variant.kernel.name);
-    let mut rows =
-        Rows { f, layout: &layout, strands: Vec::new(), kept: Vec::new(), values: BTreeMap::new() };
+    let mut rows = Rows {
+        f,
+        layout: &layout,
+        strands: Vec::new(),
+        kept: Vec::new(),
+        values: BTreeMap::new(),
+        spelled: BTreeMap::new(),
+    };
     rows.write();
     let shape = Shape { grid, threads: layout.block, cluster: 1, shared_bytes: 0, resident: None };
     vec![rows.f.finish(shape)]
@@ -205,7 +213,8 @@ impl Rows<'_, '_, '_> {
                 let class = self.f.class(part.equation.value);
                 let value = self.f.value(part.equation.value).to_string();
                 let base = format!("row_{}", self.f.kernel.tensors[part.equation.tensor].name);
-                let name = self.f.declare(class.cpp(), &base, value);
+                let name = self.f.declare(class.cpp(), &base, value.clone());
+                self.spelled.insert(value, name.clone());
                 self.keep_row_value(part, name);
             }
         }

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Tensor};
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Tensor, Unary};
 use tilec_ir::walk::reachable;
 use tilec_ir::{Atom, Id};
 
@@ -170,6 +170,7 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
             self.provide_values(part.equation.value);
             self.provide(part.equation.value, &done);
             self.provide_tests(part);
+            self.provide_chosen(part);
             self.keep(level, part);
             if let Some(total) = totals.iter().find(|total| std::ptr::eq(total.part, part)) {
                 self.add_element(total);
@@ -336,6 +337,37 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
             {
                 self.f.note_expr(expr, Text::atom("inside"));
             }
+        }
+    }
+
+    /// Notes what tests for whether a column lies in the row choose, where it is the same on
+    /// both sides: past the row all that is loaded is zero.
+    fn provide_chosen(&mut self, part: &PartOf<'_>) {
+        if self.layout.is_whole {
+            return;
+        }
+        let kernel = self.f.kernel;
+        for expr in reachable(kernel, part.equation.value) {
+            if let ExprKind::Select(test, then, otherwise) = kernel.exprs[expr].kind
+                && self.f.known_expr(test).is_some_and(|test| test.to_string() == "inside")
+                && matches!(kernel.exprs[otherwise].kind, ExprKind::Float(zero) if zero.to_bits() == 0)
+                && self.is_zero_past_the_row(then)
+            {
+                let value = self.f.value(then);
+                self.f.note_expr(expr, value);
+            }
+        }
+    }
+
+    /// Whether an expression is +0 where the elements that it reads are.
+    fn is_zero_past_the_row(&self, expr: Id<Expr>) -> bool {
+        match self.f.kernel.exprs[expr].kind {
+            ExprKind::Read(..) => self.strands.iter().any(|strand| strand.reads.contains(&expr)),
+            ExprKind::Unary(Unary::Abs, x) | ExprKind::Convert(x) => self.is_zero_past_the_row(x),
+            ExprKind::Binary(Binary::Mul, a, b) => {
+                self.is_zero_past_the_row(a) && self.is_zero_past_the_row(b)
+            }
+            _ => false,
         }
     }
 

@@ -187,7 +187,9 @@ impl Rows<'_, '_, '_> {
             }
             self.f.need(Header::Divide);
             self.provide_values(b);
-            let divisor = self.f.value(b);
+            let divisor = self.f.value(b).to_string();
+            // Compilers do not see that they divide twice by the same.
+            let divisor = self.spelled.get(&divisor).unwrap_or(&divisor).clone();
             let name = self.f.local("by");
             self.f.line(format!("const tilec::Divisor {name}({divisor});"));
             self.f.divisors.insert(b, name);
