@@ -1,16 +1,47 @@
-//! What a kernel presumes of the values of its inputs, checked on the data: the
-//! debug launch. Names the first offender of each kind and input.
+//! What a kernel presumes of the values of its inputs, checked on the data. Names the
+//! first offender of each kind and input.
+//!
+//! Indices are few beside what they choose, so they are checked wherever their values
+//! are at hand; all that is presumed is checked where that is asked for.
 
 use std::cmp::Ordering;
 
 use tilec_ir::tensor::{FactKind, Role, Tensor};
 use tilec_ir::{Array, Atom, Data, Diagnostic, Id, Kernel, Kind, Launch, Scalar};
 
+/// The inputs of the type `idx`.
+#[must_use]
+pub fn indices(kernel: &Kernel) -> Vec<Id<Tensor>> {
+    let is_index = |&id: &Id<Tensor>| matches!(kernel.tensors[id].element, Scalar::Idx(_));
+    kernel.tensors_of(Role::Input).filter(is_index).collect()
+}
+
+/// The inputs of whose values anything is presumed.
+#[must_use]
+pub fn subjects(kernel: &Kernel) -> Vec<Id<Tensor>> {
+    let in_fact = |id: Id<Tensor>| {
+        let about = |kind| matches!(kind, FactKind::Sorted(of) | FactKind::Finite(of) if of == id);
+        kernel.facts.iter().any(|fact| about(fact.kind))
+    };
+    let all = indices(kernel);
+    kernel.tensors_of(Role::Input).filter(|&id| all.contains(&id) || in_fact(id)).collect()
+}
+
 /// Checks `sorted`, `finite` and the range of `idx` inputs; inputs in the order
 /// of the kernel's.
 #[must_use]
 pub fn check(kernel: &Kernel, launch: &Launch, inputs: &[Array]) -> Vec<Diagnostic> {
     let arrays: Vec<_> = kernel.tensors_of(Role::Input).zip(inputs).collect();
+    check_some(kernel, launch, &arrays)
+}
+
+/// The same of these inputs alone.
+#[must_use]
+pub fn check_some(
+    kernel: &Kernel,
+    launch: &Launch,
+    arrays: &[(Id<Tensor>, &Array)],
+) -> Vec<Diagnostic> {
     let of =
         |tensor: Id<Tensor>| arrays.iter().find(|(id, _)| *id == tensor).map(|(_, array)| *array);
     let facts = kernel.facts.iter().filter_map(|fact| {
@@ -76,8 +107,8 @@ fn out_of_range(
     let at = place(tensor, array, offender);
     let message = format!("{at} is not in 0 .. {}", bound - 1);
     let label = format!("its values index something of size {bound}");
-    let help =
-        "correct the data; a launch that does not check clamps such values when they are read";
+    let help = "correct the data; a launch that does not check reads such a value as the nearest \
+                index";
     Some(Diagnostic::new(Kind::BadData, tensor.span, message).here(label).help(help))
 }
 

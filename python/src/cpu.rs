@@ -8,6 +8,7 @@ use tilec::cpu::Executable;
 use tilec_ir::{Kernel as Ir, Launch};
 
 use crate::call::{self, Call, Given, Input};
+use crate::data;
 use crate::failure::{Failure, Kind, Result};
 use crate::kernel::Parts;
 use crate::memory;
@@ -35,7 +36,9 @@ impl Cpu {
     pub(crate) fn call<'py>(&self, given: Given<'_, 'py>) -> Result<Bound<'py, PyAny>> {
         let py = given.tensors.py();
         let on_cpu = |device| device == Device::Cpu;
-        let Call { inputs, mut outputs, launch } = call::bind(given, on_cpu)?;
+        let bound = call::bind(given, on_cpu)?;
+        data::check(given.parts, &bound, |tensor| Ok(Some(memory::bytes(tensor).to_vec())))?;
+        let Call { inputs, mut outputs, launch } = bound;
         let launch = compiled_launch(given.parts, launch);
         let from: Vec<&[u8]> = inputs.iter().map(input_bytes).collect();
         let mut to: Vec<&mut [u8]> = outputs.iter_mut().map(memory::bytes_mut).collect();

@@ -17,7 +17,7 @@ use tilec::gpu;
 use tilec::stage::Compilation;
 use tilec_codegen_cuda::Source as Comments;
 use tilec_ir::Module;
-use tilec_runtime::{Device, Prepared, Program, Value};
+use tilec_runtime::{Device, Prepared, Program, Value, is_capturing};
 use tilec_target::Chip;
 
 use crate::call::{self, Call, Given, Input};
@@ -27,6 +27,7 @@ use crate::cuda_program::{Programs, failure};
 use crate::cuda_remember::Memory;
 use crate::cuda_torch::{self, Torch};
 use crate::cuda_workspace::Workspaces;
+use crate::data::{self, Check};
 use crate::failure::{Failure, Kind, Result};
 use crate::framework::Framework;
 use crate::kernel::Parts;
@@ -50,7 +51,7 @@ impl Cuda {
         compilation: &Compilation<'_>,
         module: &Module,
         source: &Source,
-        chip: Option<&str>,
+        (chip, check): (Option<&str>, Check),
     ) -> Result<Self> {
         let chip = match chip {
             Some(name) => tilec_target::chip(name).expect("the name has been checked"),
@@ -60,9 +61,11 @@ impl Cuda {
         let emitter = Emitter::of(module, compilation.name(), chip, comments);
         let emitter = emitter.expect("the kernel was found in this module");
         let emitted = compilation.cuda(&emitter).map_err(|mistakes| refuse(source, mistakes))?;
+        let looks = check == Check::Everything;
         Ok(Self {
             chip,
-            signature: Signature::of(&emitted.manifest),
+            // The quick way looks at no values.
+            signature: (!looks).then(|| Signature::of(&emitted.manifest)).flatten(),
             programs: Programs::new(emitted),
             remembered: Memory::default(),
             workspaces: Workspaces::default(),
@@ -94,13 +97,15 @@ impl Cuda {
     /// Launches the kernel and gives its outputs.
     pub(crate) fn call<'py>(&self, given: Given<'_, 'py>) -> Result<Bound<'py, PyAny>> {
         let torch = Torch::get(given.tensors.py())?;
-        if let (Some(signature), Some(torch), None) = (&self.signature, torch, given.named) {
+        let named = self.signature.as_ref().and_then(|signature| signature.named(given.named));
+        if let (Some(signature), Some(torch), Some(named)) = (&self.signature, torch, &named) {
             let find = |key: &[i64]| self.remembered.find(key);
-            if let Some(ready) = signature.ready(torch, find, given.tensors, given.out)? {
+            let inputs = (given.tensors, named.as_slice());
+            if let Some(ready) = signature.ready(torch, find, inputs, given.out)? {
                 return self.again(torch, ready);
             }
         }
-        self.first(given)
+        self.first(given, named)
     }
 
     /// A launch that was made before, on other addresses.
@@ -113,8 +118,13 @@ impl Cuda {
         Ok(result)
     }
 
-    /// A launch of which everything is checked in words.
-    fn first<'py>(&self, given: Given<'_, 'py>) -> Result<Bound<'py, PyAny>> {
+    /// A launch of which everything is checked in words. It is remembered with what it gave
+    /// by name, if that was sizes.
+    fn first<'py>(
+        &self,
+        given: Given<'_, 'py>,
+        named: Option<Vec<i64>>,
+    ) -> Result<Bound<'py, PyAny>> {
         let (py, parts) = (given.tensors.py(), given.parts);
         let on_gpu = |device| matches!(device, tensor::Device::Cuda(_));
         let bound = call::bind(given, on_gpu)?;
@@ -124,12 +134,39 @@ impl Cuda {
         let sizes = gpu::sizes(program.manifest(), &parts.kernel, &bound.launch);
         let prepared = self.programs.prepare(py, &program, &sizes)?;
         let on = on(py, &bound, device, framework)?;
+        data::check(parts, &bound, |tensor| self.look(py, parts, &program, tensor, on))?;
         self.launch(py, (&program, &prepared), &values, on)?;
-        if self.signature.is_some() && given.named.is_none() && on.has_torch {
+        if let (Some(named), true) = (named, on.has_torch) {
             let launch = Remembered::new(py, program, prepared, &bound.outputs)?;
-            self.remembered.keep(device, &bound, launch);
+            self.remembered.keep(device, &bound, &named, launch);
         }
         call::returned(py, &bound.outputs)
+    }
+
+    /// The bytes of an input, where the caller asked for all checks.
+    fn look(
+        &self,
+        py: Python<'_>,
+        parts: &Parts,
+        program: &Program,
+        tensor: &Tensor<'_>,
+        on: On,
+    ) -> Result<Option<Vec<u8>>> {
+        if parts.check != Check::Everything {
+            return Ok(None);
+        }
+        let _context = program.device().enter_for_now().map_err(failure)?;
+        // SAFETY: the framework has just named it as its current stream on this GPU.
+        if unsafe { is_capturing(on.stream) }.map_err(failure)? {
+            let message = "values can't be checked while a graph is captured: load the kernel \
+                           without check=True for that";
+            return Err(Failure::new(Kind::Data, message));
+        }
+        let (address, bytes) = (tensor.address as u64, tensor.bytes());
+        let device = program.device();
+        // SAFETY: `call::bind` has checked the array, which the caller holds.
+        let read = py.detach(|| unsafe { device.read(address, bytes, on.stream) });
+        read.map(Some).map_err(failure)
     }
 
     /// The arguments in the order of the manifest, aligned as the code needs them.

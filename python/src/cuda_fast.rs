@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 use tilec_ir::Element;
 use tilec_manifest::{Argument, Manifest};
 use tilec_runtime::{Prepared, Program, Value};
@@ -22,7 +22,7 @@ use tilec_runtime::{Prepared, Program, Value};
 use crate::cuda_exchange::{CUDA, DlType};
 use crate::cuda_torch::{self, Torch};
 
-/// The most tensors, and dimensions of all of them, that this way takes.
+/// The most tensors, and dimensions and sizes of all of them, that this way takes.
 const TENSORS: usize = 16;
 const DIMENSIONS: usize = 48;
 
@@ -31,6 +31,8 @@ const DIMENSIONS: usize = 48;
 pub(crate) struct Signature {
     arguments: Vec<Expected>,
     inputs: usize,
+    /// The size parameters that a call can tell by name.
+    sizes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -88,7 +90,8 @@ impl Signature {
     pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
         let arguments = &manifest.arguments;
         let inputs = arguments.iter().filter(|argument| !argument.output).count();
-        let dimensions: usize = arguments.iter().map(|argument| argument.shape.len()).sum();
+        let shapes: usize = arguments.iter().map(|argument| argument.shape.len()).sum();
+        let dimensions = shapes + manifest.sizes.len();
         let has_scalar = arguments.iter().any(|a| a.shape.is_empty() && !a.output);
         if arguments.len() > TENSORS || dimensions > DIMENSIONS || inputs == 0 || has_scalar {
             return None;
@@ -103,16 +106,32 @@ impl Signature {
             })
         };
         let arguments = arguments.iter().map(expected).collect::<Option<_>>()?;
-        Some(Self { arguments, inputs })
+        let sizes = manifest.sizes.iter().map(|size| size.name.clone()).collect();
+        Some(Self { arguments, inputs, sizes })
+    }
+
+    /// The sizes that a call gives by name, -1 for the others, and no numbers where it gives
+    /// none; `None` where anything else is given by name.
+    pub(crate) fn named(&self, named: Option<&Bound<'_, PyDict>>) -> Option<Vec<i64>> {
+        let Some(named) = named else { return Some(Vec::new()) };
+        let mut values = vec![-1; self.sizes.len()];
+        for (name, value) in named {
+            let name = name.cast::<PyString>().ok()?.to_str().ok()?;
+            let at = self.sizes.iter().position(|size| size == name)?;
+            let value = value.cast_exact::<PyInt>().ok()?.extract().ok()?;
+            values[at] = Some(value).filter(|&value: &i64| value >= 0)?;
+        }
+        Some(values)
     }
 
     /// The call, if such a one was made before and everything is plainly right.
-    /// `remembered` finds the launch by the GPU and the dimensions of all inputs.
+    /// `remembered` finds the launch by the GPU, the dimensions of all inputs and the sizes
+    /// that were given by name.
     pub(crate) fn ready<'py>(
         &self,
         torch: &Torch,
         remembered: impl FnOnce(&[i64]) -> Option<Arc<Remembered>>,
-        tensors: &Bound<'py, PyTuple>,
+        (tensors, named): (&Bound<'py, PyTuple>, &[i64]),
         out: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<Ready<'py>>> {
         if tensors.len() != self.inputs || torch.carries_forward(tensors.py()) {
@@ -125,7 +144,10 @@ impl Signature {
             }
         }
         seen.dimensions[0] = seen.device.into();
-        let Some(launch) = remembered(&seen.dimensions[..seen.filled]) else {
+        // Those of outputs take the place of the sizes, which nobody asks for again.
+        let end = seen.filled + named.len();
+        seen.dimensions[seen.filled..end].copy_from_slice(named);
+        let Some(launch) = remembered(&seen.dimensions[..end]) else {
             return Ok(None);
         };
         let result = match out {

@@ -1,4 +1,5 @@
-//! Launches that were made before, by the GPU and the shapes of their inputs.
+//! Launches that were made before, by the GPU, the shapes of their inputs and
+//! the sizes that were given by name.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +29,7 @@ struct Kept {
 }
 
 impl Memory {
-    /// The launch of this GPU and these dimensions of inputs, one after the other.
+    /// The launch of this GPU, these dimensions of inputs and sizes, one after the other.
     pub(crate) fn find(&self, key: &[i64]) -> Option<Arc<Remembered>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, launch)) = &kept.last
@@ -42,14 +43,16 @@ impl Memory {
         Some(found.1)
     }
 
-    /// Remembers the launch of a call whose inputs are all tensors.
-    pub(crate) fn keep(&self, device: i32, call: &Call<'_>, launch: Remembered) {
+    /// Remembers the launch of a call whose inputs are all tensors, and which gave these
+    /// sizes by name.
+    pub(crate) fn keep(&self, device: i32, call: &Call<'_>, named: &[i64], launch: Remembered) {
         let dimensions = call.inputs.iter().flat_map(|input| match input {
             Input::Tensor(tensor) => tensor.shape.as_slice(),
             Input::Scalar(_) => &[],
         });
         let dimensions = dimensions.map(|&size| i64::try_from(size).unwrap_or(i64::MAX));
-        let key: Vec<_> = std::iter::once(i64::from(device)).chain(dimensions).collect();
+        let dimensions = std::iter::once(i64::from(device)).chain(dimensions);
+        let key: Vec<_> = dimensions.chain(named.iter().copied()).collect();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.all.len() >= MOST {
             kept.all.clear();

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use tilec::render;
-use tilec_ir::tensor::Role;
+use tilec_ir::tensor::{FactKind, Role};
 use tilec_ir::{Diagnostic, Kernel, Kind as Mistake};
 
 use crate::diagnostic;
@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     Size,
     Device,
     Layout,
+    Data,
     Grad,
     Chip,
     Driver,
@@ -42,6 +43,7 @@ impl Kind {
             Self::Size => "SizeError",
             Self::Device => "DeviceError",
             Self::Layout => "LayoutError",
+            Self::Data => "DataError",
             Self::Grad => "GradError",
             Self::Chip => "ChipError",
             Self::Driver => "DriverError",
@@ -86,6 +88,29 @@ impl Failure {
         match (failure, named) {
             (Self::Refused { kind, message, .. }, Some(name)) if is_one(name) => {
                 Self::of(kind, name, message)
+            }
+            (other, _) => other,
+        }
+    }
+
+    /// Values that a kernel presumes to be otherwise. They are about the input that the
+    /// first one is about.
+    pub(crate) fn of_data(kernel: &Kernel, diagnostics: &[Diagnostic]) -> Self {
+        let failure = Self::launch(diagnostics);
+        let place = diagnostics.first().and_then(|first| first.labels.first());
+        let named = place.and_then(|place| {
+            let fact = kernel.facts.iter().find(|fact| fact.span == place.span);
+            let mut inputs = kernel.tensors_of(Role::Input);
+            match fact.map(|fact| fact.kind) {
+                Some(FactKind::Sorted(id) | FactKind::Finite(id)) => Some(id),
+                Some(FactKind::Equal(..) | FactKind::AtMost(..) | FactKind::Less(..)) | None => {
+                    inputs.find(|&id| kernel.tensors[id].span == place.span)
+                }
+            }
+        });
+        match (failure, named) {
+            (Self::Refused { kind, message, .. }, Some(id)) => {
+                Self::of(kind, &kernel.tensors[id].name, message)
             }
             (other, _) => other,
         }
@@ -154,6 +179,8 @@ fn kind_of(mistake: Mistake) -> Kind {
         Kind::Rank
     } else if mistake == Mistake::UnknownArgument {
         Kind::Argument
+    } else if mistake == Mistake::BadData {
+        Kind::Data
     } else if mistake == Mistake::OutOfMemory {
         Kind::Memory
     } else {

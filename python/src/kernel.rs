@@ -11,6 +11,7 @@ use tilec_ir::{Kernel as Ir, Module, print};
 use crate::call;
 use crate::cpu::Cpu;
 use crate::cuda::Cuda;
+use crate::data::Check;
 use crate::failure::{Result, detached, guarded};
 use crate::load::Source;
 
@@ -31,6 +32,8 @@ pub(crate) struct Parts {
     /// The sizes that are constants in what was compiled.
     pub(crate) bound: Vec<(String, i64)>,
     pub(crate) plan: String,
+    /// What calls check of the values of inputs.
+    pub(crate) check: Check,
     pub(crate) target: Target,
 }
 
@@ -65,7 +68,7 @@ impl Kernel {
     ///
     /// Raises:
     ///     ArgumentError, DTypeError, RankError, SizeError, DeviceError, LayoutError,
-    ///     GradError, OutOfMemoryError, DriverError: each names the argument.
+    ///     DataError, GradError, OutOfMemoryError, DriverError: each names the argument.
     #[pyo3(signature = (*tensors, out=None, **named))]
     fn __call__<'py>(
         &self,

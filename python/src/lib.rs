@@ -19,6 +19,7 @@ mod cuda_program;
 mod cuda_remember;
 mod cuda_torch;
 mod cuda_workspace;
+mod data;
 mod diagnostic;
 mod failure;
 mod framework;

@@ -12,6 +12,7 @@ use tilec_ir::{Diagnostic as Mistake, Kernel as Ir, Kind as MistakeKind};
 
 use crate::cpu::Cpu;
 use crate::cuda::Cuda;
+use crate::data::Check;
 use crate::diagnostic::{self, Diagnostic};
 use crate::failure::{Failure, Kind, Result, detached, guarded};
 use crate::kernel::{Kernel, Parts, Target};
@@ -46,6 +47,12 @@ impl Source {
 ///     target: `"cuda"` or `"cpu"`.
 ///     chip: the chip to choose tiles for (`tilec targets` lists them); by default that
 ///         of the first GPU. With a chip named, loading needs no GPU, only calling does.
+///     check: what calls check of the values of inputs, beside their shapes and types. By
+///         default that elements of `idx` inputs are in range, where they are in the
+///         memory of the CPU. `True`: everything that the kernel presumes (`sorted`,
+///         `finite` and ranges), on a GPU too, where a call then copies these inputs and
+///         waits for it, and can't be captured. `False`: nothing; an index that is out of
+///         range is read as the nearest one.
 ///     **sizes: size parameters to fix. The others are inferred at each call.
 ///
 /// Returns:
@@ -58,19 +65,21 @@ impl Source {
 ///     ChipError: no such chip, or one of another target.
 ///     DriverError: target `"cuda"` without a chip, and no GPU.
 #[pyfunction]
-#[pyo3(signature = (path_or_text, kernel=None, target="cuda", chip=None, **sizes))]
+#[pyo3(signature = (path_or_text, kernel=None, target="cuda", chip=None, check=None, **sizes))]
 pub(crate) fn load(
     py: Python<'_>,
     path_or_text: &Bound<'_, PyAny>,
     kernel: Option<&str>,
     target: &str,
     chip: Option<&str>,
+    check: Option<&Bound<'_, PyAny>>,
     sizes: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Kernel> {
     guarded(|| {
         let source = source(path_or_text)?;
         let bound = bound(sizes)?;
-        let parts = detached(py, || compile(source, kernel, target, chip, bound))?;
+        let asked = Asked { kernel, target, chip, check: Check::of(check)?, bound };
+        let parts = detached(py, || compile(source, asked))?;
         Ok(Kernel::new(parts))
     })
 }
@@ -145,13 +154,17 @@ pub(crate) fn size(name: &str, value: &Bound<'_, PyAny>) -> Result<(String, i64)
     Ok((name.to_owned(), number))
 }
 
-fn compile(
-    source: Source,
-    kernel: Option<&str>,
-    target: &str,
-    chip: Option<&str>,
+/// What `load` is asked for.
+struct Asked<'a> {
+    kernel: Option<&'a str>,
+    target: &'a str,
+    chip: Option<&'a str>,
+    check: Check,
     bound: Vec<(String, i64)>,
-) -> Result<Parts> {
+}
+
+fn compile(source: Source, asked: Asked<'_>) -> Result<Parts> {
+    let Asked { kernel, target, chip, check, bound } = asked;
     check_target(target, chip)?;
     let program = Program::check(&source.text);
     if program.has_errors() {
@@ -163,11 +176,11 @@ fn compile(
     let start = Instant::now();
     let target = match target {
         "cpu" => Target::Cpu(Cpu::new(compilation.specialized())?),
-        _ => Target::Cuda(Cuda::new(&compilation, &program.module, &source, chip)?),
+        _ => Target::Cuda(Cuda::new(&compilation, &program.module, &source, (chip, check))?),
     };
     let plan = compilation.plan().to_string();
     crate::kernel::announce(&chosen.name, &target, start.elapsed());
-    Ok(Parts { source, module: program.module, kernel: chosen, bound, plan, target })
+    Ok(Parts { source, module: program.module, kernel: chosen, bound, plan, check, target })
 }
 
 fn check_target(target: &str, chip: Option<&str>) -> Result<()> {

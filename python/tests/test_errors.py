@@ -14,6 +14,7 @@ from tilec import (
     ArgumentError,
     ChipError,
     CompileError,
+    DataError,
     DTypeError,
     DriverError,
     Error,
@@ -46,6 +47,11 @@ def shared():
 
 def misaligned():
     return np.zeros(25, np.uint8)[1:].view(np.float32)
+
+
+def presumes():
+    text = "kernel rows[M, N](x: f32[M, N]) -> (y: f32[M, N]) where sorted(x), finite(x) { y[m, n] = x[m, n] }"
+    return cpu(text, check=True)
 
 
 class NoArray:
@@ -112,6 +118,17 @@ CASES = {
     "None": (lambda: load("add")(None, X), ArgumentError, "`x` is NoneType", "x"),
     "a number for an array": (lambda: load("add")(X, 1.0), ArgumentError, "`y` is float", "y"),
     "an object": (lambda: load("add")(X, NoArray()), ArgumentError, "`y` is test_errors.NoArray", "y"),
+    # Values.
+    "an index past the end": (
+        lambda: load("gather")(X, np.array([0, 6], np.int32)),
+        DataError,
+        r"at\[1\] = 6 is not in 0 .. 5",
+        "at",
+    ),
+    "a negative index": (lambda: load("gather")(X, np.array([-1], np.int32)), DataError, r"at\[0\] = -1 is not in", "at"),
+    "rows that are not sorted": (lambda: presumes()(x=TABLE - np.arange(6, dtype=np.float32)), DataError, "`sorted.x.`", "x"),
+    "a NaN that was excluded": (lambda: presumes()(x=np.full_like(TABLE, np.nan)), DataError, "`finite.x.` does not hold", "x"),
+    "a check that is no bool": (lambda: cpu(TEXTS["add"], check=3), ArgumentError, "`check` is True, False or None", "check"),
     # Types.
     "f64 for f32": (
         lambda: load("add")(X.astype(np.float64), X),
@@ -296,6 +313,7 @@ def test_every_kind_is_also_what_python_calls_it():
         SizeError: ValueError,
         tilec.DeviceError: ValueError,
         LayoutError: ValueError,
+        DataError: ValueError,
         tilec.GradError: RuntimeError,
         ChipError: ValueError,
         DriverError: RuntimeError,

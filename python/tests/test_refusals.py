@@ -15,6 +15,7 @@ PAGE = runpy.run_path(str(EXAMPLES.parent / "tests/reference/refusals.py"))
 TABLE = PAGE["column"]("Python")
 SCORE, AT = np.zeros((3, 4), np.float32), np.zeros(3, np.int32)
 KERNEL = tilec.load(PAGE["PROGRAM"], target="cpu")
+CLAMPED = tilec.load(PAGE["PROGRAM"], target="cpu", check=False)
 
 
 def misaligned():
@@ -51,7 +52,8 @@ CALLS = {
     "an output of another shape": lambda: KERNEL(SCORE, AT, out={"own": np.zeros(4, np.float32)}),
     "an output in the memory of an input": lambda: KERNEL(SCORE, AT, out={"own": SCORE.ravel()[:3]}),
     "no arguments": lambda: KERNEL(),
-    "an index out of range, else": lambda: KERNEL(np.eye(4, dtype=np.float32)[1:], np.array([9, -7, 2**31 - 1], np.int32)),
+    "an index out of range": lambda: KERNEL(SCORE, np.array([0, 7, 1], np.int32)),
+    "the same with `--clamp` or `check=False`": lambda: CLAMPED(np.eye(4, dtype=np.float32)[1:], np.array([9, -7, 2**31 - 1], np.int32)),
 }
 
 

@@ -61,7 +61,7 @@ class Kernel:
 
         Raises:
             ArgumentError, DTypeError, RankError, SizeError, DeviceError, LayoutError,
-            GradError, OutOfMemoryError, DriverError: each names the argument.
+            DataError, GradError, OutOfMemoryError, DriverError: each names the argument.
         """
 
     def explain(self) -> str:
@@ -113,6 +113,7 @@ def load(
     kernel: str | None = None,
     target: Literal["cuda", "cpu"] = "cuda",
     chip: str | None = None,
+    check: bool | None = None,
     **sizes: int,
 ) -> Kernel:
     """Compile a kernel.
@@ -124,6 +125,12 @@ def load(
         target: `"cuda"` or `"cpu"`.
         chip: the chip to choose tiles for (`tilec targets` lists them); by default that
             of the first GPU. With a chip named, loading needs no GPU, only calling does.
+        check: what calls check of the values of inputs, beside their shapes and types. By
+            default that elements of `idx` inputs are in range, where they are in the
+            memory of the CPU. `True`: everything that the kernel presumes (`sorted`,
+            `finite` and ranges), on a GPU too, where a call then copies these inputs and
+            waits for it, and can't be captured. `False`: nothing; an index that is out of
+            range is read as the nearest one.
         **sizes: size parameters to fix. The others are inferred at each call.
 
     Returns:

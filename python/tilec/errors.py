@@ -56,6 +56,11 @@ class LayoutError(Error, ValueError):
     that shares memory with another one."""
 
 
+class DataError(Error, ValueError):
+    """A value that the kernel presumes to be otherwise: an index that is out of range, or
+    data that is not sorted or not finite as its facts say."""
+
+
 class GradError(Error, RuntimeError):
     """A tensor that requires a gradient, which kernels don't have."""
 

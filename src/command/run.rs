@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// CPU's), and checks the preconditions on the data.
     #[arg(long)]
     check: bool,
+    /// Reads an index that is out of range as the nearest one, instead of refusing it.
+    #[arg(long, conflicts_with = "check")]
+    clamp: bool,
     /// Runs so many times; the outputs must be the same bit for bit.
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
@@ -94,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments, reporter: &Reporter) -> Result<(), Stop
         return Ok(());
     }
     let picked: Vec<_> = picks.into_iter().zip(picked).collect();
-    let licenses = place.licenses(&program.module, kernel);
+    let licenses = place.licenses(&program.module, kernel, &launch);
     let verdicts = verdicts(licenses, kernel, &launch, &inputs, &outputs, &picked);
     judge(kernel, &verdicts.map_err(|diagnostic| report(&[diagnostic]))?)
 }
@@ -125,7 +128,12 @@ impl Arguments {
 impl Place {
     /// What its results are allowed beside those of the CPU; `None` compares with the
     /// interpreter.
-    fn licenses(&self, module: &Module, kernel: &Kernel) -> Option<Vec<(Id<Tensor>, License)>> {
+    fn licenses(
+        &self,
+        module: &Module,
+        kernel: &Kernel,
+        launch: &Launch,
+    ) -> Option<Vec<(Id<Tensor>, License)>> {
         match self {
             Self::Cpu => None,
             Self::Gpu(gpu) => {
@@ -135,7 +143,7 @@ impl Place {
             }
             Self::Tensix(_, chip) => {
                 let mut all = licenses(module, kernel, &chip.name);
-                all.extend(tensix_units(kernel, chip.tensix()));
+                all.extend(tensix_units(kernel, launch, chip.tensix()));
                 Some(all)
             }
         }
@@ -158,7 +166,7 @@ fn report(origin: Origin<'_>, diagnostics: &[Diagnostic]) -> Stop {
     stop(diagnostics)
 }
 
-/// The sizes of the launch and its inputs, read or drawn, and checked if asked for.
+/// The sizes of the launch and its inputs, read or drawn, and checked.
 fn prepare(
     arguments: &Arguments,
     kernel: &Kernel,
@@ -170,13 +178,24 @@ fn prepare(
     let launch = launch.map_err(|diagnostics| report(origin, &diagnostics))?;
     super::memory::check(kernel, &launch)?;
     let inputs = tensors::complete(kernel, &launch, given, arguments.seed)?;
+    let problems = problems(arguments, kernel, &launch, &inputs);
+    if problems.is_empty() { Ok((launch, inputs)) } else { Err(report(origin, &problems)) }
+}
+
+/// What is wrong with the data: with indices always, with the rest where that is asked for.
+fn problems(
+    arguments: &Arguments,
+    kernel: &Kernel,
+    launch: &Launch,
+    inputs: &[Array],
+) -> Vec<Diagnostic> {
     if arguments.check {
-        let problems = preconditions::check(kernel, &launch, &inputs);
-        if !problems.is_empty() {
-            return Err(report(origin, &problems));
-        }
+        return preconditions::check(kernel, launch, inputs);
     }
-    Ok((launch, inputs))
+    let looked_at = if arguments.clamp { vec![] } else { preconditions::indices(kernel) };
+    let arrays = kernel.tensors_of(Role::Input).zip(inputs);
+    let arrays: Vec<_> = arrays.filter(|(id, _)| looked_at.contains(id)).collect();
+    preconditions::check_some(kernel, launch, &arrays)
 }
 
 /// The outputs of a target beside the interpreter's; those of other chips, which may use

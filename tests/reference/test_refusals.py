@@ -29,8 +29,8 @@ COMMANDS = {
     "more than memory holds": ({}, "--set T=1000000000 --set E=1000"),
     "strides that are not row-major": ({"score": np.asfortranarray(SCORE), "at": AT}, "--check"),
     "an output that cannot be written": ({"score": SCORE, "at": AT}, "--output own=no/such/own.npy"),
-    "an index out of range, where data is checked": ({"score": SCORE, "at": np.array([0, 7, 1], np.int32)}, "--check"),
-    "an index out of range, else": ({"score": SCORE, "at": np.array([0, 7, 1], np.int32)}, ""),
+    "an index out of range": ({"score": SCORE, "at": np.array([0, 7, 1], np.int32)}, ""),
+    "the same with `--clamp` or `check=False`": ({"score": SCORE, "at": np.array([0, 7, 1], np.int32)}, "--clamp"),
 }
 
 

@@ -80,6 +80,28 @@ impl Buffer {
     }
 }
 
+impl Device {
+    /// Copies memory of somebody else back, after everything that was put into the stream
+    /// (a `cudaStream_t` as a number) before, which it waits for.
+    ///
+    /// # Safety
+    /// So many bytes are at the address, in memory of this GPU, and the stream is one of
+    /// this GPU's.
+    pub unsafe fn read(&self, address: u64, bytes: usize, stream: u64) -> Result<Vec<u8>, Error> {
+        let mut copied = vec![0; bytes];
+        if bytes > 0 {
+            let _kept = self.enter_for_now()?;
+            // SAFETY: the caller says that the stream is alive.
+            unsafe { result::stream::synchronize(stream as sys::CUstream) }
+                .map_err(|e| failed("wait for the data", e))?;
+            // SAFETY: the caller says so of one side, and the other has as many bytes.
+            unsafe { result::memcpy_dtoh_sync(&mut copied, address) }
+                .map_err(|e| failed("copy from the GPU", e))?;
+        }
+        Ok(copied)
+    }
+}
+
 fn allocate(bytes: u64) -> Result<sys::CUdeviceptr, Error> {
     let length = usize::try_from(bytes).map_err(|_| Error::OutOfMemory { bytes })?;
     // SAFETY: the caller entered a context; the address is freed by `drop`.

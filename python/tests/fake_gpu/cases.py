@@ -185,6 +185,55 @@ def case_other_sizes_may_be_captured_first():
     assert gpu.modules_loaded == before + 1
 
 
+PICK = """kernel pick[T, E](x: f32[T, E], at: idx<E>[T]) -> (y: f32[T])
+where finite(x)
+{
+    y[t] = x[t, at[t]]
+}
+"""
+
+
+def with_values(kind, *values, shape):
+    """A tensor that has contents, and what holds them."""
+    held = (kind * len(values))(*values)
+    return T(*shape, dtype={ctypes.c_float: "f32", ctypes.c_int32: "i32"}[kind], address=ctypes.addressof(held)), held
+
+
+def case_values_are_checked_where_that_is_asked_for():
+    right, _a = with_values(ctypes.c_int32, 0, 3, 1, shape=(3,))
+    wrong, _b = with_values(ctypes.c_int32, 0, 7, 1, shape=(3,))
+    x, _c = with_values(ctypes.c_float, *range(12), shape=(3, 4))
+    nan, _d = with_values(ctypes.c_float, *range(11), float("nan"), shape=(3, 4))
+    kernel = tilec.load(PICK, check=True)
+    for _ in range(2):
+        kernel(x, right)
+        with refused(tilec.DataError, "at", "at[1] = 7 is not in 0 .. 3", "nearest"):
+            kernel(x, wrong)
+        with refused(tilec.DataError, "x", "x[2, 3] = NaN", "finite(x)"):
+            kernel(nan, right)
+    assert (gpu.launches, gpu.waits) == (2, 12), "each call waits for each of two inputs"
+    gpu.capturing = 1
+    with refused(tilec.DataError, None, "captured"):
+        kernel(x, right)
+    gpu.capturing = 0
+    for check in (None, False):
+        kernel = tilec.load(PICK, check=check)
+        for _ in range(2):
+            kernel(nan, wrong)
+    assert (gpu.launches, gpu.waits) == (6, 12), "nothing else waits"
+
+
+def case_an_index_by_value_is_always_checked():
+    text = "kernel one[E](x: f32[E], at: idx<E>) -> (y: f32[1])\n{\n    y[i < 1] = x[at]\n}\n"
+    kernel, x = tilec.load(text), T(4)
+    kernel(x, 3)
+    for at in (4, -1):
+        with refused(tilec.DataError, "at", f"at = {at} is not in 0 .. 3"):
+            kernel(x, at)
+    tilec.load(text, check=False)(x, 9)
+    assert (gpu.launches, gpu.waits) == (2, 0)
+
+
 def case_another_gpu_is_used_and_the_context_stays():
     add = load("add")
     before = ctypes.c_void_p()
@@ -364,6 +413,11 @@ def case_selections_are_launched_on_rows():
         assert values.shape == places.shape == (2, 3, k) and (values.dtype, places.dtype) == ("f32", "i32")
         assert {x.address, values.address, places.address, k} <= set(gpu.words), list(gpu.words)
     assert gpu.grid[0] == 6, "a block for each row"
+    asked = torch.state.asked
+    for k in (8, 64, 8):
+        values, places = tilec.ops.topk(x, k)
+        assert values.shape == places.shape == (2, 3, k) and k in list(gpu.words)
+    assert torch.state.asked == asked, "sizes that were seen before take the quick way"
     before = gpu.launches, gpu.modules_loaded
     for dtype in (torch.bfloat16, torch.float16, torch.int32):
         for largest in (True, False):

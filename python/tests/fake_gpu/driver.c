@@ -91,6 +91,12 @@ int cuMemAlloc_v2(u64* address, size_t bytes) {
 }
 int cuMemFree_v2(u64 address) { fake.frees++; free((void*)address); return OK; }
 
+int cuMemcpyDtoH_v2(void* to, u64 from, size_t bytes) {
+    if (unsafe_now()) return CAPTURE_UNSAFE;
+    memcpy(to, (void*)from, bytes);
+    return OK;
+}
+
 int cuModuleLoadData(void** module, const void* image) {
     if (unsafe_now()) return CAPTURE_UNSAFE;
     (void)image;
