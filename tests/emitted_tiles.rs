@@ -339,12 +339,28 @@ const GROUPS: [(&str, bool); 7] = [
     ("T=43 R=129 E=5 S=3 D=16 F=72 K=16 N=72", true),
 ];
 
+/// The same for tile copies, which take rows of whole 16 bytes.
+const WHOLE_GROUPS: [(&str, bool); 4] = [
+    ("T=0 R=0 E=3 S=2 D=8 F=8 K=8 N=8", false),
+    ("T=63 R=63 E=2 S=1 D=40 F=8 K=40 N=8", false),
+    ("T=97 R=194 E=3 S=2 D=136 F=72 K=136 N=72", false),
+    ("T=43 R=129 E=5 S=3 D=16 F=72 K=16 N=72", true),
+];
+
 /// Rows of groups of every size, and all of one group, which repeats within a token.
 #[test]
 fn grouped_products_agree_with_the_interpreter() {
+    for (chip, uses, groups) in
+        [("a100", "tile_sums", &GROUPS[..]), ("h200", "wgmma", &WHOLE_GROUPS)]
+    {
+        grouped_products_agree(chip, uses, groups);
+    }
+}
+
+fn grouped_products_agree(chip: &str, uses: &str, groups: &[(&str, bool)]) {
     let mut random = Random::new(seed());
-    let mut tiled = tiled("tests/cases/grouped/plans", "a100");
-    tiled.retain(|of| of.emitted.source.contains("tile_sums"));
+    let mut tiled = tiled("tests/cases/grouped/plans", chip);
+    tiled.retain(|of| of.emitted.source.contains(uses));
     // One of rows in any order and one of sorted rows; every other one if it is asked for.
     let few = |of: &Tiled| ["offset", "sorted_rows"].contains(&of.kernel.name.as_str());
     tiled.retain(|of| few(of) || std::env::var("TILEC_TILES").is_ok());
@@ -352,7 +368,7 @@ fn grouped_products_agree_with_the_interpreter() {
     for some in tiled.chunks(8) {
         let mut cases = Vec::new();
         for (program, of) in some.iter().enumerate() {
-            cases.extend(GROUPS.iter().filter_map(|(sizes, one)| {
+            cases.extend(groups.iter().filter_map(|(sizes, one)| {
                 grouped_case(program, &of.kernel, sizes, *one, &mut random)
             }));
         }

@@ -119,7 +119,7 @@ def composite(layer: Layer, given: dict):
     groups = torch.arange(layer.e, device="cuda")
 
     def run():
-        best, expert = torch.topk((x @ router).float(), layer.s, dim=1)
+        best, expert = torch.topk(torch.mm(x, router, out_dtype=torch.float32), layer.s, dim=1)
         weight = torch.softmax(best, dim=1)
         sorted_experts, order = torch.sort(expert.flatten(), stable=True)
         ends = torch.searchsorted(sorted_experts, groups, right=True).int()

@@ -109,6 +109,10 @@ pub struct Contract {
     pub accumulator: Scalar,
     /// Where the sum is needed (0 is as good elsewhere); `None` is everywhere.
     pub guard: Option<Id<Expr>>,
+    /// How many of the rows `m` there are at a place of the batch, an i32 of the batch's
+    /// variables alone: nothing reads what stands in the rows behind them, so that it need
+    /// not be computed or stored. `None` is all.
+    pub filled: Option<Id<Expr>>,
     /// Pointwise equations over the same points that read the sum; also in
     /// [`Region::covers`].
     pub epilogue: Vec<EquationAt>,

@@ -3,13 +3,13 @@
 //!
 //! ```text
 //! up[t, s, f] = sum[d](x[t, d] * w[expert[t, s], f, d])
-//!     ->  up'rows[b, i, d]  = x[row[b, i] / S, d]                    rows of one group
-//!         up'tiles[b, i, f] = sum[d](up'rows[b, i, d] * w[group[b], f, d])
-//!         up[t, s, f]       = up'tiles[place[t, s] / 64, place[t, s] % 64, f]
+//!     ->  up'rows[p, d]     = x[order[p] / S, d]                     rows sorted by group
+//!         up'tiles[b, i, f] = sum[d](up'rows[begin[b] + i, d] * w[group[b], f, d])
+//!         up[t, s, f]       = up'tiles[place[t, s] / 128, place[t, s] % 128, f]
 //! ```
 //!
-//! Rows are sorted by group, each group is filled up to whole tiles, and every tile knows
-//! its group ([`tables`]). All of this is equations: the plan still says what it means, and
+//! Rows are sorted by group, a tile begins wherever its rows do, and it knows its group and
+//! how many of its rows are of it ([`tables`]): what stands in others is never read. All of this is equations: the plan still says what it means, and
 //! neither atomics nor the order of blocks have a part in the result. How many tiles there
 //! are is a formula of sizes; those that no group needs hold no row.
 //!
@@ -17,42 +17,57 @@
 //! scales, of a batch or with matrices that lie otherwise stay as they are.
 
 mod draft;
+mod lie;
 mod tables;
+
+use std::collections::VecDeque;
 
 use tilec_ir::int::TooComplex;
 use tilec_ir::plan::{
-    Axis, Contract, EquationAt, Form, Grouped, GroupedProduct, Operand, Plan, Read, Region,
-    RegionKind, WeightDim, verify, widened,
+    Axis, Contract, EquationAt, Form, Grouped, GroupedProduct, Operand, Plan, Region, RegionKind,
+    WeightDim, verify, widened,
 };
-use tilec_ir::tensor::{Expr, Tensor};
-use tilec_ir::{Id, IntId};
+use tilec_ir::tensor::{Expr, Tensor, Var};
+use tilec_ir::{Id, IntId, Kernel};
 
 use crate::counted::points;
 use draft::Draft;
+use lie::Lies;
 use tables::Tables;
 
 /// The plan with its grouped products by tiles.
 pub(crate) fn route(mut plan: Plan) -> Plan {
-    let mut known = Vec::new();
-    let mut regions = Vec::new();
-    for region in std::mem::take(&mut plan.regions) {
+    let before = plan.clone();
+    let (mut known, mut regions) = (Known::default(), Vec::new());
+    let mut rest: VecDeque<_> = std::mem::take(&mut plan.regions).into();
+    while let Some(region) = rest.pop_front() {
         let RegionKind::Grouped(grouped) = &region.kind else {
             regions.push(region);
             continue;
         };
-        let before = (plan.kernel.clone(), known.clone());
-        match by_tiles(&mut plan, &region, grouped, &mut known) {
+        let kept = (plan.kernel.clone(), known.clone());
+        match by_tiles(&mut plan, &region, grouped, rest.make_contiguous(), &mut known) {
             Some(Ok(more)) => regions.extend(more),
             Some(Err(TooComplex)) | None => {
-                (plan.kernel, known) = before;
+                (plan.kernel, known) = kept;
                 regions.push(region);
             }
         }
     }
     plan.regions = regions;
+    if known.lies.find(&mut plan, &known.tables).is_err() {
+        return before;
+    }
     draft::renumber(&mut plan);
     verify::assert_valid(&plan);
     plan
+}
+
+/// What was derived so far.
+#[derive(Clone, Default)]
+struct Known {
+    tables: Vec<Tables>,
+    lies: Lies,
 }
 
 /// Whether tiles can take a product.
@@ -67,92 +82,207 @@ fn by_tiles(
     plan: &mut Plan,
     region: &Region,
     grouped: &Grouped,
-    known: &mut Vec<Tables>,
+    after: &[Region],
+    known: &mut Known,
 ) -> Option<Result<Vec<Region>, TooComplex>> {
     let masked = matches!(grouped.form, Form::Masked { .. });
     if masked || !grouped.products.iter().all(fits) {
         return None;
     }
-    Some(tiles(plan, region, grouped, known))
+    Some(tiles(plan, region, grouped, after, known))
 }
 
 fn tiles(
     plan: &mut Plan,
     region: &Region,
     grouped: &Grouped,
-    known: &mut Vec<Tables>,
+    after: &[Region],
+    known: &mut Known,
 ) -> Result<Vec<Region>, TooComplex> {
     let first = &grouped.products[0];
     let sum = plan.kernel.equations[first.equation].clone();
     let name = plan.kernel.tensors[sum.tensor].name.clone();
     let mut draft = Draft::new(&mut plan.kernel, name, sum.span);
-    let tables = match known.iter().find(|tables| tables.are_of(&mut draft, grouped)) {
-        Some(tables) => tables.clone(),
+    let at = match known.tables.iter().position(|tables| tables.are_of(&mut draft, grouped)) {
+        Some(at) => at,
         None => {
             let tables = Tables::new(&mut draft, grouped)?;
-            known.push(tables.clone());
-            tables
+            known.tables.push(tables);
+            known.tables.len() - 1
         }
     };
-    let rows = rows(&mut draft, &tables, first)?;
-    let mut back = Vec::new();
+    let tables = (at, &known.tables[at]);
+    let together = may_end_together(draft.kernel, grouped, after);
+    let mut rows = None;
     for product in &grouped.products {
-        let tiles = multiply(&mut draft, &tables, rows, product)?;
-        back.push((product.equation, scatter(&mut draft, &tables, product, tiles)?));
+        let tensor = draft.kernel.equations[product.equation].tensor;
+        let contract = Operands { tables, grouped, rows: &mut rows, lies: &mut known.lies };
+        let contract = contract.multiply(&mut draft, product)?;
+        if product.contract.guard.is_none() && lie::may_lie(draft.kernel, after, tensor) {
+            let point = [contract.batch[0], contract.m[0]];
+            lay(&mut draft, &mut known.lies, tables, product, contract, point);
+        } else {
+            let tiles = draft.product("tiles", contract);
+            let value = scatter(&mut draft, tables.1, product, tiles)?;
+            draft.kernel.equations[product.equation].value = value;
+            let covers = vec![product.equation];
+            draft.regions.push(Region { covers, kind: RegionKind::Pointwise });
+        }
+    }
+    let mut apart = Vec::new();
+    for &at in &grouped.epilogue {
+        let followed = together && apart.is_empty() && known.lies.follow(&mut draft, tables, at);
+        match draft.regions.last_mut() {
+            Some(Region { covers, kind: RegionKind::Contract(contract) }) if followed => {
+                covers.push(at);
+                contract.epilogue.push(at);
+                contract.stored = grouped.products.last().is_some_and(|of| of.contract.stored);
+            }
+            _ => apart.push(at),
+        }
     }
     let mut regions = draft.regions;
-    for (at, value) in back {
-        plan.kernel.equations[at].value = value;
-        regions.push(Region { covers: vec![at], kind: RegionKind::Pointwise });
-    }
-    let after = points(plan, &grouped.epilogue).into_iter();
-    regions.extend(after.map(|covers| Region { covers, kind: RegionKind::Pointwise }));
+    let apart = points(plan, &apart).into_iter();
+    regions.extend(apart.map(|covers| Region { covers, kind: RegionKind::Pointwise }));
     debug_assert!(region.covers.iter().all(|at| is_covered(&regions, *at)));
     Ok(regions)
+}
+
+/// Whether the epilogue of some products may become that of the last: all have as many
+/// columns, and nothing minds how they and what is made of them lies.
+fn may_end_together(kernel: &Kernel, grouped: &Grouped, after: &[Region]) -> bool {
+    let columns = |product: &GroupedProduct| -> Vec<_> {
+        product.contract.n.iter().map(|&var| kernel.vars[var].range).collect()
+    };
+    let first = columns(&grouped.products[0]);
+    let alike = |product: &GroupedProduct| {
+        let tensor = kernel.equations[product.equation].tensor;
+        columns(product) == first
+            && product.contract.guard.is_none()
+            && lie::may_lie(kernel, after, tensor)
+    };
+    let made = grouped.epilogue.iter().map(|&at| kernel.equations[at].tensor);
+    grouped.products.iter().all(alike)
+        && made.into_iter().all(|tensor| lie::may_lie(kernel, after, tensor))
+}
+
+/// Lays the sums of a product by tiles.
+fn lay(
+    draft: &mut Draft<'_>,
+    lies: &mut Lies,
+    tables: (usize, &Tables),
+    product: &GroupedProduct,
+    contract: Contract,
+    point: [Id<Var>; 2],
+) {
+    let at = product.equation;
+    let renamed: Vec<_> = product.contract.n.iter().copied().zip(contract.n.clone()).collect();
+    lies.lay(draft, tables, at, &product.contract.m, point, &renamed);
+    draft.kernel.equations[at].value = draft.sum_of_products(&contract);
+    let kind = RegionKind::Contract(contract);
+    draft.regions.push(Region { covers: vec![at], kind });
 }
 
 fn is_covered(regions: &[Region], at: EquationAt) -> bool {
     regions.iter().any(|region| region.covers.contains(&at))
 }
 
-/// The rows of all tiles, zeros where a tile has fewer.
+/// The rows in the order of their groups, zeros behind them.
 fn rows(
     draft: &mut Draft<'_>,
     tables: &Tables,
     product: &GroupedProduct,
 ) -> Result<Id<Tensor>, TooComplex> {
     let contract = &product.contract;
-    let [tile, row] = tables.point(draft);
+    let place = tables.sorted(draft)?;
     let k: Vec<_> = contract.k.iter().map(|&var| draft.like(var)).collect();
-    let mut renaming = tables.rows_at(draft, &contract.m, tile, row)?;
+    let mut renaming = tables.rows_at(draft, &contract.m, place)?;
     for (&old, &own) in contract.k.iter().zip(&k) {
         let at = draft.at(own);
         renaming.vars.insert(old, at);
     }
     let value = draft.copy(contract.a.expr, &renaming)?;
     let zero = draft.zero(value);
-    let test = tables.holds(draft, tile, row);
+    let test = tables.is_row(draft, place);
     let value = draft.select(test, value, zero);
     let element = contract.a.element;
     let value = draft.narrow(value, element);
-    let vars = [vec![tile, row], k].concat();
+    let vars = [vec![place], k].concat();
     Ok(draft.points("rows", element, vars, value))
 }
 
-/// The products of all tiles with the matrices of their groups.
-fn multiply(
+/// What products of tiles are made of.
+struct Operands<'a> {
+    tables: (usize, &'a Tables),
+    grouped: &'a Grouped,
+    /// The sorted rows, once they are there.
+    rows: &'a mut Option<Id<Tensor>>,
+    lies: &'a mut Lies,
+}
+
+impl Operands<'_> {
+    /// The products of all tiles with the matrices of their groups.
+    fn multiply(
+        self,
+        draft: &mut Draft<'_>,
+        product: &GroupedProduct,
+    ) -> Result<Contract, TooComplex> {
+        let (old, tables) = (&product.contract, self.tables.1);
+        let [tile, row] = tables.point(draft);
+        let n: Vec<_> = old.n.iter().map(|&var| draft.like(var)).collect();
+        let k: Vec<_> = old.k.iter().map(|&var| draft.like(var)).collect();
+        let (guard, filled) = (tables.holds(draft, tile, row), tables.filled(draft, tile));
+        let b = matrix(draft, tables, product, tile, [&n, &k])?;
+        let a = self.rows(draft, [tile, row], &k)?;
+        Ok(Contract {
+            batch: vec![tile],
+            m: vec![row],
+            n,
+            k,
+            a,
+            b: Operand { expr: b, element: old.b.element, read: None },
+            scales: Vec::new(),
+            coefficient: old.coefficient,
+            accumulator: old.accumulator,
+            guard: Some(guard),
+            filled: Some(filled),
+            epilogue: Vec::new(),
+            stored: true,
+        })
+    }
+
+    /// The rows of tiles: where they lie already, or sorted.
+    fn rows(
+        self,
+        draft: &mut Draft<'_>,
+        [tile, row]: [Id<Var>; 2],
+        k: &[Id<Var>],
+    ) -> Result<Operand, TooComplex> {
+        let first = &self.grouped.products[0];
+        let element = first.contract.a.element;
+        let point = [tile, row];
+        if let Some((expr, read)) = self.lies.rows_of(draft, self.tables.0, first, point, k) {
+            return Ok(Operand { expr, element, read: Some(read) });
+        }
+        let tables = self.tables.1;
+        let sorted = match *self.rows {
+            Some(sorted) => sorted,
+            None => *self.rows.insert(rows(draft, tables, first)?),
+        };
+        let begin = tables.sorted_at(draft, tile, row)?;
+        let index = [begin].into_iter().chain(k.iter().map(|&var| draft.at(var))).collect();
+        Ok(Operand { expr: draft.read(sorted, index), element, read: None })
+    }
+}
+
+/// An element of the matrix of a tile's group.
+fn matrix(
     draft: &mut Draft<'_>,
     tables: &Tables,
-    rows: Id<Tensor>,
     product: &GroupedProduct,
-) -> Result<Id<Tensor>, TooComplex> {
-    let old = &product.contract;
-    let [tile, row] = tables.point(draft);
-    let n: Vec<_> = old.n.iter().map(|&var| draft.like(var)).collect();
-    let k: Vec<_> = old.k.iter().map(|&var| draft.like(var)).collect();
-    let index = [tile, row].iter().chain(&k).map(|&var| draft.at(var)).collect();
-    let a = draft.read(rows, index);
-    let guard = tables.is_used(draft, tile);
+    tile: Id<Var>,
+    [n, k]: [&[Id<Var>]; 2],
+) -> Result<Id<Expr>, TooComplex> {
     let weights = product.weights.as_ref().expect("only plain matrices are taken");
     let mut index = Vec::new();
     for &dim in &weights.dims {
@@ -166,24 +296,8 @@ fn multiply(
         });
     }
     let b = draft.read(weights.tensor, index);
-    let b = draft.widen(b, old.b.expr, widened(draft.kernel, old.b.expr));
-    let axes = [Axis::Batch(0), Axis::Row(0)].into_iter().chain((0..k.len()).map(Axis::K));
-    let read = Some(Read { tensor: rows, axes: axes.collect() });
-    let contract = Contract {
-        batch: vec![tile],
-        m: vec![row],
-        n: n.clone(),
-        k,
-        a: Operand { expr: a, element: old.a.element, read },
-        b: Operand { expr: b, element: old.b.element, read: None },
-        scales: Vec::new(),
-        coefficient: old.coefficient,
-        accumulator: old.accumulator,
-        guard: Some(guard),
-        epilogue: Vec::new(),
-        stored: true,
-    };
-    Ok(draft.product("tiles", [vec![tile, row], n].concat(), contract))
+    let old = product.contract.b.expr;
+    Ok(draft.widen(b, old, widened(draft.kernel, old)))
 }
 
 /// The sums where they belong.

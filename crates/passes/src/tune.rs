@@ -107,10 +107,11 @@ fn region(
         }
         // Counting is all there is: `compile_plan` leaves no selection.
         RegionKind::Select(of) => select::choices(&mut sizes, of, chip)?,
-        RegionKind::Grouped(_) | RegionKind::Combine(_) | RegionKind::Histogram(_) => {
+        RegionKind::Grouped(_) | RegionKind::Histogram(_) => {
             unreachable!("these were taken apart")
         }
-        RegionKind::Pointwise => vec![rows::points(&mut sizes, None)],
+        // Slots are few, and their neighbors are those along the columns.
+        RegionKind::Pointwise | RegionKind::Combine(_) => vec![rows::points(&mut sizes, None)],
         RegionKind::Generic { .. } if is_rank(sizes.kernel, &region) => vec![rows::ranks()],
         RegionKind::Generic { .. } => {
             let reduced = reduced(&mut sizes, region.covers[0]);

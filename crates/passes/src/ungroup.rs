@@ -10,7 +10,10 @@
 //! Takes a plan that verifies; gives one that verifies, means the same, and holds none of
 //! these regions for which `keep` says no.
 
+use tilec_ir::Atom;
 use tilec_ir::plan::{Contract, EquationAt, Form, Grouped, Plan, Region, RegionKind, verify};
+use tilec_ir::tensor::{Equation, ExprKind};
+use tilec_ir::walk::reachable;
 
 use crate::counted::points;
 
@@ -22,6 +25,24 @@ pub(crate) fn ungroup(mut plan: Plan, keep: impl Fn(&Plan, &Region) -> bool) -> 
     plan.regions = regions.into_iter().flat_map(apart).collect();
     verify::assert_valid(&plan);
     plan
+}
+
+/// Whether a region adds rows up, and all that follows reads the sum at its own point.
+pub(crate) fn adds_up_at_points(plan: &Plan, region: &Region) -> bool {
+    let RegionKind::Combine(combine) = &region.kind else { return false };
+    let kernel = &plan.kernel;
+    let tensors: Vec<_> = region.covers.iter().map(|&at| kernel.equations[at].tensor).collect();
+    let at_own_point = |&at: &EquationAt| {
+        let Equation { vars, value, .. } = &kernel.equations[at];
+        reachable(kernel, *value).into_iter().all(|expr| match &kernel.exprs[expr].kind {
+            ExprKind::Read(tensor, index) if tensors.contains(tensor) => {
+                let at = |(&index, &var)| kernel.ints.as_atom(index) == Some(&Atom::Var(var));
+                index.len() == vars.len() && index.iter().zip(vars).all(at)
+            }
+            _ => true,
+        })
+    };
+    combine.epilogue.iter().all(at_own_point)
 }
 
 fn apart(plan: &Plan, region: Region) -> Vec<Region> {

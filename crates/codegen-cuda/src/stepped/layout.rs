@@ -83,6 +83,8 @@ pub(super) enum Begin {
     Variable(usize),
     /// At an index that is data.
     Index(IntId),
+    /// At what is the index of row 0.
+    Row(IntId),
 }
 
 impl Strided {
@@ -321,6 +323,10 @@ fn gathered(
         let after = shape[at + 1..].to_vec();
         match dim {
             Told::Row => found.row = after,
+            Told::RowFrom(index) => {
+                found.batch.push((Begin::Row(index), after.clone()));
+                found.row = after;
+            }
             Told::K => found.k = after,
             Told::Batch(index) => found.batch.push((Begin::Index(index), after)),
         }

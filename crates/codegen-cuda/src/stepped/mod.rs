@@ -22,9 +22,8 @@ mod scales;
 mod split;
 
 use tilec_ir::plan::RegionKind;
-use tilec_ir::tensor::{Equation, Role};
+use tilec_ir::tensor::Equation;
 use tilec_ir::tile::{Body, Step, Unit, Variant};
-use tilec_ir::walk::{ints, reachable, vars_of_int};
 use tilec_manifest::Launch;
 
 use crate::context::Context;
@@ -169,28 +168,17 @@ impl Stepped<'_, '_, '_> {
             self.f.line(format!("const long long within = {place} - batch * m_tiles * n_tiles;"));
             self.f.line("const tilec::Tile tile = tilec::banded_tile(within, m_tiles, n_tiles);");
             crate::points::decompose(&mut self.f, &l.contract.batch, "batch");
-            self.leave_out();
         }
         self.f.line("const long long m_first = tile.row * M_TILE, n_first = tile.column * N_TILE;");
+        self.leave_out();
         self.k_blocks();
     }
 
-    /// Skips items of a batch that nothing needs: a whole block has the same batch, and
-    /// what it would have stored as zeros is only read where it is needed.
+    /// Skips items without a row that there is.
     fn leave_out(&mut self) {
-        let l = self.layout;
-        let Some(guard) = l.contract.guard else { return };
-        let kernel = self.f.kernel;
-        let of_batch = reachable(kernel, guard).into_iter().all(|expr| {
-            let ints = ints(&kernel.exprs[expr]).into_iter();
-            let mut vars = ints.flat_map(|int| vars_of_int(&kernel.ints, int));
-            vars.all(|var| l.contract.batch.contains(&var))
-        });
-        let local = kernel.tensors[l.sum.tensor].role == Role::Local;
-        if of_batch && local && l.split == 1 && l.contract.epilogue.is_empty() {
-            let test = self.f.value(guard);
-            self.f.line(format!("if (!({test})) continue;"));
-        }
+        let Some(filled) = self.layout.contract.filled else { return };
+        let filled = self.f.value(filled);
+        self.f.line(format!("if (m_first >= {filled}) continue;"));
     }
 
     /// Which blocks of k an item has: of a split, whole scales' blocks.

@@ -96,6 +96,12 @@ impl Stepped<'_, '_, '_> {
             let begin = match *batch {
                 Begin::Variable(at) => Text::name(f.var(self.layout.contract.batch[at])),
                 Begin::Index(index) => f.int(index),
+                Begin::Row(index) => {
+                    let rows =
+                        if side.is_a { &self.layout.contract.m } else { &self.layout.contract.n };
+                    rows.iter().for_each(|&row| f.bind(row, "0"));
+                    f.int(index)
+                }
             };
             let more = stride(f, begin, sizes);
             offset = Text::binary(Level::Sum, &offset, "+", &more);

@@ -5,10 +5,23 @@
 //! bytes that come, zeros for what lies outside of a tensor included. Where blocks of a
 //! cluster share an operand, each brings its share of every box to all of them.
 
+use tilec_ir::plan::Told;
 use tilec_ir::tile::Side;
 
 use super::Wide;
 use super::maps::{self, Maps};
+use super::shape::{FILLED_ROWS, ROW_BYTES};
+
+/// Where a box begins in a dimension of its tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Begin {
+    /// Where the block of `k` does.
+    K,
+    /// At a row of the tile, behind what is added to it.
+    Row(String),
+    /// There.
+    At(String),
+}
 
 impl Wide<'_, '_, '_> {
     pub(super) fn load(&mut self, maps: &Maps) {
@@ -34,23 +47,104 @@ impl Wide<'_, '_, '_> {
             self.say(&format!("constexpr tilec::u16 $mask = {mask}; // all blocks of the cluster"));
         }
         self.open_items();
+        let begins = [Side::A, Side::B].map(|side| self.begin(side));
+        let bytes = self.bytes();
         self.open("for (int $k = 0; $k < $depth; $k += $SLOT_K)");
-        self.say(
+        self.say(&format!(
             "
             const tilec::u32 $full_here = $full + 8 * $place.slot;
             const tilec::u32 $a_at = $ring + $place.slot * $SLOT_BYTES;
             const tilec::u32 $b_at = $a_at + $SLOT_K / $BLOCK * $A_BYTES;
             tilec::barrier_wait($empty + 8 * $place.slot, $place.parity ^ 1);
-            tilec::barrier_expect($full_here, $SLOT_BYTES);
-            ",
-        );
+            tilec::barrier_expect($full_here, {bytes});
+            "
+        ));
         for block in 0..self.shape.blocks {
-            self.copy(Side::A, &maps.a, block);
-            self.copy(Side::B, &maps.b, block);
+            for (side, map, begin) in
+                [(Side::A, &maps.a, &begins[0]), (Side::B, &maps.b, &begins[1])]
+            {
+                match begin {
+                    None => self.copy(side, map, block),
+                    Some(begin) => self.copy_from(side, map, block, begin),
+                }
+            }
         }
         self.say("$place.next();");
         self.f.close();
         self.f.close();
+    }
+
+    /// How many bytes come: of the boxes in which rows begin, where not all may.
+    fn bytes(&mut self) -> &'static str {
+        if self.contract.filled.is_none() {
+            return "$SLOT_BYTES";
+        }
+        self.say(&format!(
+            "
+            const tilec::u32 $bytes = $SLOT_K / $BLOCK
+                * (min($ROWS, ($filled - $tile.m + {0}) / {FILLED_ROWS} * {FILLED_ROWS}) * 128 + $B_BYTES);
+            ",
+            FILLED_ROWS - 1
+        ));
+        "$bytes"
+    }
+
+    /// Where an operand begins in the dimensions of its tensor, the innermost first, if data
+    /// tells any of it; `None` along `k`.
+    fn begin(&mut self, side: Side) -> Option<Vec<Begin>> {
+        let contract = self.contract;
+        let (operand, rows) = match side {
+            Side::A => (&contract.a, &contract.m),
+            Side::B => (&contract.b, &contract.n),
+        };
+        if operand.read.is_some() {
+            // Rows that come in several boxes are copied from there too.
+            let several = side == Side::A && contract.filled.is_some();
+            let batch = maps::has_batch(operand).then(|| Begin::At("$tile.batch".to_owned()));
+            let begins = [Begin::K, Begin::Row(String::new())].into_iter().chain(batch);
+            return several.then(|| begins.collect());
+        }
+        let (_, dims) = contract.gathered(self.f.kernel, operand, rows).expect("tiles are copied");
+        self.bind(&contract.batch, "$tile.batch");
+        let begins = dims.into_iter().rev().map(|dim| match dim {
+            Told::K => Begin::K,
+            Told::Row => Begin::Row(String::new()),
+            Told::RowFrom(index) => {
+                rows.iter().for_each(|&row| self.f.bind(row, "0"));
+                let from = self.f.int(index).to_string();
+                Begin::Row(format!("{} + ", self.f.declare("int", "from", from)))
+            }
+            Told::Batch(index) => {
+                let at = self.f.int(index).to_string();
+                Begin::At(self.f.declare("int", "matrix", at))
+            }
+        });
+        Some(begins.collect())
+    }
+
+    /// Copies one block of `k` of an operand that begins there, the boxes in which rows begin.
+    fn copy_from(&mut self, side: Side, map: &str, block: u32, begins: &[Begin]) {
+        let (to, bytes, at) = match side {
+            Side::A => ("$a_at", "$A_BYTES", "$tile.m"),
+            Side::B => ("$b_at", "$B_BYTES", "$tile.n"),
+        };
+        let [_, outer] = maps::boxes(&self.shape, side);
+        let to = plus_times(to, block, bytes);
+        for first in (0..self.shape.side(side)).step_by(outer as usize) {
+            let place = begins.iter().map(|begin| match begin {
+                Begin::K => plus("$k", block * self.shape.block),
+                Begin::Row(from) => plus(&format!("{from}{at}"), first),
+                Begin::At(at) => at.clone(),
+            });
+            let place = place.collect::<Vec<_>>().join(", ");
+            let to = plus(&to, first * ROW_BYTES);
+            let test = if first > 0 {
+                format!("if ($tile.m + {first} < $filled) ")
+            } else {
+                String::new()
+            };
+            self.say(&format!("{test}tilec::tma_load({to}, {map}, $full_here, {place});"));
+        }
     }
 
     /// Copies one block of `k` of one operand.

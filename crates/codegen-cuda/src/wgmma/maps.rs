@@ -8,13 +8,13 @@
 //! Boxes are swizzled in 128 bytes, which is what the matrix instructions read. An
 //! axis of several variables is one dimension, since it is flattened.
 
-use tilec_ir::plan::{Axis, Contract, Operand, Read};
-use tilec_ir::tensor::Var;
+use tilec_ir::plan::{Axis, Contract, Operand, Read, Told};
+use tilec_ir::tensor::{Tensor, Var};
 use tilec_ir::tile::Side;
 use tilec_ir::{Id, Scalar};
 use tilec_manifest::{Formula, Operator, Swizzle, TensorMap};
 
-use super::shape::Shape;
+use super::shape::{FILLED_ROWS, Shape};
 use crate::function::Function;
 use crate::{formula, types};
 
@@ -39,6 +39,9 @@ pub(super) fn maps(f: &mut Function<'_, '_>, contract: &Contract, shape: &Shape)
 /// Elements of one box: along the innermost dimension, and along the other.
 pub(super) fn boxes(shape: &Shape, side: Side) -> [u32; 2] {
     let sharers = shape.sharers(side);
+    if shape.filled && side == Side::A {
+        return [shape.block, FILLED_ROWS];
+    }
     if shape.is_k_major(side) {
         [shape.block, shape.side(side) / sharers]
     } else {
@@ -61,16 +64,51 @@ fn operand(f: &mut Function<'_, '_>, contract: &Contract, side: Side, shape: &Sh
         Side::A => (&contract.a, &contract.m),
         Side::B => (&contract.b, &contract.n),
     };
-    let read = plain(operand);
-    f.cx.align(read.tensor, ALIGNMENT);
-    let base = format!("{}_map", f.cx.names.tensor(read.tensor));
+    let told = contract.gathered(f.kernel, operand, rows);
+    let tensor = told.as_ref().map_or_else(|| plain(operand).tensor, |(tensor, _)| *tensor);
+    f.cx.align(tensor, ALIGNMENT);
+    let base = format!("{}_map", f.cx.names.tensor(tensor));
     // One tensor can be both operands, with a box for each.
+    let of_a = contract.a.read.as_ref().map(|read| read.tensor);
     let name = match side {
-        Side::B if plain(&contract.a).tensor == read.tensor => format!("{base}_b"),
+        Side::B if of_a == Some(tensor) => format!("{base}_b"),
         Side::A | Side::B => base,
     };
-    let map = map(f, contract, read, rows, boxes(shape, side), shape.is_k_major(side));
+    let map = match told {
+        Some((tensor, dims)) => whole(f, tensor, &dims, boxes(shape, side)),
+        None => {
+            let k_major = shape.is_k_major(side);
+            map(f, contract, plain(operand), rows, boxes(shape, side), k_major)
+        }
+    };
     f.tensor_map(map, &name)
+}
+
+/// The map of a whole tensor, a dimension for each of its own: data tells where a tile is.
+fn whole(
+    f: &Function<'_, '_>,
+    tensor: Id<Tensor>,
+    dims: &[Told],
+    [along_k, rows]: [u32; 2],
+) -> TensorMap {
+    let Tensor { element, shape, .. } = &f.kernel.tensors[tensor];
+    let size = |of: &[tilec_ir::IntId]| formula::product(f.kernel, of.iter().copied());
+    let strides = (1..shape.len())
+        .rev()
+        .map(|at| Formula::apply(Operator::Mul, size(&shape[at..]), bytes(*element).into()));
+    let tile = dims.iter().rev().map(|dim| match dim {
+        Told::K => along_k,
+        Told::Row | Told::RowFrom(_) => rows,
+        Told::Batch(_) => 1,
+    });
+    TensorMap {
+        base: f.cx.base(tensor),
+        element: types::map_element(*element),
+        sizes: shape.iter().rev().map(|&dim| size(&[dim])).collect(),
+        strides: strides.collect(),
+        tile: tile.collect(),
+        swizzle: Swizzle::B128,
+    }
 }
 
 fn map(

@@ -36,6 +36,7 @@ impl Wide<'_, '_, '_> {
         }
         self.start_behind();
         self.open_items();
+        self.pass_over();
         let (ty, count) = (self.class().cpp(), self.shape.columns / 2);
         match self.shape.groups {
             1 => self.say(&format!("{ty} $sum[{count}];")),
@@ -51,8 +52,33 @@ impl Wide<'_, '_, '_> {
             None => self.put(),
         }
         self.f.close();
+        self.start_last();
         if maps.output.is_some() {
             self.last_box();
+        }
+    }
+
+    /// A warpgroup none of whose rows there are frees what comes for others.
+    fn pass_over(&mut self) {
+        if self.contract.filled.is_none() || self.shape.instances == 1 {
+            return;
+        }
+        let rows = self.shape.groups * INSTRUCTION_ROWS;
+        self.open(&format!("if ($filled <= $tile.m + $instance * {rows})"));
+        self.open("for (int $k = 0; $k < $depth; $k += $SLOT_K)");
+        self.say("tilec::barrier_wait($full + 8 * $place.slot, $place.parity);");
+        self.free("$place");
+        self.say("$place.next();");
+        self.let_start();
+        self.f.close();
+        self.f.line("continue;");
+        self.f.close();
+    }
+
+    /// Lets the next warpgroup start where all items were left out.
+    fn start_last(&mut self) {
+        if self.contract.filled.is_some() && self.lag() > 0 {
+            self.say("if ($ahead > 0) tilec::named_arrive($instance + 1, 256);");
         }
     }
 

@@ -67,6 +67,7 @@ const WORDS: &[&str] = &[
     "box",
     "boxes",
     "by",
+    "bytes",
     "column",
     "column_scale",
     "depth",
@@ -75,6 +76,7 @@ const WORDS: &[&str] = &[
     "e",
     "empty",
     "factors",
+    "filled",
     "first",
     "free",
     "from",
@@ -257,5 +259,28 @@ impl Wide<'_, '_, '_> {
     fn open_items(&mut self) {
         self.open("for (tilec::u32 $item = $first; $item < $items; $item += $step)");
         self.say("const $Tile $tile = $tile_of($item);");
+        self.leave_out();
+    }
+
+    /// Where data tells how many rows there are: how many, and past tiles without one.
+    fn leave_out(&mut self) {
+        let contract = self.contract;
+        let Some(filled) = contract.filled else { return };
+        self.bind(&contract.batch, "$tile.batch");
+        let (m, filled) = (self.length(&contract.m, "all_m"), self.f.value(filled));
+        self.say(&format!(
+            "
+            const int $filled = min({filled}, static_cast<int>({m}));
+            if ($filled <= $tile.m) continue;
+            "
+        ));
+    }
+
+    /// Behind the last row of an item: a name or a number.
+    fn end_of_rows(&mut self) -> String {
+        match self.contract.filled {
+            Some(_) => "$filled".to_owned(),
+            None => self.length(&self.contract.m, "all_m"),
+        }
     }
 }

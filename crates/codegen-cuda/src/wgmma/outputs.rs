@@ -181,7 +181,7 @@ impl<'p> Wide<'_, '_, 'p> {
         output.equation.vars.iter().map(|&var| Text::name(self.f.var(var))).collect()
     }
 
-    /// `guard ? coefficient * sum : 0`
+    /// `guard ? coefficient * sum : 0`; rows that there are not are never stored.
     fn total(&mut self, equation: &Equation, sum: &str) -> Text {
         let class = self.class();
         let mut value = Text::atom(sum);
@@ -190,13 +190,14 @@ impl<'p> Wide<'_, '_, 'p> {
             let factor = self.f.value(coefficient);
             value = self.f.combine(Binary::Mul, class, &factor, &value);
         }
-        if let Some(guard) = contract.guard {
+        let guard = contract.guard.filter(|_| contract.filled.is_none());
+        if let Some(guard) = guard {
             let zero = if self.sums_are_float() { "0.0f" } else { "0" };
             let test = self.f.value(guard).at(Level::Or);
             let text = format!("{test} ? {} : {zero}", value.at(Level::Or));
             value = Text::new(text, Level::Choice);
         }
-        if contract.coefficient.is_none() && contract.guard.is_none() {
+        if contract.coefficient.is_none() && guard.is_none() {
             return value;
         }
         let base = format!("{}_value", self.f.kernel.tensors[equation.tensor].name);

@@ -19,7 +19,7 @@ const OF_WARP: u32 = 16 * 64;
 impl<'p> Wide<'_, '_, 'p> {
     pub(super) fn put(&mut self) {
         let outputs = self.outputs();
-        let m = self.length(&self.contract.m.clone(), "all_m");
+        let m = self.end_of_rows();
         let n = self.length(&self.contract.n.clone(), "all_n");
         let (ty, sum) = (self.class().cpp(), self.sum());
         self.say(&format!("{ty}* const $to = $staging + $warp * {OF_WARP};"));

@@ -61,7 +61,7 @@ impl Wide<'_, '_, '_> {
     }
 
     fn row_scales(&mut self) {
-        let m = self.length(&self.contract.m.clone(), "all_m");
+        let m = self.end_of_rows();
         let each = self.rows_each();
         self.open_unrolled("$i", each);
         let contract = self.contract;

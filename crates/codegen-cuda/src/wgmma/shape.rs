@@ -15,6 +15,8 @@ use crate::types;
 pub(super) const INSTRUCTION_ROWS: u32 = 64;
 /// Bytes of a row of an operand in shared memory: of `k`, or of rows that lie innermost.
 pub(super) const ROW_BYTES: u32 = 128;
+/// Rows of a box of `a` where data tells how many there are: few come in vain.
+pub(super) const FILLED_ROWS: u32 = 32;
 /// The fewest columns with one scale; scales along columns come in such blocks.
 const LEAST_SEGMENT: u32 = 8;
 
@@ -63,6 +65,8 @@ pub(super) struct Shape {
     pub(super) staging_bytes: u32,
     /// Whether results leave as boxes.
     pub(super) boxes: bool,
+    /// Whether data tells how many rows there are.
+    pub(super) filled: bool,
 }
 
 impl Shape {
@@ -105,6 +109,7 @@ impl Shape {
             scale_floats: channel(Source::Scales).map_or(0, |scales| scales.slot_bytes / 4),
             staging_bytes: pipeline.staging_bytes,
             boxes: pipeline.put == Put::Boxes,
+            filled: contract.filled.is_some(),
         }
     }
 

@@ -1,12 +1,13 @@
-//! Operands that are plain but for the place in the batch at which they begin, which data
-//! tells: the matrix of a tile's group.
+//! Operands that are plain but for the place at which they begin, which data tells: the
+//! matrix of a tile's group, and the rows of the tile.
 //!
 //! ```text
 //! w[group[b], n, k]     rows n and k lie as in any matrix; where it begins is told by b
+//! x[begin[b] + m, k]    the same, but that it begins within the dimension of its rows
 //! ```
 
 use crate::arena::Id;
-use crate::int::{Atom, IntId};
+use crate::int::{Atom, AtomId, IntId};
 use crate::plan::{Contract, Operand};
 use crate::tensor::{ExprKind, Kernel, Tensor, Var};
 use crate::walk::vars_of_int;
@@ -16,6 +17,9 @@ use crate::walk::vars_of_int;
 pub enum Told {
     /// The rows.
     Row,
+    /// The rows, from some row on that the batch's variables tell: this index of a row, which
+    /// is where they begin for row 0.
+    RowFrom(IntId),
     /// The reduced axis.
     K,
     /// An index of the batch's variables alone.
@@ -40,11 +44,29 @@ impl Contract {
         let told = |&index: &IntId| match kernel.ints.as_atom(index) {
             Some(Atom::Var(var)) if *var == row => Some(Told::Row),
             Some(Atom::Var(var)) if *var == k => Some(Told::K),
+            _ if self.is_row_from(kernel, index, row) => Some(Told::RowFrom(index)),
             _ => self.of_batch(kernel, index).then_some(Told::Batch(index)),
         };
         let dims: Vec<_> = index.iter().map(told).collect::<Option<_>>()?;
-        let once = |wanted: Told| dims.iter().filter(|&&dim| dim == wanted).count() == 1;
-        (once(Told::Row) && once(Told::K)).then_some((*tensor, dims))
+        let once = |wanted: fn(&Told) -> bool| dims.iter().filter(|dim| wanted(dim)).count() == 1;
+        let is_row = |dim: &Told| matches!(dim, Told::Row | Told::RowFrom(_));
+        (once(is_row) && once(|dim| *dim == Told::K)).then_some((*tensor, dims))
+    }
+
+    /// Whether an index is a row plus something that is plainly of the batch's variables.
+    fn is_row_from(&self, kernel: &Kernel, index: IntId, row: Id<Var>) -> bool {
+        let ints = &kernel.ints;
+        let is_row = |atom: AtomId| matches!(ints.atom(atom), Atom::Var(var) if *var == row);
+        let of_batch = |atom: AtomId| match ints.atom(atom) {
+            Atom::Size(_) => true,
+            Atom::Var(var) => self.batch.contains(var),
+            Atom::Read(_, index) => index.iter().all(|&index| self.of_batch(kernel, index)),
+            Atom::Div(..) | Atom::Value(_) => false,
+        };
+        let (own, others): (Vec<_>, Vec<_>) = ints.get(index).terms().iter().partition(
+            |term| matches!(term.factors[..], [atom] if is_row(atom) && term.coefficient == 1),
+        );
+        own.len() == 1 && others.iter().flat_map(|term| &term.factors).all(|&atom| of_batch(atom))
     }
 
     /// Whether an index is of the batch's variables alone, and plainly written.

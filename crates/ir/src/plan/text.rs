@@ -155,6 +155,9 @@ fn of_product(plan: &Plan, contract: &Contract) -> Vec<String> {
     if let Some(guard) = contract.guard {
         lines.push(entry("where", &print_expr(kernel, guard)));
     }
+    if let Some(filled) = contract.filled {
+        lines.push(entry("rows", &format!("the first {}", print_expr(kernel, filled))));
+    }
     lines
 }
 

@@ -111,7 +111,20 @@ fn reduces(plan: &Plan, at: EquationAt) -> bool {
 fn of_contract(plan: &Plan, region: &Region, contract: &Contract) -> Result<(), String> {
     of_axes(plan, &plan.kernel.equations[region.covers[0]], contract)?;
     ensure(region.covers[1..] == contract.epilogue, || "the epilogue is not covered".to_owned())?;
+    of_filled(plan, region, contract)?;
     of_operand(plan, contract, &contract.b, &contract.n)
+}
+
+/// Rows that are left out are of no output.
+fn of_filled(plan: &Plan, region: &Region, contract: &Contract) -> Result<(), String> {
+    let Some(filled) = contract.filled else { return Ok(()) };
+    let kernel = &plan.kernel;
+    let of_batch = contract.m.len() == 1 && only(plan, filled, &contract.batch).is_ok();
+    ensure(of_batch, || "the rows that there are vary along them".to_owned())?;
+    let of_output = |&at: &EquationAt| {
+        kernel.tensors[kernel.equations[at].tensor].role == crate::tensor::Role::Output
+    };
+    ensure(!region.covers.iter().any(of_output), || "an output lacks rows".to_owned())
 }
 
 /// The axes of a sum of products, and its operand `a`.

@@ -122,7 +122,10 @@ fn body(
         (Body::Scan(scan), RegionKind::Scan(_)) => {
             ensure(scan.per_thread > 0, || "a thread adds nothing up".to_owned())
         }
-        (Body::Points(points), RegionKind::Pointwise | RegionKind::Generic { .. }) => {
+        (
+            Body::Points(points),
+            RegionKind::Pointwise | RegionKind::Combine(_) | RegionKind::Generic { .. },
+        ) => {
             let shared = points.threads_per_point;
             ensure(points.vector > 0 && (shared == 1 || shared == 32 || shared == threads), || {
                 format!("{shared} threads share a point")

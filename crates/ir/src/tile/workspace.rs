@@ -56,6 +56,7 @@ fn is_stored(program: &Program, tensor: Id<Tensor>) -> bool {
         match (&region.kind, at) {
             (RegionKind::Contract(contract), Some(0)) => contract.stored,
             (RegionKind::Select(select), Some(0)) => select.stored,
+            (RegionKind::Combine(combine), Some(0)) => combine.stored,
             (RegionKind::Rowwise(rowwise), Some(at)) => match rowwise.parts[at] {
                 Part::Reduction { stored, .. }
                 | Part::PerRow { stored, .. }

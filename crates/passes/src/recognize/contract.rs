@@ -78,6 +78,7 @@ pub(super) fn assemble(
         coefficient: coefficient(scene, at, product.coefficient),
         accumulator: if float { Scalar::F32 } else { Scalar::I32 },
         guard: scene.stated[at].guard,
+        filled: None,
         epilogue: Vec::new(),
         stored: true,
     })

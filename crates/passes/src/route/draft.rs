@@ -197,12 +197,16 @@ impl<'k> Draft<'k> {
     }
 
     /// A tensor of products.
-    pub(super) fn product(
-        &mut self,
-        what: &str,
-        vars: Vec<Id<Var>>,
-        contract: Contract,
-    ) -> Id<Tensor> {
+    pub(super) fn product(&mut self, what: &str, contract: Contract) -> Id<Tensor> {
+        let vars = [&contract.batch, &contract.m, &contract.n].map(Vec::as_slice).concat();
+        let (value, ty) = (self.sum_of_products(&contract), contract.accumulator);
+        let (tensor, at) = self.define(what, ty, vars, value);
+        self.regions.push(Region { covers: vec![at], kind: RegionKind::Contract(contract) });
+        tensor
+    }
+
+    /// What a contraction computes.
+    pub(super) fn sum_of_products(&mut self, contract: &Contract) -> Id<Expr> {
         let ty = contract.accumulator;
         let kind = ExprKind::Binary(Binary::Mul, contract.a.expr, contract.b.expr);
         let value = self.push(kind, ty);
@@ -215,9 +219,7 @@ impl<'k> Draft<'k> {
             let zero = self.zero(value);
             value = self.select(guard, value, zero);
         }
-        let (tensor, at) = self.define(what, ty, vars, value);
-        self.regions.push(Region { covers: vec![at], kind: RegionKind::Contract(contract) });
-        tensor
+        value
     }
 }
 

@@ -3,9 +3,10 @@
 //! ```text
 //! count[e]   rows of a group                       order[p]    the rows, sorted by group
 //! start[e]   rows of the groups before it          inverse[r]  where a row stands there
-//! first[e]   tiles of the groups before it         place[r]    64 * tile + row of the tile
-//! group[b]   the group of a tile                   row[b, i]   the row of a tile's row
-//! filled[b]  how many rows of the tile there are; none or fewer for tiles without a group
+//! first[e]   tiles of the groups before it         place[r]    128 * tile + row of the tile
+//! group[b]   the group of a tile                   begin[b]    where its rows stand in order
+//! filled[b]  how many rows of its group are left for a tile: more than it has, fewer, or
+//!            none for tiles without a group
 //! ```
 //!
 //! Rows of one group keep their order, so that all of it is a function of the groups alone.
@@ -18,8 +19,8 @@ use tilec_ir::{Id, IntId, Scalar};
 use super::draft::Draft;
 use crate::recognize::Renaming;
 
-/// Rows of a tile.
-const ROWS: i64 = 64;
+/// Rows of a tile: what matrix instructions of a block take at once.
+const ROWS: i64 = 128;
 
 /// The tables of one way to group rows.
 #[derive(Clone, Debug)]
@@ -32,8 +33,11 @@ pub(super) struct Tables {
     tiles: IntId,
     place: Id<Tensor>,
     group: Id<Tensor>,
-    row: Id<Tensor>,
+    begin: Id<Tensor>,
+    order: Id<Tensor>,
     filled: Id<Tensor>,
+    /// How many rows there are.
+    rows: IntId,
 }
 
 impl Tables {
@@ -55,8 +59,8 @@ impl Tables {
         let place = writer.place(first, start, inverse, tiles)?;
         let group = writer.group(first, count, tiles);
         let filled = writer.filled(group, first, count, tiles);
-        let row = writer.row([group, first, start, filled, order], tiles);
-        Ok(Self { m, key, groups, tiles, place, group, row, filled })
+        let begin = writer.begin(group, first, start, tiles)?;
+        Ok(Self { m, key, groups, tiles, place, group, begin, order, filled, rows })
     }
 
     /// Whether these are the tables of other products too.
@@ -90,24 +94,51 @@ impl Tables {
         holds(draft, self.filled, tile, row)
     }
 
-    /// Whether a tile has a row.
-    pub(super) fn is_used(&self, draft: &mut Draft<'_>, tile: Id<Var>) -> Id<Expr> {
+    /// How many rows of its group are left for a tile.
+    pub(super) fn filled(&self, draft: &mut Draft<'_>, tile: Id<Var>) -> Id<Expr> {
         let at = draft.at(tile);
-        let (zero, filled) = (draft.constant(0), draft.read(self.filled, vec![at]));
-        draft.binary(Binary::Less, zero, filled)
+        draft.read(self.filled, vec![at])
     }
 
-    /// What stands for the variables of rows at a row of a tile.
+    /// A variable for a place of the sorted rows. Behind the last of them there are as many as
+    /// a tile has, so that no tile ends outside.
+    pub(super) fn sorted(&self, draft: &mut Draft<'_>) -> Result<Id<Var>, TooComplex> {
+        let more = draft.kernel.ints.constant(ROWS);
+        let places = draft.kernel.ints.add(self.rows, more)?;
+        Ok(draft.var("p", places))
+    }
+
+    /// Whether there is a row at a place of the sorted rows.
+    pub(super) fn is_row(&self, draft: &mut Draft<'_>, place: Id<Var>) -> Id<Expr> {
+        let (place, rows) = (draft.at(place), draft.int(self.rows));
+        let place = draft.int(place);
+        draft.binary(Binary::Less, place, rows)
+    }
+
+    /// What stands for the variables of rows at a place of the sorted rows.
     pub(super) fn rows_at(
         &self,
         draft: &mut Draft<'_>,
         m: &[Id<Var>],
+        place: Id<Var>,
+    ) -> Result<Renaming, TooComplex> {
+        let place = draft.at(place);
+        let place = draft.int(place);
+        let place = draft.index(place, self.rows);
+        let at = draft.element(self.order, vec![place]);
+        apart(draft, m, at)
+    }
+
+    /// Where a row of a tile stands among the sorted rows.
+    pub(super) fn sorted_at(
+        &self,
+        draft: &mut Draft<'_>,
         tile: Id<Var>,
         row: Id<Var>,
-    ) -> Result<Renaming, TooComplex> {
-        let point = vec![draft.at(tile), draft.at(row)];
-        let at = draft.element(self.row, point);
-        apart(draft, m, at)
+    ) -> Result<IntId, TooComplex> {
+        let tile = draft.at(tile);
+        let begin = draft.element(self.begin, vec![tile]);
+        draft.after(row, begin)
     }
 
     pub(super) fn group_at(&self, draft: &mut Draft<'_>, tile: Id<Var>) -> IntId {
@@ -213,7 +244,7 @@ impl Writer<'_, '_> {
         Ok(tensor)
     }
 
-    /// `(count[e] + 63) / 64`
+    /// `(count[e] + 127) / 128`
     fn tiles_of(&mut self, count: Id<Tensor>, group: IntId) -> Id<Expr> {
         let draft = &mut *self.draft;
         let count = draft.read(count, vec![group]);
@@ -283,7 +314,7 @@ impl Writer<'_, '_> {
         tensor
     }
 
-    /// `place[r] = 64 * first[group(r)] + inverse[r] - start[group(r)]`
+    /// `place[r] = 128 * first[group(r)] + inverse[r] - start[group(r)]`
     fn place(
         &mut self,
         first: Id<Tensor>,
@@ -328,7 +359,7 @@ impl Writer<'_, '_> {
         draft.points("group", Scalar::Idx(self.groups), vec![tile], value)
     }
 
-    /// How many rows of its group are left for a tile: `count[g] - 64 * (b - first[g])`.
+    /// How many rows of its group are left for a tile: `count[g] - 128 * (b - first[g])`.
     fn filled(
         &mut self,
         group: Id<Tensor>,
@@ -346,7 +377,7 @@ impl Writer<'_, '_> {
         draft.points("filled", Scalar::I32, vec![tile], value)
     }
 
-    /// `64 * (b - first[group[b]])`: rows of a tile's group in the tiles before it.
+    /// `128 * (b - first[group[b]])`: rows of a tile's group in the tiles before it.
     fn rows_before(&mut self, group: Id<Tensor>, first: Id<Tensor>, tile: Id<Var>) -> Id<Expr> {
         let draft = &mut *self.draft;
         let at = draft.at(tile);
@@ -357,24 +388,25 @@ impl Writer<'_, '_> {
         draft.binary(Binary::Mul, before, size)
     }
 
-    /// `row[b, i] = if i < filled[b] then order[start[g] + 64 * (b - first[g]) + i] else 0`
-    fn row(&mut self, tables: [Id<Tensor>; 5], tiles: IntId) -> Id<Tensor> {
-        let [group, first, start, filled, order] = tables;
+    /// `begin[b] = start[group[b]] + 128 * (b - first[group[b]])`
+    fn begin(
+        &mut self,
+        group: Id<Tensor>,
+        first: Id<Tensor>,
+        start: Id<Tensor>,
+        tiles: IntId,
+    ) -> Result<Id<Tensor>, TooComplex> {
         let tile = self.draft.var("b", tiles);
-        let size = self.draft.kernel.ints.constant(ROWS);
-        let row = self.draft.var("i", size);
         let before = self.rows_before(group, first, tile);
         let draft = &mut *self.draft;
-        let (at, own) = (draft.at(tile), draft.at(row));
+        let at = draft.at(tile);
         let group = draft.element(group, vec![at]);
-        let (start, own) = (draft.read(start, vec![group]), draft.int(own));
-        let place = draft.binary(Binary::Add, start, before);
-        let place = draft.binary(Binary::Add, place, own);
-        let place = draft.index(place, self.rows);
-        let value = draft.read(order, vec![place]);
-        let (zero, test) = (draft.constant(0), holds(draft, filled, tile, row));
-        let value = draft.select(test, value, zero);
-        let value = draft.clamped(value, self.rows);
-        draft.points("row", Scalar::Idx(self.rows), vec![tile, row], value)
+        let start = draft.read(start, vec![group]);
+        let begin = draft.binary(Binary::Add, start, before);
+        // Tiles without rows may begin behind the last one.
+        let one = draft.kernel.ints.constant(1);
+        let places = draft.kernel.ints.add(self.rows, one)?;
+        let begin = draft.clamped(begin, places);
+        Ok(draft.points("begin", Scalar::Idx(places), vec![tile], begin))
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn pipeline(
     let k_major = product
         .operands
         .each_ref()
-        .map(|matrix| matrix.stored.is_some_and(|stored| stored.layout == Layout::K));
+        .map(|matrix| matrix.lies().is_some_and(|lies| lies.layout == Layout::K));
     Some(Pipeline {
         tile: cut.tile,
         swapped: cut.swapped,

@@ -16,6 +16,9 @@ use crate::tune::boxed::boxed;
 use crate::tune::cut::narrow;
 use crate::tune::symbols::Symbols;
 
+/// Dimensions that tile copies know.
+const MOST_DIMENSIONS: usize = 3;
+
 /// A contraction's lengths and operands.
 #[derive(Clone, Debug)]
 pub(crate) struct Product {
@@ -37,6 +40,8 @@ pub(crate) struct Product {
     pub(crate) promotes: bool,
     /// Whether it is one of several.
     pub(crate) batched: bool,
+    /// Whether how many of its rows there are is told by data.
+    pub(crate) filled: bool,
     /// What becomes of the sums.
     pub(crate) epilogue: Epilogue,
 }
@@ -60,8 +65,17 @@ pub(crate) struct Matrix {
     pub(crate) element: Scalar,
     /// Where it lies, if it is a plain read of elements of that type.
     pub(crate) stored: Option<Stored>,
-    /// The same, if data tells where its batch begins: only threads can copy it.
+    /// The same, if data tells where its batch or its rows begin.
     pub(crate) gathered: Option<Stored>,
+    /// Whether tile copies know all dimensions of what is gathered.
+    pub(crate) known: bool,
+}
+
+impl Matrix {
+    /// How it lies, wherever it begins.
+    pub(crate) fn lies(&self) -> Option<Stored> {
+        self.stored.or(self.gathered)
+    }
 }
 
 /// How a plain operand lies in memory.
@@ -120,6 +134,7 @@ pub(crate) fn product(
         },
         promotes: elements.iter().all(|&e| is_fp8(e)) && !licenses.promote_never,
         batched: !contract.batch.is_empty(),
+        filled: contract.filled.is_some(),
         epilogue: epilogue(sizes.kernel, contract),
     })
 }
@@ -136,7 +151,8 @@ fn epilogue(kernel: &Kernel, contract: &Contract) -> Epilogue {
     Epilogue {
         outputs: narrow(stored as i64),
         calls: all.any(calls),
-        boxed: boxed(kernel, contract),
+        // A box takes all rows of a tile.
+        boxed: contract.filled.is_none() && boxed(kernel, contract),
     }
 }
 
@@ -147,7 +163,9 @@ fn matrix(
     rows: &[tilec_ir::Id<tilec_ir::tensor::Var>],
 ) -> Option<Matrix> {
     let gathered = gathered(sizes, operand, contract, rows);
-    let mut matrix = Matrix { element: operand.element, stored: None, gathered };
+    let (gathered, dimensions) = gathered.map_or((None, 0), |(lies, count)| (Some(lies), count));
+    let known = dimensions <= MOST_DIMENSIONS;
+    let mut matrix = Matrix { element: operand.element, stored: None, gathered, known };
     let Some(read) = &operand.read else { return Some(matrix) };
     if sizes.kernel.tensors[read.tensor].element != operand.element {
         return Some(matrix);
@@ -165,22 +183,23 @@ fn matrix(
     Some(matrix)
 }
 
-/// How a gathered operand lies, whose innermost dimension is an axis.
+/// How a gathered operand lies, whose innermost dimension is an axis, and how many it has.
 fn gathered(
     sizes: &Symbols<'_>,
     operand: &Operand,
     contract: &Contract,
     rows: &[tilec_ir::Id<tilec_ir::tensor::Var>],
-) -> Option<Stored> {
+) -> Option<(Stored, usize)> {
     let kernel = &sizes.kernel;
     let (tensor, dims) = contract.gathered(kernel, operand, rows)?;
     let layout = match dims.last()? {
         Told::K => Layout::K,
-        Told::Row => Layout::Rows,
+        Told::Row | Told::RowFrom(_) => Layout::Rows,
         Told::Batch(_) => return None,
     };
     let inner = *kernel.tensors[tensor].shape.last()?;
-    (kernel.tensors[tensor].element == operand.element).then_some(Stored { layout, inner })
+    let alike = kernel.tensors[tensor].element == operand.element;
+    alike.then_some((Stored { layout, inner }, dims.len()))
 }
 
 fn layout(axis: Axis) -> Layout {
@@ -218,9 +237,14 @@ impl Product {
     pub(crate) fn on_shared_memory(&self, chip: &Chip) -> bool {
         let Machine::Hopper(_) = chip.machine else { return false };
         let stored = self.operands.iter().all(|matrix| {
-            matrix.stored.is_some_and(|stored| match stored.layout {
-                Layout::K => true,
-                Layout::Rows => matches!(matrix.element, Scalar::Bf16 | Scalar::F16),
+            matrix.lies().is_some_and(|lies| match lies.layout {
+                Layout::K => matrix.known,
+                // Where data tells the place, rows are copied one below the other.
+                Layout::Rows => {
+                    matrix.stored.is_some()
+                        && !self.filled
+                        && matches!(matrix.element, Scalar::Bf16 | Scalar::F16)
+                }
                 Layout::Batch => false,
             })
         });
@@ -240,7 +264,7 @@ impl Product {
     pub(crate) fn swaps(&self, columns: u32) -> bool {
         let k_major = |matrix: &Matrix| matrix.stored.is_some_and(|s| s.layout == Layout::K);
         let one_scale = self.column_block.is_none_or(|block| block % i64::from(columns) == 0);
-        one_scale && self.operands.iter().all(k_major)
+        one_scale && !self.filled && self.operands.iter().all(k_major)
     }
 
     /// What tile copies need of the sizes: rows of a multiple of 16 bytes, something to
@@ -248,7 +272,7 @@ impl Product {
     pub(crate) fn copy_conditions(&self, sizes: &mut Symbols<'_>) -> Option<Vec<Condition>> {
         let mut all = vec![sizes.at_least(self.k, 1)];
         for matrix in &self.operands {
-            let inner = matrix.stored?.inner;
+            let inner = matrix.lies()?.inner;
             all.push(sizes.divides(16 / bytes(matrix.element), inner)?);
         }
         for length in [self.m, self.n, self.k, self.batch] {

@@ -205,6 +205,9 @@ pub(crate) fn columns_exist(product: &Product, columns: u32) -> bool {
 pub(crate) fn choices(sizes: &mut Symbols<'_>, product: &Product, chip: &Chip) -> Vec<Choice> {
     let Some(when) = product.copy_conditions(sizes) else { return Vec::new() };
     let mut candidates = candidates(product, chip, shares(sizes, product));
+    // More rows than a place of the batch has would be those of others.
+    let most = if product.filled { sizes.value(product.m) } else { None };
+    candidates.retain(|of| most.is_none_or(|most| i64::from(of.cut.tile[0]) <= most));
     for candidate in &mut candidates {
         candidate.cut.band = band(sizes, product);
     }
