@@ -95,6 +95,9 @@ fn unstored(plan: &Plan) -> BTreeSet<Id<Tensor>> {
             RegionKind::Select(select) if !select.stored => {
                 unstored.insert(tensor(0));
             }
+            RegionKind::Combine(combine) if !combine.stored => {
+                unstored.insert(tensor(0));
+            }
             RegionKind::Rowwise(rowwise) => {
                 let parts = rowwise.parts.iter().enumerate();
                 unstored
