@@ -56,7 +56,7 @@ fn examples(chip: &str) -> Vec<Emitted> {
 }
 
 /// Of how many functions one is compiled, unless all are.
-const SHARE: usize = 5;
+const SHARE: usize = 12;
 
 /// The functions of a program, each once.
 fn functions(manifest: &Manifest) -> Vec<&str> {
