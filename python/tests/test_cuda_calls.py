@@ -13,6 +13,14 @@ import pytest
 FOLDER = Path(__file__).parent / "fake_gpu"
 CASES = re.findall(r"^def (case_\w+)", (FOLDER / "cases.py").read_text(), re.MULTILINE)
 
+#: What is wrong with a machine, and what `without` in cases.py then finds in the message.
+MACHINES = {
+    "an old driver": ({"FAKE_DRIVER": "12040"}, "for CUDA 12.4"),
+    "no GPU": ({"FAKE_DEVICES": "0"}, "no GPU that it can use"),
+    "a compiler that refuses": ({"FAKE_NVRTC_FAILS": "6"}, "refuses the emitted source"),
+    "no compiler": ({"PATH": "", "CUDA_HOME": "", "CUDA_PATH": ""}, "neither the library NVRTC"),
+}
+
 
 @pytest.fixture(scope="session")
 def fake(tmp_path_factory):
@@ -34,6 +42,19 @@ def run(fake, case, cache, **environment):
 @pytest.mark.parametrize("case", CASES)
 def test_on_a_fake_gpu(fake, case, tmp_path):
     process = run(fake, case, tmp_path / "cache")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_on_a_machine_without(fake, machine, tmp_path):
+    environment, says = MACHINES[machine]
+    if machine == "no compiler":
+        if Path("/usr/local/cuda").exists() or Path("/opt/cuda").exists():
+            pytest.skip("this machine has a compiler for CUDA, which is found wherever it is looked for")
+        environment = environment | {"LD_LIBRARY_PATH": str(tmp_path)}
+        (tmp_path / "libcuda.so").symlink_to(fake / "libcuda.so")
+    process = run(fake, "without", tmp_path / "cache", FAKE_SAYS=says, **environment)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
 

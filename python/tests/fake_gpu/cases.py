@@ -2,6 +2,7 @@
 case. `test_cuda_calls.py` builds the driver and runs them all."""
 
 import ctypes
+import os
 import sys
 import threading
 
@@ -34,6 +35,7 @@ class Fake(ctypes.Structure):
         ("grid", ctypes.c_uint * 3),
         ("capturing", ctypes.c_long),
         ("words_wanted", ctypes.c_long),
+        ("full", ctypes.c_long),
     ]
 
 
@@ -234,6 +236,12 @@ def case_an_index_by_value_is_always_checked():
     assert (gpu.launches, gpu.waits) == (2, 0)
 
 
+def case_code_for_another_chip_is_refused():
+    add = load("add", chip="rtx_pro_6000")
+    with refused(tilec.ChipError, None, "sm_120", "compute capability 9.0"):
+        add(T(10), T(10))
+
+
 def case_another_gpu_is_used_and_the_context_stays():
     add = load("add")
     before = ctypes.c_void_p()
@@ -340,6 +348,10 @@ def case_scratch_memory_of_other_frameworks():
     for _ in range(3):
         whole(x, out=y)
     assert gpu.allocations == 1
+    gpu.full = 1
+    with refused(tilec.OutOfMemoryError, None, "bytes more"):
+        whole(Foreign((6400, 64), 0x1000000), out=Foreign((6400, 64), 0x2000000))
+    gpu.full = 0
     gpu.capturing = 1
     with refused(tilec.DeviceError, None, "captured"):
         whole(x, out=y)
@@ -439,6 +451,12 @@ def case_draws_take_what_was_asked():
     loaded = gpu.modules_loaded
     tilec.ops.sample(logits, seed=8)
     assert gpu.modules_loaded == loaded, "all seeds share a kernel"
+
+
+def without():
+    """A call on a machine that lacks something; what, is in the environment."""
+    with refused(tilec.DriverError, None, os.environ["FAKE_SAYS"]):
+        load("add")(T(10), T(10))
 
 
 if __name__ == "__main__":

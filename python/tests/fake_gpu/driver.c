@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEVICES = 2, OK = 0, INVALID = 1, NO_DEVICE = 100, CAPTURE_UNSAFE = 900 };
+enum { DEVICES = 2, OK = 0, INVALID = 1, FULL = 2, NO_DEVICE = 100, CAPTURE_UNSAFE = 900 };
 
 typedef unsigned long long u64;
 
@@ -36,15 +36,22 @@ struct {
     unsigned grid[3];
     long capturing;  // set by the test: every stream is being captured
     long words_wanted;  // set by the test: how many parameters the launches have
+    long full;  // set by the test: no memory is left
 } fake;
 
 static _Thread_local void* current;
 static _Thread_local int relaxed;
 static int contexts[DEVICES];
 
-int cuDriverGetVersion(int* version) { *version = 13000; return OK; }
+// A number of the environment, which is there before any of a test's own code runs.
+static int number(const char* name, int otherwise) {
+    const char* text = getenv(name);
+    return text ? atoi(text) : otherwise;
+}
+
+int cuDriverGetVersion(int* version) { *version = number("FAKE_DRIVER", 13000); return OK; }
 int cuInit(unsigned flags) { (void)flags; return OK; }
-int cuDeviceGetCount(int* count) { *count = DEVICES; return OK; }
+int cuDeviceGetCount(int* count) { *count = number("FAKE_DEVICES", DEVICES); return OK; }
 int cuDeviceGet(int* device, int index) { *device = index; return index < DEVICES ? OK : NO_DEVICE; }
 int cuDeviceGetName(char* name, int length, int device) {
     (void)device;
@@ -85,6 +92,7 @@ static int unsafe_now(void) { return fake.capturing && relaxed != 2; }
 
 int cuMemAlloc_v2(u64* address, size_t bytes) {
     if (unsafe_now()) return CAPTURE_UNSAFE;
+    if (fake.full) return FULL;
     fake.allocations++;
     *address = (u64)aligned_alloc(256, (bytes + 255) / 256 * 256);
     return OK;
@@ -169,7 +177,7 @@ int nvrtcCompileProgram(void* program, int count, const char* const* options) {
         close(file);
     }
     usleep(100000);
-    return OK;
+    return number("FAKE_NVRTC_FAILS", OK);
 }
 int nvrtcDestroyProgram(void** program) { (void)program; return OK; }
 int nvrtcGetCUBINSize(void* program, size_t* bytes) { (void)program; *bytes = 4; return OK; }
