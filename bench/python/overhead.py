@@ -52,6 +52,7 @@ def add_triton(x, y, z, n, BLOCK: tl.constexpr):
 def candidates() -> dict:
     x, y, z = (torch.randn(4096, device=DEVICE) for _ in range(3))
     add = tilec.load(ADD)
+    scale = tilec.load("kernel scale[N](x: f32[N], s: f32) -> (y: f32[N])\n{\n    y[n] = x[n] * s\n}\n")
     m, n, k = 64, 256, 256
     a, b = (torch.randn(r, k, device=DEVICE).to(torch.float8_e4m3fn) for r in (m, n))
     sa, sb = torch.rand(m, k // 128, device=DEVICE), torch.rand(n // 128, k // 128, device=DEVICE)
@@ -66,12 +67,17 @@ def candidates() -> dict:
         "tilec add": lambda: add(x, y),
         "tilec gemm_fp8, out=": lambda: gemm(a, b, sa, sb, out=c),
         "tilec gemm_fp8": lambda: gemm(a, b, sa, sb),
+        "tilec scale by a number, out=": lambda: scale(x, 0.5, out=z),
         "tilec.ops.fp8_gemm": lambda: tilec.ops.fp8_gemm(a, b, sa, sb),
         "tilec.ops.quantize_fp8": lambda: tilec.ops.quantize_fp8(wide),
         "tilec.ops.quantize_fp8, per tensor": lambda: tilec.ops.quantize_fp8(wide, block=None),
+        "tilec.ops.topk": lambda: tilec.ops.topk(wide, 8),
+        "tilec.ops.sample": lambda: tilec.ops.sample(wide, seed=1),
         "triton add": lambda: add_triton[grid](x, y, z, 4096, BLOCK=1024),
         "torch.add, out=": lambda: torch.add(x, y, out=z),
         "torch add_": lambda: x.add_(y, alpha=0.0),
+        "torch.mul, out=": lambda: torch.mul(x, 0.5, out=z),
+        "torch.topk": lambda: torch.topk(wide, 8),
         "torch.mm": lambda: torch.mm(p, q),
         "torch.mm, out=": lambda: torch.mm(p, q, out=r),
         "torch._scaled_mm": lambda: torch._scaled_mm(a, b.t(), one, one, out_dtype=torch.bfloat16),

@@ -14,6 +14,7 @@
 use pyo3::prelude::*;
 use tilec::cuda::Cuda as Emitter;
 use tilec::gpu;
+use tilec::preconditions;
 use tilec::stage::Compilation;
 use tilec_codegen_cuda::Source as Comments;
 use tilec_ir::Module;
@@ -61,7 +62,10 @@ impl Cuda {
         let emitter = Emitter::of(module, compilation.name(), chip, comments);
         let emitter = emitter.expect("the kernel was found in this module");
         let emitted = compilation.cuda(&emitter).map_err(|mistakes| refuse(source, mistakes))?;
-        let looks = check == Check::Everything;
+        let kernel = compilation.specialized();
+        let mut indices = preconditions::indices(kernel).into_iter();
+        let looks =
+            check == Check::Everything || indices.any(|id| kernel.tensors[id].shape.is_empty());
         Ok(Self {
             chip,
             // The quick way looks at no values.

@@ -14,13 +14,14 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 use tilec_ir::Element;
 use tilec_manifest::{Argument, Manifest};
 use tilec_runtime::{Prepared, Program, Value};
 
 use crate::cuda_exchange::{CUDA, DlType};
 use crate::cuda_torch::{self, Torch};
+use crate::scalar;
 
 /// The most tensors, and dimensions and sizes of all of them, that this way takes.
 const TENSORS: usize = 16;
@@ -38,6 +39,8 @@ pub(crate) struct Signature {
 #[derive(Debug)]
 struct Expected {
     element: DlType,
+    /// Of a number that is passed by value.
+    scalar: Option<Element>,
     rank: usize,
     alignment: u64,
     /// Its elements may be those of a view that is negated when it is read.
@@ -86,20 +89,20 @@ impl Addresses {
 }
 
 impl Signature {
-    /// `None` where a kernel has an argument that is passed by value, or too many.
+    /// `None` where a kernel has too many arguments.
     pub(crate) fn of(manifest: &Manifest) -> Option<Self> {
         let arguments = &manifest.arguments;
         let inputs = arguments.iter().filter(|argument| !argument.output).count();
         let shapes: usize = arguments.iter().map(|argument| argument.shape.len()).sum();
         let dimensions = shapes + manifest.sizes.len();
-        let has_scalar = arguments.iter().any(|a| a.shape.is_empty() && !a.output);
-        if arguments.len() > TENSORS || dimensions > DIMENSIONS || inputs == 0 || has_scalar {
+        if arguments.len() > TENSORS || dimensions > DIMENSIONS || inputs == 0 {
             return None;
         }
         let expected = |argument: &Argument| {
             let element = cuda_torch::element(&argument.element)?;
             Some(Expected {
                 element: cuda_torch::dlpack_type(element),
+                scalar: (argument.shape.is_empty() && !argument.output).then_some(element),
                 rank: argument.shape.len(),
                 alignment: u64::from(argument.alignment.max(1)),
                 may_be_negated: matches!(element, Element::F32 | Element::F16),
@@ -138,8 +141,12 @@ impl Signature {
             return Ok(None);
         }
         let mut seen = Seen::new(torch, &self.arguments);
-        for tensor in tensors.iter_borrowed() {
-            if seen.take(&tensor)?.is_none() {
+        for (given, expected) in tensors.iter_borrowed().zip(&self.arguments) {
+            let taken = match expected.scalar {
+                Some(element) => seen.take_number(element, &given).is_some(),
+                None => seen.take(&given)?.is_some(),
+            };
+            if !taken {
                 return Ok(None);
             }
         }
@@ -199,7 +206,7 @@ impl<'a> Seen<'a> {
         let dimensions = shown.dimensions();
         let address = shown.address();
         if shown.device.kind != CUDA
-            || (self.count > 0 && shown.device.index != self.device)
+            || (self.device >= 0 && shown.device.index != self.device)
             || shown.element != expected.element
             || dimensions.len() != expected.rank
             || !shown.is_contiguous()
@@ -217,6 +224,18 @@ impl<'a> Seen<'a> {
         self.values[self.count] = Value::Address(address);
         self.count += 1;
         Ok(Some(start))
+    }
+
+    /// Takes a number that is passed by value.
+    fn take_number(&mut self, element: Element, object: &Bound<'_, PyAny>) -> Option<()> {
+        let is_plain = object.is_exact_instance_of::<PyFloat>()
+            || object.is_exact_instance_of::<PyInt>()
+            || object.is_exact_instance_of::<PyBool>();
+        // The name is for messages, which the ordinary way says.
+        let number = is_plain.then(|| scalar::read("", element, object))?.ok()?;
+        self.values[self.count] = Value::Scalar(number.bytes);
+        self.count += 1;
+        Some(())
     }
 
     /// The outputs that the caller gave: one, or a tuple of all.

@@ -37,9 +37,11 @@ pub(crate) fn read(name: &str, wanted: Element, object: &Bound<'_, PyAny>) -> Re
 
 /// The number that a scalar of NumPy holds.
 fn plain<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
-    let is_number = object.is_instance_of::<PyFloat>() || object.is_instance_of::<PyInt>();
+    if object.is_instance_of::<PyFloat>() || object.is_instance_of::<PyInt>() {
+        return Ok(object.clone());
+    }
     let of_numpy = object.get_type().module().is_ok_and(|module| module == "numpy");
-    if !is_number && of_numpy && object.hasattr("item")? {
+    if of_numpy && object.hasattr("item")? {
         return Ok(object.call_method0("item")?);
     }
     Ok(object.clone())

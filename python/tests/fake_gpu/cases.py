@@ -156,6 +156,23 @@ def case_maps_are_encoded_once():
     assert gpu.maps_encoded == encoded and gpu.maps_moved == encoded
 
 
+def case_numbers_take_the_quick_way_too():
+    scale = load("scale")
+    gpu.words_wanted = 4
+    x, y = T(100), T(100)
+    scale(x, 0.5, out=y)
+    asked = torch.state.asked
+    for number, bits in ((0.5, 0x3F000000), (2, 0x40000000), (-1.0, 0xBF800000)):
+        assert scale(x, number, out=y) is y
+        assert {bits, x.address, y.address, 100} == {word & 0xFFFF_FFFF for word in gpu.words[:4]}, list(gpu.words)
+    assert torch.state.asked == asked
+    for _ in range(2):
+        with refused(tilec.DTypeError, "s", "a float"):
+            scale(x, True)
+        with refused(tilec.ArgumentError, "s", "beyond"):
+            scale(x, 1e300)
+
+
 def case_functions_are_compiled_when_they_are_needed():
     gemm = load("gemm")
     functions = gemm.source.count("__global__ void")
