@@ -11,6 +11,8 @@ use tilec_ir::tile::Program;
 use tilec_ir::{Diagnostic, Kernel, Module};
 use tilec_target::Chip;
 
+use crate::json;
+
 /// What CUDA C++ is made for, and out of what.
 #[derive(Clone, Debug)]
 pub struct Cuda<'a> {
@@ -52,13 +54,12 @@ impl<'a> Cuda<'a> {
 
 /// The files of an emitted program by name: the source, its header and the manifest.
 #[must_use]
-pub fn files(emitted: &Emitted) -> Vec<(String, Vec<u8>)> {
-    let name = &emitted.manifest.kernel;
-    let manifest = serde_json::to_string_pretty(&emitted.manifest)
-        .expect("a manifest holds only what JSON can say");
+pub fn files(emitted: Emitted) -> Vec<(String, Vec<u8>)> {
+    let Emitted { source, header, manifest } = emitted;
+    let name = &manifest.kernel;
     vec![
-        (format!("{name}.cu"), emitted.source.clone().into_bytes()),
-        (format!("{name}.h"), emitted.header.clone().into_bytes()),
-        ("manifest.json".to_owned(), (manifest + "\n").into_bytes()),
+        (format!("{name}.cu"), source.into_bytes()),
+        (format!("{name}.h"), header.into_bytes()),
+        ("manifest.json".to_owned(), json::pretty(&manifest)),
     ]
 }

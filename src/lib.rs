@@ -8,6 +8,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod explain;
 pub mod gpu;
+mod json;
 pub mod licenses;
 pub mod memory;
 pub mod phases;

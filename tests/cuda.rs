@@ -37,7 +37,7 @@ fn every_example_as_tiles_and_functions() {
 fn the_same_program_gives_the_same_files_twice() {
     let print = || {
         let mut all = vec![];
-        each(&mut |_, _, _, emitted| all.extend(cuda::files(emitted)));
+        each(&mut |_, _, _, emitted| all.extend(cuda::files(emitted.clone())));
         all
     };
     let (first, second) = (print(), print());

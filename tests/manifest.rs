@@ -29,7 +29,7 @@ fn emitted(text: &str) -> (String, String) {
     let cuda = Cuda::of(&program.module, &kernel.name, chip, source).expect("it is its kernel");
     let emitted = compilation.cuda(&cuda).expect("it can be expressed");
     let file = |ending: &str| {
-        let files = cuda::files(&emitted);
+        let files = cuda::files(emitted.clone());
         let file = files.into_iter().find(|(name, _)| name.ends_with(ending));
         String::from_utf8(file.expect("it is written").1).expect("it is text")
     };

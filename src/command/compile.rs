@@ -120,7 +120,7 @@ impl<'a> Cut<'a> {
     fn files(&self, compilation: &Compilation<'_>) -> Result<Vec<(String, Vec<u8>)>, Stop> {
         match self {
             Self::Nothing => compilation.files().map_err(Stop::Target),
-            Self::Cuda(cuda, program) => Ok(cuda::files(&cuda.emit(program))),
+            Self::Cuda(cuda, program) => Ok(cuda::files(cuda.emit(program))),
             Self::Tensix(tensix, program) => Ok(tensix::files(&tensix.emit(program))),
         }
     }

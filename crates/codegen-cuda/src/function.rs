@@ -14,7 +14,7 @@
 //! Parameters appear by being asked for ([`Function::pointer`], [`Function::size`]).
 //! What was computed in a scope is used again there and in scopes inside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use tilec_cpp::Writer;
@@ -58,7 +58,7 @@ struct Scope {
     held: Vec<Held>,
     /// Whether what outer scopes computed is of no use, as a variable has another value.
     fresh: bool,
-    locals: Vec<String>,
+    locals: BTreeSet<String>,
 }
 
 /// An element that is at hand: no read of it goes to memory.
@@ -169,17 +169,16 @@ impl<'f, 'p> Function<'f, 'p> {
     /// A name for something local, like `base`, that nothing visible has.
     pub(crate) fn local(&mut self, base: &str) -> String {
         let live = |name: &str| {
-            let locals = self.scopes.iter().flat_map(|scope| &scope.locals);
-            locals.into_iter().any(|local| local == name) || self.params.has(name)
+            self.scopes.iter().any(|scope| scope.locals.contains(name)) || self.params.has(name)
         };
         let name = self.cx.names.local(base, live);
-        self.scope().locals.push(name.clone());
+        self.scope().locals.insert(name.clone());
         name
     }
 
     /// Gives back a name of the current scope that was not used.
     pub(crate) fn forget(&mut self, name: &str) {
-        self.scope().locals.retain(|local| local != name);
+        self.scope().locals.remove(name);
     }
 
     /// Keeps the words of [`OWN`] for lines that are written as they stand.
@@ -331,7 +330,7 @@ impl<'f, 'p> Function<'f, 'p> {
     fn outer_local(&mut self, base: &str) -> String {
         let name = self.local(base);
         let outer = self.scopes.first_mut().expect("the outermost scope is never left");
-        outer.locals.push(name.clone());
+        outer.locals.insert(name.clone());
         name
     }
 

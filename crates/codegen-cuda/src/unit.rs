@@ -20,11 +20,11 @@ use crate::launcher::launcher;
 use crate::{device, manifest};
 
 /// Puts everything together.
-pub(crate) fn finish(cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitted {
+pub(crate) fn finish(mut cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitted {
     let mut source = opening(&cx);
     source += &device::text(&cx.headers);
     source += &instructions(&cx);
-    let functions = cx.functions.clone().finish();
+    let functions = std::mem::take(&mut cx.functions).finish();
     source += functions.trim_end();
     source.push('\n');
     let mut manifest = manifest::manifest(&cx, launches);

@@ -1,7 +1,9 @@
 //! Names and comments that C and C++ accept.
 
+use std::collections::BTreeSet;
+
 /// Words that C or C++ keep for themselves, or that common compilers define, as
-/// far as they could be names of the language (C23 and C++23).
+/// far as they could be names of the language (C23 and C++23), in order.
 const KEYWORDS: &[&str] = &[
     "alignas",
     "alignof",
@@ -16,17 +18,17 @@ const KEYWORDS: &[&str] = &[
     "catch",
     "char",
     "class",
-    "compl",
-    "concept",
-    "const",
-    "consteval",
-    "constexpr",
-    "constinit",
-    "const_cast",
-    "continue",
     "co_await",
     "co_return",
     "co_yield",
+    "compl",
+    "concept",
+    "const",
+    "const_cast",
+    "consteval",
+    "constexpr",
+    "constinit",
+    "continue",
     "decltype",
     "default",
     "delete",
@@ -97,7 +99,7 @@ const KEYWORDS: &[&str] = &[
 /// The names of one scope.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    taken: Vec<String>,
+    taken: BTreeSet<String>,
 }
 
 impl Names {
@@ -110,7 +112,7 @@ impl Names {
     /// Whether a name is neither a keyword nor taken.
     #[must_use]
     pub fn is_free(&self, name: &str) -> bool {
-        !KEYWORDS.contains(&name) && !self.taken.iter().any(|taken| taken == name)
+        KEYWORDS.binary_search(&name).is_err() && !self.taken.contains(name)
     }
 
     /// `name`, with underscores behind it until it is neither a keyword nor taken.
@@ -119,7 +121,7 @@ impl Names {
         while !self.is_free(&made) {
             made.push('_');
         }
-        self.taken.push(made.clone());
+        self.taken.insert(made.clone());
         made
     }
 }
@@ -128,12 +130,21 @@ impl Names {
 /// marks of names that passes make (`acc'1`).
 #[must_use]
 pub fn legal(name: &str) -> String {
+    if is_legal(name) {
+        return name.to_owned();
+    }
     let mut legal = name.trim_start_matches('_').to_owned();
     legal = legal.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
     while legal.contains("__") {
         legal = legal.replace("__", "_");
     }
     if legal.starts_with(|c: char| c.is_ascii_alphabetic()) { legal } else { format!("v{legal}") }
+}
+
+fn is_legal(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
+        && !name.contains("__")
 }
 
 /// Text that may stand inside `/* .. */`.
@@ -151,6 +162,11 @@ mod tests {
         let mut names = Names::with(&["workspace"]);
         let made = ["x", "x", "x", "register", "workspace", "n"].map(|name| names.make(name));
         assert_eq!(made, ["x", "x_", "x__", "register_", "workspace_", "n"]);
+    }
+
+    #[test]
+    fn keywords_are_in_order() {
+        assert!(KEYWORDS.is_sorted());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::names::comment;
 
-/// Spaces of one level.
-const LEVEL: usize = 4;
+/// What one level is indented by.
+const LEVEL: &str = "    ";
 
 /// Code that is being written.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,9 @@ impl Writer {
     pub fn line(&mut self, code: impl AsRef<str>) -> &mut Self {
         let code = code.as_ref();
         if !code.is_empty() {
-            self.text.extend(std::iter::repeat_n(' ', self.level * LEVEL));
+            for _ in 0..self.level {
+                self.text += LEVEL;
+            }
             self.text += code;
         }
         self.text.push('\n');

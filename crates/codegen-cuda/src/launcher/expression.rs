@@ -7,33 +7,16 @@ use super::Of;
 
 /// The expression of a formula, which may be a plain number.
 pub(super) fn expression(of: &Of<'_>, formula: &Formula) -> String {
-    let (op, a, b) = match formula {
-        Formula::Constant(value) => return literal(*value),
-        Formula::Size(name) => {
-            let position = of.manifest.sizes.iter().position(|size| size.name == *name);
-            let position = position.expect("a manifest's formulas are over its sizes");
-            return format!("sizes.{}", of.fields.sizes[position]);
-        }
-        Formula::Apply(op, a, b) => (*op, a, b),
-    };
-    // Two plain numbers would be computed without noticing an overflow.
-    let (left, right) = (whole(of, a), expression(of, b));
-    match op {
-        Operator::Add => format!("{left} + {right}"),
-        Operator::Sub => format!("{left} - {}", bind(b, right, false)),
-        Operator::Mul => format!("{} * {}", bind(a, left, true), bind(b, right, false)),
-        Operator::Div => format!("{} / {}", bind(a, left, true), bind(b, right, false)),
-        Operator::Min => format!("smaller({left}, {right})"),
-        Operator::Max => format!("larger({left}, {right})"),
-    }
+    let mut out = String::new();
+    write(&mut out, of, formula);
+    out
 }
 
 /// An expression that is an `Integer` for sure.
 pub(super) fn whole(of: &Of<'_>, formula: &Formula) -> String {
-    match formula {
-        Formula::Constant(value) => format!("Integer({})", literal(*value)),
-        Formula::Size(_) | Formula::Apply(..) => expression(of, formula),
-    }
+    let mut out = String::new();
+    write_whole(&mut out, of, formula);
+    out
 }
 
 /// Formulas of which one is the largest.
@@ -49,17 +32,77 @@ pub(super) fn largest(formula: &Formula) -> Vec<&Formula> {
     found
 }
 
-/// The text in parentheses, where an operator beside it would bind a part of it. A
-/// product may stand at the left of `*` and `/`.
-fn bind(formula: &Formula, text: String, at_left: bool) -> String {
-    let is_loose = match formula {
-        Formula::Apply(Operator::Add | Operator::Sub, ..) => true,
-        Formula::Apply(Operator::Mul | Operator::Div, ..) => !at_left,
-        Formula::Apply(Operator::Min | Operator::Max, ..)
-        | Formula::Constant(_)
-        | Formula::Size(_) => false,
+fn write(out: &mut String, of: &Of<'_>, formula: &Formula) {
+    let (op, a, b) = match formula {
+        Formula::Constant(value) => return *out += &literal(*value),
+        Formula::Size(name) => {
+            let position = of.manifest.sizes.iter().position(|size| size.name == *name);
+            let position = position.expect("a manifest's formulas are over its sizes");
+            *out += "sizes.";
+            return *out += &of.fields.sizes[position];
+        }
+        Formula::Apply(op, a, b) => (*op, a, b),
     };
-    if is_loose { format!("({text})") } else { text }
+    match op {
+        Operator::Add | Operator::Sub | Operator::Mul | Operator::Div => {
+            write_left(out, of, a, op);
+            *out += sign(op);
+            write_right(out, of, b, op);
+        }
+        Operator::Min | Operator::Max => {
+            *out += sign(op);
+            write_whole(out, of, a);
+            *out += ", ";
+            write(out, of, b);
+            *out += ")";
+        }
+    }
+}
+
+/// What stands between two operands, or before them.
+fn sign(op: Operator) -> &'static str {
+    match op {
+        Operator::Add => " + ",
+        Operator::Sub => " - ",
+        Operator::Mul => " * ",
+        Operator::Div => " / ",
+        Operator::Min => "smaller(",
+        Operator::Max => "larger(",
+    }
+}
+
+/// Two plain numbers would be computed without noticing an overflow.
+fn write_whole(out: &mut String, of: &Of<'_>, formula: &Formula) {
+    match formula {
+        Formula::Constant(value) => *out += &format!("Integer({})", literal(*value)),
+        Formula::Size(_) | Formula::Apply(..) => write(out, of, formula),
+    }
+}
+
+/// The left operand: of a product or a quotient a sum is in parentheses.
+fn write_left(out: &mut String, of: &Of<'_>, formula: &Formula, op: Operator) {
+    let binds = matches!(op, Operator::Mul | Operator::Div);
+    let is_sum = matches!(formula, Formula::Apply(Operator::Add | Operator::Sub, ..));
+    parenthesize(out, binds && is_sum, |out| write_whole(out, of, formula));
+}
+
+/// The right operand: in parentheses unless what is before it is a sum.
+fn write_right(out: &mut String, of: &Of<'_>, formula: &Formula, op: Operator) {
+    let is_loose = matches!(
+        formula,
+        Formula::Apply(Operator::Add | Operator::Sub | Operator::Mul | Operator::Div, ..)
+    );
+    parenthesize(out, op != Operator::Add && is_loose, |out| write(out, of, formula));
+}
+
+fn parenthesize(out: &mut String, needed: bool, write: impl FnOnce(&mut String)) {
+    if needed {
+        out.push('(');
+    }
+    write(out);
+    if needed {
+        out.push(')');
+    }
 }
 
 fn literal(value: i64) -> String {
