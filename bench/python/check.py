@@ -420,6 +420,36 @@ def wrong_arguments_are_refused():
     refused(tilec.ArgumentError, "y", lambda: add(x, [1.0] * 64))
 
 
+PICK = """
+kernel pick[T, E](x: f32[T, E], at: idx<E>[T]) -> (y: f32[T])
+where finite(x)
+{
+    y[t] = x[t, at[t]]
+}
+"""
+
+
+@check
+def values_are_looked_at_where_that_is_asked_for():
+    strict, trusting = tilec.load(PICK, check=True), tilec.load(PICK)
+    x = values(1000, 64)
+    at = torch.randint(64, (1000,), device="cuda", dtype=torch.int32)
+    expected = x.gather(1, at.long()[:, None])[:, 0]
+    assert torch.equal(strict(x, at), expected) and torch.equal(trusting(x, at), expected)
+    at[700] = 64
+    assert "at[700] = 64 is not in 0 .. 63" in refused(tilec.DataError, "at", lambda: strict(x, at))
+    # Elsewhere the nearest index is read.
+    assert torch.equal(trusting(x, at), x.gather(1, at.long().clamp(0, 63)[:, None])[:, 0])
+    at[700], x[3, 5] = 0, torch.inf
+    assert "finite(x)" in refused(tilec.DataError, "x", lambda: strict(x, at))
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        # What is looked at is what the stream has made by then.
+        torch.cuda._sleep(50_000_000)
+        x[3, 5] = 0
+        strict(x, at)
+
+
 def refusal(kind, call):
     try:
         call()
