@@ -2,11 +2,11 @@
 //! units of a chip can't do better.
 
 use tilec_ir::compare::License;
-use tilec_ir::plan::{Contract, EquationAt, Operand, Region, RegionKind};
+use tilec_ir::plan::{Contract, EquationAt, Operand, Plan, Region, RegionKind};
 use tilec_ir::tensor::{ExprKind, Reduction, Scalar, Setting, SettingValue, Tensor};
 use tilec_ir::walk::{reachable, reads};
-use tilec_ir::{Id, Kernel, Module};
-use tilec_passes::{left_out, normalize, recognize};
+use tilec_ir::{Id, Kernel, Launch, Module};
+use tilec_passes::{left_out, normalize, recognize, specialize};
 use tilec_target::{Chip, Tensix};
 
 /// The licensed sums of a kernel on a chip. Tile blocks name equations of the
@@ -42,19 +42,27 @@ fn license(setting: &Setting) -> Option<License> {
     }
 }
 
-/// What the units of Tensix cores do to the equations of a kernel: products are summed
-/// on the matrix unit, and all else that is computed, by the vector unit.
+/// What the units of Tensix cores do to the equations of a kernel at the sizes of a launch:
+/// products are summed on the matrix unit, and all else that is computed, by the vector unit.
+///
+/// # Panics
+/// If the launch is one of another kernel.
 #[must_use]
-pub fn tensix_units(kernel: &Kernel, chip: &Tensix) -> Vec<(Id<Tensor>, License)> {
+pub fn tensix_units(kernel: &Kernel, launch: &Launch, chip: &Tensix) -> Vec<(Id<Tensor>, License)> {
+    // Programs are made for their sizes, at which more may be a sum of products.
+    let names = kernel.sizes.iter().map(|(_, size)| size.name.clone());
+    let sizes: Vec<_> = names.zip(launch.sizes.iter().copied()).collect();
+    let bound = specialize(kernel, &sizes).expect("the launch has bound the sizes");
+    let plan = recognize(&normalize(&bound));
     let mut found = Vec::new();
-    let moved = moved(kernel);
+    let moved = moved(kernel, &plan);
     for equation in kernel.equations.iter().filter(|of| !moved.contains(&of.tensor)) {
         found.push((equation.tensor, License::Polynomials));
         if !chip.words_to_dst {
             found.push((equation.tensor, License::Cut));
         }
     }
-    for (tensor, contract) in contractions(kernel) {
+    for (tensor, contract) in contractions(kernel, &plan) {
         found.push((tensor, License::Aligned));
         found.extend(left_out(&contract, chip).map(|n| (tensor, License::Upper(n))));
     }
@@ -63,8 +71,7 @@ pub fn tensix_units(kernel: &Kernel, chip: &Tensix) -> Vec<(Id<Tensor>, License)
 
 /// The tensors whose elements no unit computes: the places of keys that stand in memory,
 /// and what is read there.
-fn moved(kernel: &Kernel) -> Vec<Id<Tensor>> {
-    let plan = recognize(&normalize(kernel));
+fn moved(kernel: &Kernel, plan: &Plan) -> Vec<Id<Tensor>> {
     let is_read = |expr| matches!(plan.kernel.exprs[expr].kind, ExprKind::Read(..));
     let of_region = |region: &Region| {
         let RegionKind::Select(select) = &region.kind else { return Vec::new() };
@@ -85,15 +92,13 @@ fn moved(kernel: &Kernel) -> Vec<Id<Tensor>> {
 #[must_use]
 pub fn cuda_units(kernel: &Kernel, chip: &Chip) -> Vec<(Id<Tensor>, License)> {
     let fp8 = |operand: &Operand| matches!(operand.element, Scalar::F8E4M3 | Scalar::F8E5M2);
-    let mut found = contractions(kernel);
+    let mut found = contractions(kernel, &recognize(&normalize(kernel)));
     found.retain(|(_, contract)| chip.peak.fp8.is_some() && fp8(&contract.a) && fp8(&contract.b));
     found.into_iter().map(|(tensor, _)| (tensor, License::Steps)).collect()
 }
 
-/// The contractions that are recognized in a kernel, each with the tensor whose equation has
-/// its sum.
-fn contractions(kernel: &Kernel) -> Vec<(Id<Tensor>, Contract)> {
-    let plan = recognize(&normalize(kernel));
+/// The contractions of a kernel's plan, each with the tensor whose equation has its sum.
+fn contractions(kernel: &Kernel, plan: &Plan) -> Vec<(Id<Tensor>, Contract)> {
     let of_region = |region: &Region| match &region.kind {
         RegionKind::Contract(contract) => vec![(region.covers[0], contract.clone())],
         RegionKind::Grouped(grouped) => {
@@ -140,8 +145,18 @@ fn sums_of(kernel: &Kernel, tensor: Id<Tensor>) -> Vec<Id<Tensor>> {
 
 #[cfg(test)]
 mod tests {
+    use tilec_ir::launch;
+    use tilec_ir::tensor::Role;
+
     use super::*;
     use crate::program::Program;
+
+    /// A launch in which every size is this one.
+    fn launch_of(kernel: &Kernel, size: i64) -> Launch {
+        let inputs = vec![None; kernel.tensors_of(Role::Input).count()];
+        let sizes = kernel.sizes.iter().map(|(_, one)| (one.name.clone(), size));
+        launch::bind(kernel, &inputs, &sizes.collect::<Vec<_>>()).expect("the sizes fit")
+    }
 
     #[test]
     fn a_license_reaches_the_sums_before_the_equation_that_it_names() {
@@ -198,7 +213,9 @@ kernel two[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: f32[M, N], d: f32[M])
         let kernel = &module.kernels[0];
         let names = |chip: &str, wanted| {
             let chip = tilec_target::chip(chip).expect("it has a table").tensix();
-            let found = tensix_units(kernel, chip).into_iter().filter(|(_, l)| *l == wanted);
+            let launch = launch_of(kernel, 65);
+            let found = tensix_units(kernel, &launch, chip).into_iter();
+            let found = found.filter(|(_, license)| *license == wanted);
             found.map(|(t, _)| kernel.tensors[t].name.clone()).collect::<Vec<_>>()
         };
         assert_eq!(names("wormhole_n150", License::Aligned), ["c"]);
@@ -208,6 +225,25 @@ kernel two[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: f32[M, N], d: f32[M])
         assert_eq!(names("blackhole_p150", License::Cut), [""; 0]);
         assert_eq!(names("blackhole_p150", License::Polynomials), ["c", "d"]);
     }
+
+    #[test]
+    fn sums_that_are_products_at_a_size_are_allowed_what_products_are() {
+        let text = "
+kernel scaled[M, N, K](a: bf16[M, K], b: bf16[N, K], s: f32[M, N, ceil(K / 128)]) -> (c: f32[M, N])
+{
+    c[m, n] = sum[k](a[m, k] * b[n, k] * s[m, n, k / 128])
+}
+";
+        let module = Program::check(text).module;
+        let kernel = &module.kernels[0];
+        let chip = tilec_target::chip("blackhole_p150").expect("it has a table").tensix();
+        let aligned = |size| {
+            let found = tensix_units(kernel, &launch_of(kernel, size), chip);
+            found.iter().any(|(_, license)| *license == License::Aligned)
+        };
+        assert_eq!([aligned(65), aligned(129)], [true, false]);
+    }
+
     #[test]
     fn what_is_only_moved_keeps_its_bits() {
         let text = "
@@ -224,7 +260,8 @@ where 1 <= S, S <= N
         let module = Program::check(text).module;
         let kernel = &module.kernels[0];
         let chip = tilec_target::chip("wormhole_n150").expect("it has a table").tensix();
-        let found = tensix_units(kernel, chip).into_iter().filter(|(_, l)| *l == License::Cut);
+        let found = tensix_units(kernel, &launch_of(kernel, 65), chip).into_iter();
+        let found = found.filter(|(_, license)| *license == License::Cut);
         let names: Vec<_> = found.map(|(t, _)| kernel.tensors[t].name.clone()).collect();
         assert_eq!(names, ["w", "u"]);
     }

@@ -10,7 +10,6 @@
 mod tensix;
 
 use tilec_ir::Module;
-use tilec_target::{Chip, Machine, chip};
 
 const CHIPS: [&str; 2] = ["wormhole_n150", "blackhole_p150"];
 const GRIDS: [[u32; 2]; 4] = [[1, 1], [3, 1], [2, 3], [4, 4]];
@@ -25,13 +24,6 @@ fn parse(text: &str) -> Module {
 fn read(path: &str) -> String {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(root.join(path)).expect("it can be read")
-}
-
-fn with_grid(name: &str, grid: [u32; 2]) -> Chip {
-    let mut chip = chip(name).expect("it has a table").clone();
-    let Machine::Tensix(tensix) = &mut chip.machine else { panic!("{name} is no Tensix") };
-    [tensix.columns, tensix.rows] = grid;
-    chip
 }
 
 /// Every kernel of a text, but those refused on a chip, at sizes M x N on a grid each, in
@@ -53,7 +45,7 @@ fn every(text: &str, refused: &[(&str, &str)], sizes: &[usize]) {
             };
             let sizes = kernel.sizes.iter().map(|(_, one)| one.name.as_str());
             let set: Vec<_> = sizes.map(|name| (name, size(name))).collect();
-            tensix::check_on((text, &module), &kernel.name, &with_grid(name, grid), &set);
+            tensix::check_on((text, &module), &kernel.name, &tensix::with_grid(name, grid), &set);
         }
     }
 }

@@ -10,7 +10,7 @@ mod tensix;
 
 use tilec_ir::dataflow::Program;
 use tilec_ir::{Array, Data, Element, Module};
-use tilec_target::{Chip, Machine, chip};
+use tilec_target::{Chip, chip};
 
 const CHIPS: [&str; 2] = ["wormhole_n150", "blackhole_p150"];
 
@@ -128,13 +128,6 @@ fn module(text: &str) -> Module {
     checked.module
 }
 
-fn with_grid(name: &str, grid: [u32; 2]) -> Chip {
-    let mut chip = chip(name).expect("it has a table").clone();
-    let Machine::Tensix(tensix) = &mut chip.machine else { panic!("{name} is no Tensix") };
-    [tensix.columns, tensix.rows] = grid;
-    chip
-}
-
 /// Selects the first S of M rows of N keys, and compares values and indices.
 fn select(keys: Keys, descending: bool, chip: &Chip, [m, n, s]: [usize; 3]) -> Program {
     let order = if descending { "desc" } else { "asc" };
@@ -163,7 +156,7 @@ fn named(name: &str) -> &'static Chip {
 /// Rows of one core each; the last item has fewer rows than others.
 #[test]
 fn keys_of_every_type() {
-    let [wormhole, blackhole] = CHIPS.map(|name| with_grid(name, [3, 2]));
+    let [wormhole, blackhole] = CHIPS.map(|name| tensix::with_grid(name, [3, 2]));
     select(F32, true, &wormhole, [11, 70, 9]);
     select(BF16, false, &wormhole, [11, 70, 70]);
     select(F16, true, &blackhole, [37, 33, 1]);
@@ -178,7 +171,7 @@ fn rows_that_are_cut() {
         let rings = program.steps[0].circular.iter().map(|ring| ring.name.as_str());
         rings.filter(|name| name.ends_with("_lists")).collect::<Vec<_>>().join(" ")
     };
-    let [wormhole, blackhole] = CHIPS.map(|name| with_grid(name, [3, 2]));
+    let [wormhole, blackhole] = CHIPS.map(|name| tensix::with_grid(name, [3, 2]));
     let program = select(F32, false, &blackhole, [1, 100_000, 40]);
     assert_eq!(merged(&program), "row_lists column_lists");
     let program = select(BF16, true, &wormhole, [5, 40_001, 33]);
@@ -222,10 +215,10 @@ where 3 <= N
     let module = module(text);
     let grid = [2, 2];
     let wide = [("B", 3), ("M", 5), ("N", 40)];
-    tensix::check_on((text, &module), "best", &with_grid(CHIPS[1], grid), &wide);
+    tensix::check_on((text, &module), "best", &tensix::with_grid(CHIPS[1], grid), &wide);
     let set = [("M", 5), ("N", 40), ("S", 7)];
-    tensix::check_on((text, &module), "later", &with_grid(CHIPS[0], grid), &set);
-    tensix::check_on((text, &module), "down", &with_grid(CHIPS[1], grid), &set[..2]);
+    tensix::check_on((text, &module), "later", &tensix::with_grid(CHIPS[0], grid), &set);
+    tensix::check_on((text, &module), "down", &tensix::with_grid(CHIPS[1], grid), &set[..2]);
 }
 
 /// Keys that are computed, rows with lengths of their own, and what others compute from what is
@@ -239,7 +232,7 @@ fn selections_between_other_equations() {
     for (at, name) in
         ["softmax_renormalized", "softmax_picked", "sigmoid_biased"].into_iter().enumerate()
     {
-        tensix::check_on((routers, &module), name, &with_grid(CHIPS[at % 2], grid), &set);
+        tensix::check_on((routers, &module), name, &tensix::with_grid(CHIPS[at % 2], grid), &set);
     }
     let text = "kernel lengths[R, N](x: f32[R, N], length: i32[R]) -> (y: idx<N>[R, 3])
 where 3 <= N
@@ -254,8 +247,8 @@ where 3 <= N
 }";
     let module = self::module(text);
     let set = [("R", 7), ("N", 50)];
-    tensix::check_on((text, &module), "lengths", &with_grid(CHIPS[1], grid), &set);
-    tensix::check_on((text, &module), "scaled", &with_grid(CHIPS[0], grid), &set);
+    tensix::check_on((text, &module), "lengths", &tensix::with_grid(CHIPS[1], grid), &set);
+    tensix::check_on((text, &module), "scaled", &tensix::with_grid(CHIPS[0], grid), &set);
 }
 
 /// Nothing to select from, or nothing to select, makes no program.

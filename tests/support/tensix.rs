@@ -11,9 +11,9 @@ use tilec_ir::compare::{Verdict, check_with};
 use tilec_ir::dataflow::{Program, verify};
 use tilec_ir::interpret::interpret_all;
 use tilec_ir::tensor::Role;
-use tilec_ir::{Array, Element, Kernel, Launch, Module, launch};
-use tilec_target::Chip;
-use tilec_tensix_emu::{Counters, Options, tilize, untilize};
+use tilec_ir::{Array, Diagnostic, Element, Kernel, Launch, Module, launch};
+use tilec_target::{Chip, Machine, chip};
+use tilec_tensix_emu::{Counters, Failure, Options, tilize, untilize};
 
 /// What a kernel of a module for a chip and sizes makes of inputs in the emulator.
 ///
@@ -28,8 +28,19 @@ pub(crate) fn outputs(
     inputs: &[Array],
 ) -> (Program, Vec<Array>) {
     let bound = bind(module, name, set, inputs.iter().map(|input| Some(input.shape.clone())));
-    let (program, outputs, _) = execute((text, module), name, chip, &bound, set, inputs);
+    let options = Options::default();
+    let (program, outputs, _) = execute((text, module), name, chip, &bound, set, inputs, &options)
+        .unwrap_or_else(|fault| panic!("{name} on {} with {set:?}: {fault:#?}", chip.name));
     (program, outputs)
+}
+
+/// A chip of which only so many columns and rows of cores are there.
+#[allow(dead_code, reason = "some tests take whole chips")]
+pub(crate) fn with_grid(name: &str, grid: [u32; 2]) -> Chip {
+    let mut chip = chip(name).expect("it has a table").clone();
+    let Machine::Tensix(tensix) = &mut chip.machine else { panic!("{name} is no Tensix") };
+    [tensix.columns, tensix.rows] = grid;
+    chip
 }
 
 fn named<'m>(module: &'m Module, name: &str) -> &'m Kernel {
@@ -51,6 +62,16 @@ fn bind(
         .unwrap_or_else(|found| panic!("{name} with {set:?}: {found:#?}"))
 }
 
+/// Why a kernel did not run.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// It can't be compiled for the chip.
+    Refused(Vec<Diagnostic>),
+    /// The emulator found a fault, or a result is not what it may be.
+    #[allow(dead_code, reason = "it is for the messages of tests")]
+    Wrong(String),
+}
+
 /// Compiles a kernel and runs it in the emulator.
 fn execute(
     (text, module): (&str, &Module),
@@ -59,17 +80,17 @@ fn execute(
     bound: &launch::Launch,
     set: &[(&str, i64)],
     inputs: &[Array],
-) -> (Program, Vec<Array>, Vec<Vec<Counters>>) {
-    let what = format!("{name} on {} with {set:?}", chip.name);
+    options: &Options,
+) -> Result<(Program, Vec<Array>, Vec<Vec<Counters>>), Fault> {
     let kernel = named(module, name);
-    let compilation =
-        Compilation::new(kernel, &owned(set)).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
+    let sizes = tilec::tensix::bound(kernel, &owned(set));
+    let compilation = Compilation::new(kernel, &sizes).map_err(Fault::Refused)?;
     let source = Source { file: "test.tile", text };
-    let tensix = Tensix::of(module, name, chip, source, owned(set)).expect("it is there");
-    let program =
-        compilation.dataflow(&tensix).unwrap_or_else(|found| panic!("{what}: {found:#?}"));
-    let (outputs, counters) = emulate(kernel, bound, &tensix.emit(&program), inputs, &what);
-    (program, outputs, counters)
+    let tensix = Tensix::of(module, name, chip, source, sizes).expect("it is there");
+    let program = compilation.dataflow(&tensix).map_err(Fault::Refused)?;
+    let (outputs, counters) = emulate(kernel, bound, &tensix.emit(&program), inputs, options)
+        .map_err(|failure| Fault::Wrong(format!("{failure:#?}")))?;
+    Ok((program, outputs, counters))
 }
 
 /// What a run gave.
@@ -81,17 +102,14 @@ struct Run {
 
 /// Compiles a kernel of a module for a chip and sizes, runs it in the emulator on inputs
 /// drawn from a seed, and compares the outputs with the interpreter's.
-///
-/// # Panics
-/// If it doesn't compile, or the emulator finds a fault.
 fn run(
     (text, module): (&str, &Module),
     name: &str,
     chip: &Chip,
     set: &[(&str, i64)],
     seed: u64,
-) -> Run {
-    let what = format!("{name} on {} with {set:?}", chip.name);
+    options: &Options,
+) -> Result<Run, Fault> {
     let kernel = named(module, name);
     let unknown = kernel.tensors_of(Role::Input).map(|_| None);
     let bound = bind(module, name, set, unknown);
@@ -99,42 +117,66 @@ fn run(
         .tensors_of(Role::Input)
         .map(|tensor| draw::draw(kernel, &bound, tensor, seed).expect("it fits into memory"))
         .collect();
-    let (program, outputs, counters) = execute((text, module), name, chip, &bound, set, &inputs);
+    let (program, outputs, counters) =
+        execute((text, module), name, chip, &bound, set, &inputs, options)?;
     let mut allowed = licenses(module, kernel, &chip.name);
-    allowed.extend(tensix_units(kernel, chip.tensix()));
+    allowed.extend(tensix_units(kernel, &bound, chip.tensix()));
     let engine = |kernel: &_, launch: &_, inputs: &_, given: &_| {
         interpret_all(kernel, launch, inputs, given, &|_| {})
     };
     let verdicts = check_with(&engine, kernel, &bound, &inputs, &outputs, &[], &allowed)
-        .unwrap_or_else(|found| panic!("{what}: {found:#?}"));
-    Run { program, verdicts, counters }
+        .map_err(|found| Fault::Wrong(format!("the interpreter says {found:#?}")))?;
+    Ok(Run { program, verdicts, counters })
 }
 
-/// As [`run`], and every output must be what it may be.
+/// As [`try_on`], on a chip by name.
+///
+/// # Panics
+/// If it is refused or goes wrong.
 pub(crate) fn check(source: (&str, &Module), name: &str, chip: &str, set: &[(&str, i64)]) {
     check_on(source, name, tilec_target::chip(chip).expect("it has a table"), set);
 }
 
 /// As [`check`], on a chip that need not be one of the tables.
 pub(crate) fn check_on(source: (&str, &Module), name: &str, chip: &Chip, set: &[(&str, i64)]) {
-    let run = run(source, name, chip, set, 1);
-    let what = format!("{name} on {} with {set:?}", chip.name);
-    for verdict in &run.verdicts {
-        assert!(verdict.passes(), "{what}: {verdict:#?}");
+    if let Err(fault) = try_on(source, name, chip, set, &Options::default()) {
+        panic!("{name} on {} with {set:?}: {fault:#?}", chip.name);
     }
-    same_counts(&run, &what);
+}
+
+/// Runs a kernel in the emulator; every output must be what it may be by the interpreter.
+pub(crate) fn try_on(
+    source: (&str, &Module),
+    name: &str,
+    chip: &Chip,
+    set: &[(&str, i64)],
+    options: &Options,
+) -> Result<(), Fault> {
+    let run = run(source, name, chip, set, 1, options)?;
+    match run.verdicts.iter().find(|verdict| !verdict.passes()) {
+        Some(verdict) => Err(Fault::Wrong(format!("{verdict:#?}"))),
+        None => same_counts(&run).map_err(Fault::Wrong),
+    }
 }
 
 /// What the emulator counted is what the verifier of dataflow programs counts.
-fn same_counts(run: &Run, what: &str) {
+fn same_counts(run: &Run) -> Result<(), String> {
     for (planned, cores) in verify::traffic(&run.program).iter().zip(&run.counters) {
         let sum = |of: fn(&Counters) -> u64| cores.iter().map(of).sum::<u64>();
         let most = cores.iter().map(|core| core.tile_products).max().unwrap_or(0);
-        assert_eq!(sum(|core| core.dram_read_bytes), planned.dram_read, "{what}");
-        assert_eq!(sum(|core| core.dram_written_bytes), planned.dram_written, "{what}");
-        assert_eq!(sum(|core| core.multicast_bytes), planned.multicast, "{what}");
-        assert_eq!(most, planned.products.most, "{what}");
+        let counted = [
+            sum(|core| core.dram_read_bytes),
+            sum(|core| core.dram_written_bytes),
+            sum(|core| core.multicast_bytes),
+            most,
+        ];
+        let expected =
+            [planned.dram_read, planned.dram_written, planned.multicast, planned.products.most];
+        if counted != expected {
+            return Err(format!("planned {expected:?} bytes and products, counted {counted:?}"));
+        }
     }
+    Ok(())
 }
 
 fn emulate(
@@ -142,8 +184,8 @@ fn emulate(
     launch: &Launch,
     emitted: &tilec_codegen_tt::Emitted,
     inputs: &[Array],
-    what: &str,
-) -> (Vec<Array>, Vec<Vec<Counters>>) {
+    options: &Options,
+) -> Result<(Vec<Array>, Vec<Vec<Counters>>), Failure> {
     let programs = &emitted.programs;
     let texts: BTreeMap<_, _> = emitted.kernels.iter().cloned().collect();
     let named: BTreeMap<_, _> = kernel
@@ -157,8 +199,7 @@ fn emulate(
     let pages = programs.buffers.iter().filter(input).map(|buffer| {
         (buffer.name.clone(), tilize(buffer, &to_bytes(&named[buffer.tensor.as_str()].data)))
     });
-    let outcome = tilec_tensix_emu::run(programs, &texts, &pages.collect(), &Options::default())
-        .unwrap_or_else(|failure| panic!("{what}: {failure:#?}"));
+    let outcome = tilec_tensix_emu::run(programs, &texts, &pages.collect(), options)?;
     let outputs = kernel.tensors_of(Role::Output).map(|tensor| {
         let shape = launch.shapes[tensor.index()].clone();
         let tensor = &kernel.tensors[tensor];
@@ -173,5 +214,5 @@ fn emulate(
             None => Array::zeros(element, &shape).expect("it is empty"),
         }
     });
-    (outputs.collect(), outcome.counters)
+    Ok((outputs.collect(), outcome.counters))
 }

@@ -32,11 +32,6 @@ pub(crate) struct Case {
 /// All that compile; what is refused has tests of its own.
 pub(crate) fn all() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files: Vec<PathBuf> = ["examples", "tests/cases", "tests/tensix_tiles"]
-        .into_iter()
-        .flat_map(tile_files)
-        .filter(|path| !REFUSED.iter().any(|folder| path.starts_with(root.join(folder))))
-        .collect();
     let of_file = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).expect("programs are text");
         let file = path.strip_prefix(root).expect("it is below").to_string_lossy().into_owned();
@@ -46,7 +41,17 @@ pub(crate) fn all() -> Vec<Case> {
         each.filter_map(|(name, chip, size)| emit(&file, &text, &program, name, chip, size).ok())
             .collect::<Vec<_>>()
     };
-    parallel(&files, of_file).into_iter().flatten().collect()
+    parallel(&files(), of_file).into_iter().flatten().collect()
+}
+
+/// The files of all programs that a chip may run.
+pub(crate) fn files() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    ["examples", "tests/cases", "tests/tensix_tiles"]
+        .into_iter()
+        .flat_map(tile_files)
+        .filter(|path| !REFUSED.iter().any(|folder| path.starts_with(root.join(folder))))
+        .collect()
 }
 
 /// A kernel of a file for a chip.

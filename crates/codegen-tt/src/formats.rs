@@ -3,8 +3,8 @@
 //! The chip keeps the formats of its two source registers and of the packer's result
 //! until they are changed. An init whose ring has another format than the one set last
 //! must change it; where loops and branches meet, what is not the same on all ways is
-//! unknown, and is set again. Copies use source register A alone, but integers there want
-//! integers in B too.
+//! unknown, and is set again. Copies use source register A alone, but the adder that they pass
+//! wants a format of the same family in B too.
 
 use tilec_ir::dataflow::{CircularAt, Format, Math, Op, Step};
 
@@ -96,7 +96,8 @@ impl Formats {
                 let copied = format(*ring);
                 self.task = Some(Task::Copy(*ring));
                 self.source_a = Some(copied);
-                if is_integer(copied) || self.source_b.is_none_or(is_integer) {
+                let other = self.source_b.map(family);
+                if family(copied) == Family::Integer || other != Some(family(copied)) {
                     self.source_b = Some(copied);
                 }
             }
@@ -114,15 +115,20 @@ impl Formats {
     }
 }
 
-fn is_integer(format: Format) -> bool {
+/// Formats that the math unit takes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    Integer,
+    /// Exponents of 5 bits.
+    Short,
+    /// Exponents of 8 bits, and words, which go past the source registers.
+    Long,
+}
+
+fn family(format: Format) -> Family {
     match format {
-        Format::Byte | Format::U16 => true,
-        Format::F32
-        | Format::Bf16
-        | Format::F16
-        | Format::Bfp8
-        | Format::NativeE4M3
-        | Format::NativeE5M2
-        | Format::Word => false,
+        Format::Byte | Format::U16 => Family::Integer,
+        Format::F16 | Format::NativeE4M3 | Format::NativeE5M2 => Family::Short,
+        Format::F32 | Format::Bf16 | Format::Bfp8 | Format::Word => Family::Long,
     }
 }

@@ -18,7 +18,7 @@ mod vector;
 
 use tilec_ir::dataflow::verify::{self, Limits};
 use tilec_ir::dataflow::{Program, Step};
-use tilec_ir::plan::{Plan, RegionKind};
+use tilec_ir::plan::{Plan, Region, RegionKind};
 use tilec_ir::tensor::{Expr, ExprKind, Kernel, Reduction, Scalar, Tiling, Var};
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind};
 use tilec_target::{Chip, Tensix};
@@ -45,7 +45,7 @@ pub fn compile_dataflow(
     }
     let plan = select::stored(ungroup(plan, |_, _| false));
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
-    let mut draft = Draft::new(without_empty_sums(plan), chip);
+    let mut draft = Draft::new(without_empty_terms(without_empty_sums(plan)), chip);
     let mut steps = Vec::new();
     for (at, given) in given.iter().enumerate() {
         match region(&mut draft, at, given) {
@@ -74,6 +74,26 @@ fn without_empty_sums(mut plan: Plan) -> Plan {
             let zero = Expr { kind: ExprKind::Float(0.0), ty: sum.ty, span: sum.span };
             first.value = kernel.exprs.push(zero);
             region.kind = RegionKind::Pointwise;
+        }
+    }
+    plan
+}
+
+/// Reductions over nothing with terms that read nothing: what they read may have no elements.
+fn without_empty_terms(mut plan: Plan) -> Plan {
+    let Plan { kernel, regions, .. } = &mut plan;
+    let reduces =
+        |of: &&Region| matches!(of.kind, RegionKind::Rowwise(_) | RegionKind::Generic { .. });
+    for &at in regions.iter().filter(reduces).flat_map(|region| &region.covers) {
+        let value = kernel.equations[at].value;
+        let ExprKind::Reduce(reduction, vars, term) = kernel.exprs[value].kind.clone() else {
+            continue;
+        };
+        let empty = |&var: &Id<Var>| kernel.ints.as_constant(kernel.vars[var].range) == Some(0);
+        let Expr { ty, span, .. } = kernel.exprs[term];
+        if ty.is_float() && vars.iter().any(empty) {
+            let zero = kernel.exprs.push(Expr { kind: ExprKind::Float(0.0), ty, span });
+            kernel.exprs[value].kind = ExprKind::Reduce(reduction, vars, zero);
         }
     }
     plan
