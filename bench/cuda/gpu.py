@@ -14,6 +14,7 @@ from datetime import date
 import numpy as np
 import torch
 
+import compare
 import products
 from formats import E4M3, E5M2, HALF_ULP, SMALLEST, wide
 
@@ -24,6 +25,8 @@ INSTRUCTION, PROMOTED = 32, 128
 def install() -> None:
     """Lets the references know what FP8 matrix units do."""
     products.slack = slack
+    # Each of the instructions of a block loses as much of what it has reached.
+    compare.FP8_UNIT = PROMOTED // INSTRUCTION * (INSTRUCTION + 1) * FRACTION
 
 
 def slack(product, x, y):

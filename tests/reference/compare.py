@@ -51,6 +51,16 @@ def dot_bound(magnitude, terms, inputs=1):
     return (terms + inputs + 2) * UNIT * 1.01 * magnitude + TINY
 
 
+# What an FP8 matrix unit may add to the error of a sum, relative to its magnitude, where sums
+# of 128 products are scaled: a check on a GPU sets it.
+FP8_UNIT = 0.0
+
+
+def blocks_bound(magnitude, terms, inputs=1):
+    """The same for products of FP8 that are scaled by blocks of 128."""
+    return dot_bound(magnitude, terms, inputs) + FP8_UNIT * magnitude
+
+
 def calc_diff(x, y) -> float:
     """1 - 2 sum(xy) / sum(x^2 + y^2), without cancellation."""
     total = np.sum(x * x + y * y)

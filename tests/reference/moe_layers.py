@@ -7,12 +7,16 @@ integers and fractions of them. So experts are the same on every target, also wh
 import numpy as np
 
 from cases import Kernel
-from compare import UNIT, Judged, dot_bound
-from data import heavy
-from formats import BF16, HALF_ULP, convert, wide
+from compare import TINY, UNIT, Judged, blocks_bound, dot_bound
+from data import heavy, quantize
+from data import spread as spread_scales
+from formats import BF16, E4M3, HALF_ULP, SMALLEST, convert, wide
 from moe import judge, silu
-from moe_routers import GRID, SPREADS, near_ties, numbered, sigmoid, softmax
+from moe_routers import GRID, SPREADS, make_logits, near_ties, numbered, sigmoid, softmax
 from selection import ranked_rows
+
+# Of hidden numbers that fall on the other side of a tie between two of FP8.
+FP8_DIFF = 2e-4
 
 def make_tokens(rng, spread, t, d, e):
     """Tokens and a router whose products are exact, and the experts spread as asked: the first
@@ -112,6 +116,65 @@ def fused_moe_shared(x, router, bias, factor, w_gate, w_up, w_down, shared_gate,
     return judged(out + own, bound + own_bound + (S + 4) * UNIT * (np.abs(out) + np.abs(own)), ~near_ties(key))
 
 
+def make_fp8(rng, t, d, f, e, s, spread):
+    x = convert(heavy(rng, t, d), BF16)
+    given = {"x": x, "logit": make_logits(rng, spread, t, e)}
+    for name, (rows, columns) in {"gate": (f, d), "up": (f, d), "down": (d, f)}.items():
+        pairs = [quantize(heavy(rng, rows, columns) / np.float32(max(columns, 1) ** 0.5), 128) for _ in range(e)]
+        given |= {f"w_{name}": np.stack([w for w, _ in pairs]), f"s_{name}": np.stack([s for _, s in pairs])}
+    return given
+
+
+def strips(x, error):
+    """Rows rounded to FP8 with a scale for each 128 numbers, and a bound of the error where
+    they are off by so much; numbers may then fall on the other side of a tie, and scales
+    follow their largest."""
+    codes, scales = quantize(x.astype(np.float32), 1)
+    by = spread_scales(codes, wide(scales), 1)
+    value = wide(codes) * by
+    _, off = quantize(error.astype(np.float32), 1)
+    moved = spread_scales(codes, wide(off), 1) / np.maximum(by, TINY)
+    step = 2 * HALF_ULP[E4M3] * (np.abs(x) + error) + SMALLEST[E4M3] * by
+    return value, np.where(error > 0, error + step + 2 * moved * np.abs(x), 0)
+
+
+def fused_moe_fp8(x, logit, w_gate, s_gate, w_up, s_up, w_down, s_down, S):
+    expert = ranked_rows(logit, True, S)
+    weight, relative = softmax(np.take_along_axis(logit, expert, 1))
+    rows, _ = strips(wide(x), np.zeros(x.shape))
+    out, bound = np.zeros(x.shape), np.zeros(x.shape)
+    for e in range(len(w_gate)):
+        token, slot = np.nonzero(expert == e)
+        gate, up, down = (
+            wide(w[e]) * spread_scales(w[e], wide(s[e]), 128) for w, s in ((w_gate, s_gate), (w_up, s_up), (w_down, s_down))
+        )
+        a = rows[token]
+        g, u = a @ gate.T, a @ up.T
+        g_bound, u_bound = (blocks_bound(np.abs(a) @ np.abs(m).T, a.shape[1], 4) for m in (gate, up))
+        exactly = silu(g) * u
+        h = wide(convert(exactly.astype(np.float32), BF16))
+        h_bound = (1.1 * g_bound + 16 * UNIT * np.abs(g)) * (np.abs(u) + u_bound) + np.abs(silu(g)) * u_bound
+        h_bound = h_bound + 2 * HALF_ULP[BF16] * (np.abs(exactly) + h_bound)
+        p, p_bound = strips(h, h_bound)
+        y = p @ down.T
+        y_bound = p_bound @ np.abs(down).T + blocks_bound((np.abs(p) + p_bound) @ np.abs(down).T, p.shape[1], 4)
+        w = weight[token, slot][:, None]
+        each = w * (1 + relative) * y_bound + (relative + (S + 2) * UNIT) * w * np.abs(y)
+        np.add.at(out, token, w * y)
+        np.add.at(bound, token, each)
+    return {"out": Judged(BF16, out.shape, lambda got: judge(got, out, bound, np.ones(len(out), bool), FP8_DIFF))}
+
+
+# T, D, F, E, S, spread
+FP8 = [
+    (0, 128, 128, 4, 2, "any"),
+    (1, 129, 77, 8, 8, "any"),
+    (7, 64, 300, 4, 2, "ties"),
+    (130, 256, 128, 2, 1, "any"),
+    (128, 128, 256, 64, 8, "one"),
+    (65, 160, 144, 1, 1, "any"),
+    (300, 48, 32, 16, 4, "zipf"),
+]
 # T, D, F, E, S, C, spread
 CAPACITY = [
     (0, 64, 32, 4, 2, 3, "any"),
@@ -151,5 +214,13 @@ KERNELS = [
         fused_moe_shared,
         numbered(SHARED),
         lambda *p: {"S": p[5]},
+    ),
+    Kernel(
+        "examples/fusedmoe/fp8.tile",
+        "fused_moe_fp8",
+        lambda rng, *p: make_fp8(rng, *p[:-1], SPREADS[p[-1]]),
+        fused_moe_fp8,
+        numbered(FP8),
+        lambda *p: {"S": p[4]},
     ),
 ]

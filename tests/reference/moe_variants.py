@@ -3,7 +3,7 @@
 import numpy as np
 
 from cases import Kernel, cover
-from compare import TINY, UNIT, Close, Exact, dot_bound
+from compare import TINY, UNIT, Close, Exact, blocks_bound, dot_bound
 from data import heavy, quantize, spread
 from formats import BF16, convert, wide
 from selection import ranked_rows
@@ -61,7 +61,7 @@ def experts_fp8(x, sx, w, sw, expert, weight):
     values = wide(x) * spread(x, wide(sx), 1)
     matrices = np.stack([wide(m) * spread(m, wide(scales), 128) for m, scales in zip(w, sw)])
     y, magnitude = weighted(values, matrices, expert, weight)
-    return {"y": Close(y, dot_bound(magnitude, x.shape[1] + expert.shape[1], inputs=4), BF16)}
+    return {"y": Close(y, blocks_bound(magnitude, x.shape[1] + expert.shape[1], inputs=4), BF16)}
 
 
 def make_experts_i8(rng, t, d, f, e, s):

@@ -13,8 +13,8 @@
 //! neither atomics nor the order of blocks have a part in the result. How many tiles there
 //! are is a formula of sizes; those that no group needs hold no row.
 //!
-//! Takes a plan that verifies; gives one that verifies and means the same. Products with
-//! scales, of a batch or with matrices that lie otherwise stay as they are.
+//! Takes a plan that verifies; gives one that verifies and means the same. Products of a
+//! batch or with matrices that lie otherwise stay as they are.
 
 mod draft;
 mod lie;
@@ -25,12 +25,14 @@ use std::collections::VecDeque;
 use tilec_ir::int::TooComplex;
 use tilec_ir::plan::{
     Axis, Contract, EquationAt, Form, Grouped, GroupedProduct, Operand, Plan, Region, RegionKind,
-    WeightDim, verify, widened,
+    Scale, Varies, WeightDim, verify, widened,
 };
-use tilec_ir::tensor::{Expr, Tensor, Var};
+use tilec_ir::tensor::{Expr, ExprKind, Tensor, Var};
+use tilec_ir::walk::reachable;
 use tilec_ir::{Id, IntId, Kernel};
 
 use crate::counted::points;
+use crate::recognize::uses::uses;
 use draft::Draft;
 use lie::Lies;
 use tables::Tables;
@@ -75,7 +77,7 @@ fn fits(product: &GroupedProduct) -> bool {
     let contract = &product.contract;
     // Rows are gathered whether their sum is needed or not.
     let anywhere = contract.guard.is_none() || contract.a.read.is_some();
-    contract.batch.is_empty() && contract.scales.is_empty() && product.weights.is_some() && anywhere
+    contract.batch.is_empty() && product.weights.is_some() && anywhere
 }
 
 fn by_tiles(
@@ -196,7 +198,8 @@ fn rows(
     let contract = &product.contract;
     let place = tables.sorted(draft)?;
     let k: Vec<_> = contract.k.iter().map(|&var| draft.like(var)).collect();
-    let mut renaming = tables.rows_at(draft, &contract.m, place)?;
+    let at = draft.at(place);
+    let mut renaming = tables.rows_at(draft, &contract.m, at)?;
     for (&old, &own) in contract.k.iter().zip(&k) {
         let at = draft.at(own);
         renaming.vars.insert(old, at);
@@ -233,6 +236,7 @@ impl Operands<'_> {
         let k: Vec<_> = old.k.iter().map(|&var| draft.like(var)).collect();
         let (guard, filled) = (tables.holds(draft, tile, row), tables.filled(draft, tile));
         let b = matrix(draft, tables, product, tile, [&n, &k])?;
+        let scales = scales(draft, tables, product, [tile, row], [&n, &k])?;
         let a = self.rows(draft, [tile, row], &k)?;
         Ok(Contract {
             batch: vec![tile],
@@ -241,7 +245,7 @@ impl Operands<'_> {
             k,
             a,
             b: Operand { expr: b, element: old.b.element, read: None },
-            scales: Vec::new(),
+            scales,
             coefficient: old.coefficient,
             accumulator: old.accumulator,
             guard: Some(guard),
@@ -273,6 +277,46 @@ impl Operands<'_> {
         let index = [begin].into_iter().chain(k.iter().map(|&var| draft.at(var))).collect();
         Ok(Operand { expr: draft.read(sorted, index), element, read: None })
     }
+}
+
+/// The scales at a row of a tile: those of its row, and those of the group's matrix.
+fn scales(
+    draft: &mut Draft<'_>,
+    tables: &Tables,
+    product: &GroupedProduct,
+    [tile, row]: [Id<Var>; 2],
+    [n, k]: [&[Id<Var>]; 2],
+) -> Result<Vec<Scale>, TooComplex> {
+    let old = &product.contract;
+    if old.scales.is_empty() {
+        return Ok(Vec::new());
+    }
+    let place = tables.sorted_at(draft, tile, row)?;
+    let mut renaming = tables.rows_at(draft, &old.m, place)?;
+    for (&old, &own) in old.n.iter().chain(&old.k).zip(n.iter().chain(k)) {
+        let at = draft.at(own);
+        renaming.vars.insert(old, at);
+    }
+    let group = draft.int(product.group);
+    let group = draft.copy(group, &renaming)?;
+    let mut scales = Vec::new();
+    for scale in &old.scales {
+        let expr = draft.copy(scale.expr, &renaming)?;
+        for read in reachable(draft.kernel, expr) {
+            if let ExprKind::Read(tensor, mut index) = draft.kernel.exprs[read].kind.clone() {
+                for at in &mut index {
+                    if draft.kernel.exprs[group].kind == ExprKind::Int(*at) {
+                        *at = tables.group_at(draft, tile);
+                    }
+                }
+                draft.kernel.exprs[read].kind = ExprKind::Read(tensor, index);
+            }
+        }
+        let of_row = uses(draft.kernel, expr).contains_key(&row);
+        let m = if of_row { scale.m } else { Varies::No };
+        scales.push(Scale { expr, m, ..scale.clone() });
+    }
+    Ok(scales)
 }
 
 /// An element of the matrix of a tile's group.

@@ -209,7 +209,11 @@ impl<'k> Draft<'k> {
     pub(super) fn sum_of_products(&mut self, contract: &Contract) -> Id<Expr> {
         let ty = contract.accumulator;
         let kind = ExprKind::Binary(Binary::Mul, contract.a.expr, contract.b.expr);
-        let value = self.push(kind, ty);
+        let mut value = self.push(kind, ty);
+        for scale in &contract.scales {
+            let op = if scale.inverse { Binary::Div } else { Binary::Mul };
+            value = self.push(ExprKind::Binary(op, value, scale.expr), ty);
+        }
         let kind = ExprKind::Reduce(Reduction::Sum, contract.k.clone(), value);
         let mut value = self.push(kind, ty);
         if let Some(coefficient) = contract.coefficient {

@@ -120,9 +120,8 @@ impl Tables {
         &self,
         draft: &mut Draft<'_>,
         m: &[Id<Var>],
-        place: Id<Var>,
+        place: IntId,
     ) -> Result<Renaming, TooComplex> {
-        let place = draft.at(place);
         let place = draft.int(place);
         let place = draft.index(place, self.rows);
         let at = draft.element(self.order, vec![place]);
