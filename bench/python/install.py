@@ -46,13 +46,14 @@ def timed(*words) -> "tuple[str, float]":
 def environment(folder: Path, wheel: Path) -> "tuple[Path, float]":
     """The interpreter of a fresh environment that has the wheel. Its own pip is not needed."""
     timed(sys.executable, "-m", "venv", "--without-pip", folder)
-    packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    # After those of its own.
-    seen = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    (packages / "pytorch.pth").write_text("\n".join(seen) + "\n")
     python = folder / "bin/python"
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel]
-    return python, timed(*pip)[1]
+    _, seconds = timed(*pip)
+    packages = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    # Searched after its own, so that the wheel is the one that was just installed.
+    others = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (packages / "pytorch.pth").write_text("\n".join(others) + "\n")
+    return python, seconds
 
 
 def main(wheel: Path) -> dict:
