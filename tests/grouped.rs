@@ -120,7 +120,7 @@ fn layers_are_routed_grouped_and_combined() {
 }
 
 /// Sizes at which groups are empty, hold everything, or are one.
-const SIZES: [&str; 13] = [
+const SIZES: [&str; 14] = [
     "T=7 D=5 F=6 E=4 S=2 C=3 R=9 K=5 N=6 G=3 L=2 P=2 H=2 B=2 Q=3",
     "T=0 D=5 F=6 E=4 S=2 C=3 R=0 K=5 N=6 G=3 L=2 P=2 H=2 B=2 Q=0",
     "T=1 D=3 F=2 E=8 S=1 C=1 R=1 K=3 N=2 G=4 L=2 P=1 H=1 B=1 Q=1",
@@ -132,6 +132,7 @@ const SIZES: [&str; 13] = [
     "T=65 D=1 F=2 E=1 S=1 C=64 R=127 K=1 N=2 G=2 L=2 P=1 H=1 B=1 Q=64",
     "T=64 D=2 F=1 E=3 S=2 C=64 R=128 K=2 N=1 G=2 L=2 P=1 H=1 B=1 Q=65",
     "T=43 D=1 F=2 E=5 S=3 C=64 R=129 K=1 N=2 G=3 L=2 P=2 H=1 B=3 Q=43",
+    "T=150 D=1 F=2 E=3 S=2 C=64 R=300 K=1 N=2 G=3 L=2 P=2 H=1 B=2 Q=150",
     "T=3 D=0 F=4 E=2 S=2 C=1 R=3 K=0 N=4 G=2 L=2 P=2 H=2 B=2 Q=2",
     "T=3 D=4 F=0 E=2 S=2 C=1 R=3 K=4 N=0 G=2 L=2 P=2 H=2 B=2 Q=2",
 ];

@@ -1,19 +1,23 @@
 //! Which rows a group has, in which tile each stands, and the group of every tile.
 //!
 //! ```text
-//! count[e]   rows of a group                       order[p]    the rows, sorted by group
-//! start[e]   rows of the groups before it          inverse[r]  where a row stands there
-//! first[e]   tiles of the groups before it         place[r]    128 * tile + row of the tile
-//! group[b]   the group of a tile                   begin[b]    where its rows stand in order
-//! filled[b]  how many rows of its group are left for a tile: more than it has, fewer, or
-//!            none for tiles without a group
+//! within[e, c]  rows of a group in a chunk of 256     start[e]   rows of the groups before it
+//! before[e, c]  those in the chunks before            first[e]   tiles of the groups before it
+//! count[e]      rows of a group                       rank[r]    rows of its group before a row
+//! place[r]      128 * tile + row of the tile                     in its chunk
+//! owner[p]      group of the p-th of the sorted rows  group[b]   the group of a tile
+//! chunk[p]      chunk that it is in                   begin[b]   its first row, as sorted
+//! order[p]      which row it is
+//! filled[b]     how many rows of its group are left for a tile: more than it has, fewer, or
+//!               none for tiles without a group
 //! ```
 //!
+//! Counting by chunks takes a few sums of 256 for each row, however many rows there are.
 //! Rows of one group keep their order, so that all of it is a function of the groups alone.
 
 use tilec_ir::int::TooComplex;
-use tilec_ir::plan::{Grouped, Histogram, Region, RegionKind, Select};
-use tilec_ir::tensor::{Binary, Expr, ExprKind, Order, Tensor, Var};
+use tilec_ir::plan::Grouped;
+use tilec_ir::tensor::{Binary, Expr, ExprKind, Tensor, Var};
 use tilec_ir::{Id, IntId, Scalar};
 
 use super::draft::Draft;
@@ -21,6 +25,8 @@ use crate::recognize::Renaming;
 
 /// Rows of a tile: what matrix instructions of a block take at once.
 const ROWS: i64 = 128;
+/// Rows that are counted together.
+const CHUNK: i64 = 256;
 
 /// The tables of one way to group rows.
 #[derive(Clone, Debug)]
@@ -50,13 +56,17 @@ impl Tables {
         let size = draft.kernel.ints.constant(ROWS);
         let tiles = draft.kernel.ints.ceil_div(rows, size)?;
         let tiles = draft.kernel.ints.add(tiles, groups)?;
-        let mut writer = Writer { draft, m: &m, key, groups, rows };
-        let count = writer.count()?;
+        let size = draft.kernel.ints.constant(CHUNK);
+        let chunks = draft.kernel.ints.ceil_div(rows, size)?;
+        let mut writer = Writer { draft, m: &m, key, groups, rows, chunks };
+        let within = writer.within()?;
+        let counted = Counted { within, before: writer.chunks_before(within) };
+        let count = writer.count(within);
         let start = writer.before("start", count, false);
         let first = writer.before("first", count, true);
-        let order = writer.order()?;
-        let inverse = writer.inverse(order);
-        let place = writer.place(first, start, inverse, tiles)?;
+        let rank = writer.rank()?;
+        let place = writer.place(first, counted.before, rank, tiles)?;
+        let order = writer.order(counted, start, count, rank)?;
         let group = writer.group(first, count, tiles);
         let filled = writer.filled(group, first, count, tiles);
         let begin = writer.begin(group, first, start, tiles)?;
@@ -124,7 +134,8 @@ impl Tables {
     ) -> Result<Renaming, TooComplex> {
         let place = draft.int(place);
         let place = draft.index(place, self.rows);
-        let at = draft.element(self.order, vec![place]);
+        let at = draft.read(self.order, vec![place]);
+        let at = draft.index(at, self.rows);
         apart(draft, m, at)
     }
 
@@ -203,6 +214,13 @@ fn holds(draft: &mut Draft<'_>, filled: Id<Tensor>, tile: Id<Var>, row: Id<Var>)
     draft.binary(Binary::Less, row, filled)
 }
 
+/// Rows of groups by chunks.
+#[derive(Clone, Copy)]
+struct Counted {
+    within: Id<Tensor>,
+    before: Id<Tensor>,
+}
+
 /// Writes the equations of the tables.
 struct Writer<'a, 'k> {
     draft: &'a mut Draft<'k>,
@@ -210,7 +228,10 @@ struct Writer<'a, 'k> {
     key: Id<Expr>,
     groups: IntId,
     rows: IntId,
+    chunks: IntId,
 }
+
+const CHUNKS: &str = "rows are counted by chunks";
 
 impl Writer<'_, '_> {
     /// The group of a row by its number.
@@ -223,24 +244,157 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// `count[e] = sum[r](if group(r) == e then 1 else 0)`
-    fn count(&mut self) -> Result<Id<Tensor>, TooComplex> {
-        let bin = self.draft.var("e", self.groups);
-        let row = self.draft.var("r", self.rows);
-        let at = self.draft.at(row);
-        let key = self.key_at(at)?;
+    /// A row of a chunk: its number, and that as an index, of the last row behind the end.
+    fn row_of(&mut self, chunk: IntId, at: Id<Var>) -> Result<(Id<Expr>, IntId), TooComplex> {
+        let size = self.draft.kernel.ints.constant(CHUNK);
+        let first = self.draft.kernel.ints.mul(chunk, size)?;
+        let row = self.draft.after(at, first)?;
+        let row = self.draft.int(row);
+        Ok((row, self.draft.index(row, self.rows)))
+    }
+
+    /// Whether a row is there and of a group.
+    fn is_of(&mut self, row: (Id<Expr>, IntId), group: IntId) -> Result<[Id<Expr>; 2], TooComplex> {
+        let key = self.key_at(row.1)?;
         let draft = &mut *self.draft;
-        let (key, of) = (draft.int(key), draft.at(bin));
-        let of = draft.int(of);
-        let test = draft.binary(Binary::Equal, key, of);
-        let (one, zero) = (draft.constant(1), draft.constant(0));
-        let value = draft.select(test, one, zero);
-        let value = draft.sum(row, value);
-        let (tensor, at) = draft.define("count", Scalar::I32, vec![bin], value);
-        let histogram = Histogram { rows: Vec::new(), bin, over: vec![row], key, value: one };
-        let kind = RegionKind::Histogram(histogram);
-        draft.regions.push(Region { covers: vec![at], kind });
-        Ok(tensor)
+        let (key, of, rows) = (draft.int(key), draft.int(group), draft.int(self.rows));
+        Ok([draft.binary(Binary::Less, row.0, rows), draft.binary(Binary::Equal, key, of)])
+    }
+
+    /// A value where all tests hold, else 0.
+    fn where_all(&mut self, tests: &[Id<Expr>], value: Id<Expr>) -> Id<Expr> {
+        let zero = self.draft.constant(0);
+        tests.iter().rev().fold(value, |value, &test| self.draft.select(test, value, zero))
+    }
+
+    fn chunk_var(&mut self) -> Id<Var> {
+        self.draft.var("c", self.chunks)
+    }
+
+    fn in_chunk(&mut self) -> Id<Var> {
+        let size = self.draft.kernel.ints.constant(CHUNK);
+        self.draft.var("i", size)
+    }
+
+    /// `within[e, c] = sum[i](if 256 * c + i < R and group(256 * c + i) == e then 1 else 0)`
+    fn within(&mut self) -> Result<Id<Tensor>, TooComplex> {
+        let (group, chunk) = (self.draft.var("e", self.groups), self.chunk_var());
+        let row = self.in_chunk();
+        let (of, at) = (self.draft.at(group), self.draft.at(chunk));
+        let own = self.row_of(at, row)?;
+        let tests = self.is_of(own, of)?;
+        let one = self.draft.constant(1);
+        let value = self.where_all(&tests, one);
+        let value = self.draft.sum(row, value);
+        Ok(self.draft.sums("within", vec![group, chunk], value, CHUNKS))
+    }
+
+    /// `before[e, c] = sum[b](if b < c then within[e, b] else 0)`
+    fn chunks_before(&mut self, within: Id<Tensor>) -> Id<Tensor> {
+        let group = self.draft.var("e", self.groups);
+        let (to, from) = (self.chunk_var(), self.chunk_var());
+        let draft = &mut *self.draft;
+        let (of, end, at) = (draft.at(group), draft.at(to), draft.at(from));
+        let value = draft.read(within, vec![of, at]);
+        let (at, end, zero) = (draft.int(at), draft.int(end), draft.constant(0));
+        let test = draft.binary(Binary::Less, at, end);
+        let value = draft.select(test, value, zero);
+        let value = draft.sum(from, value);
+        draft.sums("before", vec![group, to], value, CHUNKS)
+    }
+
+    /// `count[e] = sum[c](within[e, c])`
+    fn count(&mut self, within: Id<Tensor>) -> Id<Tensor> {
+        let (group, chunk) = (self.draft.var("e", self.groups), self.chunk_var());
+        let index = vec![self.draft.at(group), self.draft.at(chunk)];
+        let value = self.draft.read(within, index);
+        let value = self.draft.sum(chunk, value);
+        self.draft.sums("count", vec![group], value, CHUNKS)
+    }
+
+    /// `rank[r] = sum[i](if i < r % 256 and group(r - r % 256 + i) == group(r) then 1 else 0)`
+    fn rank(&mut self) -> Result<Id<Tensor>, TooComplex> {
+        let (row, other) = (self.draft.var("r", self.rows), self.in_chunk());
+        let at = self.draft.at(row);
+        let group = self.key_at(at)?;
+        let size = self.draft.kernel.ints.constant(CHUNK);
+        let chunk = self.draft.kernel.ints.div(at, size)?;
+        let own = self.row_of(chunk, other)?;
+        let [_, alike] = self.is_of(own, group)?;
+        let draft = &mut *self.draft;
+        let (of, one) = (draft.int(at), draft.constant(1));
+        let earlier = draft.binary(Binary::Less, own.0, of);
+        let value = self.where_all(&[earlier, alike], one);
+        let value = self.draft.sum(other, value);
+        Ok(self.draft.sums("rank", vec![row], value, CHUNKS))
+    }
+
+    /// ```text
+    /// owner[p] = sum[e](if start[e] + count[e] <= p then 1 else 0)
+    /// chunk[p] = sum[c](if start[g] + before[g, c] + within[g, c] <= p then 1 else 0)
+    /// order[p] = the row of that chunk and group with start[g] + before[g, c] + rank[r] == p
+    /// ```
+    fn order(
+        &mut self,
+        counted: Counted,
+        start: Id<Tensor>,
+        count: Id<Tensor>,
+        rank: Id<Tensor>,
+    ) -> Result<Id<Tensor>, TooComplex> {
+        let owner = self.owner(start, count);
+        let chunk = self.chunk_at(counted, start, owner);
+        let (place, row) = (self.draft.var("p", self.rows), self.in_chunk());
+        let at = self.draft.at(place);
+        let (group, chunk) = (self.own(owner, at, self.groups), self.own(chunk, at, self.chunks));
+        let own = self.row_of(chunk, row)?;
+        let [there, alike] = self.is_of(own, group)?;
+        let draft = &mut *self.draft;
+        let (start, rank) = (draft.read(start, vec![group]), draft.read(rank, vec![own.1]));
+        let before = draft.read(counted.before, vec![group, chunk]);
+        let first = draft.binary(Binary::Add, start, before);
+        let stands = draft.binary(Binary::Add, first, rank);
+        let at = draft.int(at);
+        let here = draft.binary(Binary::Equal, stands, at);
+        let value = self.where_all(&[there, alike, here], own.0);
+        let value = self.draft.sum(row, value);
+        Ok(self.draft.sums("order", vec![place], value, CHUNKS))
+    }
+
+    /// An element of a table of the sorted rows as an index.
+    fn own(&mut self, table: Id<Tensor>, place: IntId, length: IntId) -> IntId {
+        let value = self.draft.read(table, vec![place]);
+        self.draft.index(value, length)
+    }
+
+    fn owner(&mut self, start: Id<Tensor>, count: Id<Tensor>) -> Id<Tensor> {
+        let place = self.draft.var("p", self.rows);
+        let group = self.draft.var("e", self.groups);
+        let (at, of) = (self.draft.at(place), self.draft.at(group));
+        let draft = &mut *self.draft;
+        let (start, count) = (draft.read(start, vec![of]), draft.read(count, vec![of]));
+        let end = draft.binary(Binary::Add, start, count);
+        let (at, one) = (draft.int(at), draft.constant(1));
+        let ended = draft.binary(Binary::AtMost, end, at);
+        let value = self.where_all(&[ended], one);
+        let value = self.draft.sum(group, value);
+        self.draft.sums("owner", vec![place], value, "groups are few")
+    }
+
+    fn chunk_at(&mut self, counted: Counted, start: Id<Tensor>, owner: Id<Tensor>) -> Id<Tensor> {
+        let (place, chunk) = (self.draft.var("p", self.rows), self.chunk_var());
+        let (at, of) = (self.draft.at(place), self.draft.at(chunk));
+        let group = self.own(owner, at, self.groups);
+        let draft = &mut *self.draft;
+        let start = draft.read(start, vec![group]);
+        let before = draft.read(counted.before, vec![group, of]);
+        let within = draft.read(counted.within, vec![group, of]);
+        let first = draft.binary(Binary::Add, start, before);
+        let end = draft.binary(Binary::Add, first, within);
+        let (at, one) = (draft.int(at), draft.constant(1));
+        let ended = draft.binary(Binary::AtMost, end, at);
+        let value = self.where_all(&[ended], one);
+        let value = self.draft.sum(chunk, value);
+        self.draft.sums("chunk", vec![place], value, CHUNKS)
     }
 
     /// `(count[e] + 127) / 128`
@@ -269,66 +423,24 @@ impl Writer<'_, '_> {
         draft.sums(what, vec![to], value, "groups are few")
     }
 
-    /// `order[p] = argsort[r asc](group(r))[p]`
-    fn order(&mut self) -> Result<Id<Tensor>, TooComplex> {
-        let column = self.draft.var("r", self.rows);
-        let at = self.draft.at(column);
-        let key = self.key_at(at)?;
-        let key = self.draft.int(key);
-        Ok(self.sorted("order", column, key))
-    }
-
-    /// `inverse[r] = argsort[p asc](order[p])[r]`
-    fn inverse(&mut self, order: Id<Tensor>) -> Id<Tensor> {
-        let column = self.draft.var("p", self.rows);
-        let at = self.draft.at(column);
-        let key = self.draft.read(order, vec![at]);
-        self.sorted("inverse", column, key)
-    }
-
-    fn sorted(&mut self, what: &str, column: Id<Var>, key: Id<Expr>) -> Id<Tensor> {
-        let (draft, length) = (&mut *self.draft, self.rows);
-        let place = draft.var("p", length);
-        let at = draft.at(place);
-        let order = Order::Ascending;
-        let kind = ExprKind::Rank { var: column, order, key, place: at };
-        let value = draft.push(kind, Scalar::Idx(length));
-        let (tensor, at) = draft.define(what, Scalar::Idx(length), vec![place], value);
-        let select = Select {
-            rows: Vec::new(),
-            place: Some(place),
-            first: draft.kernel.ints.constant(0),
-            count: length,
-            column,
-            length,
-            order,
-            key,
-            limit: None,
-            guard: None,
-            gathered: Vec::new(),
-            stages: Vec::new(),
-            stored: true,
-        };
-        draft.regions.push(Region { covers: vec![at], kind: RegionKind::Select(select) });
-        tensor
-    }
-
-    /// `place[r] = 128 * first[group(r)] + inverse[r] - start[group(r)]`
+    /// `place[r] = 128 * first[group(r)] + before[group(r), r / 256] + rank[r]`
     fn place(
         &mut self,
         first: Id<Tensor>,
-        start: Id<Tensor>,
-        inverse: Id<Tensor>,
+        before: Id<Tensor>,
+        rank: Id<Tensor>,
         tiles: IntId,
     ) -> Result<Id<Tensor>, TooComplex> {
         let row = self.draft.var("r", self.rows);
         let at = self.draft.at(row);
         let group = self.key_at(at)?;
         let draft = &mut *self.draft;
-        let (first, start) = (draft.read(first, vec![group]), draft.read(start, vec![group]));
-        let (inverse, size) = (draft.read(inverse, vec![at]), draft.constant(ROWS));
+        let size = draft.kernel.ints.constant(CHUNK);
+        let chunk = draft.kernel.ints.div(at, size)?;
+        let (first, size) = (draft.read(first, vec![group]), draft.constant(ROWS));
+        let (before, rank) = (draft.read(before, vec![group, chunk]), draft.read(rank, vec![at]));
         let first = draft.binary(Binary::Mul, first, size);
-        let within = draft.binary(Binary::Sub, inverse, start);
+        let within = draft.binary(Binary::Add, before, rank);
         let place = draft.binary(Binary::Add, first, within);
         let size = draft.kernel.ints.constant(ROWS);
         let places = draft.kernel.ints.mul(tiles, size)?;
