@@ -105,7 +105,7 @@ fn every_program(way: Way) {
         for filed in filed.chunks(16) {
             let mut random = Random::new(turn as u64);
             let cases = filed.iter().enumerate().filter_map(|(program, of)| {
-                let launch = small_launch(&of.kernel, &mut random)?;
+                let launch = small_launch(of, &mut random)?;
                 let inputs = of.kernel.tensors_of(Role::Input);
                 let inputs: Vec<_> = inputs.collect();
                 let draw = |tensor| draw(&of.kernel, &launch, tensor, special, &mut random);
@@ -141,13 +141,25 @@ fn judge(of: &Filed, case: &Case<'_>, actual: &[Array], special: bool) {
     }
 }
 
+/// How many blocks run, each of which has fibers to make.
+fn blocks(of: &Filed, launch: &launch::Launch) -> i64 {
+    let size = |name: &str| {
+        let found = of.kernel.sizes.iter().find(|(_, size)| size.name == name);
+        found.map(|(id, _)| launch.size(id))
+    };
+    let variants = of.emitted.manifest.steps.iter().filter_map(|step| step.variants.last());
+    let launches = variants.flat_map(|variant| &variant.launches);
+    launches.filter_map(|launch| launch.grid[0].eval(&size)).sum()
+}
+
 /// Small sizes that the facts of a kernel allow.
-fn small_launch(kernel: &Kernel, random: &mut Random) -> Option<launch::Launch> {
+fn small_launch(of: &Filed, random: &mut Random) -> Option<launch::Launch> {
+    let kernel = &of.kernel;
     let inputs = vec![None; kernel.tensors_of(Role::Input).count()];
     let some = [1, 2, 3, 4, 5, 8, 16, 17, 32, 64, 128, 256];
     let few = |launch: &launch::Launch| {
         let counts = launch.shapes.iter().map(|shape| shape.iter().product::<usize>());
-        counts.sum::<usize>() < 20_000
+        counts.sum::<usize>() < 20_000 && blocks(of, launch) < 2000
     };
     let draw = |_| {
         let sizes = kernel.sizes.iter();
