@@ -1,5 +1,6 @@
-//! Contractions on Tensix cores: the emitted kernels run in the emulator, and what they
-//! compute is compared with the interpreter.
+//! Contractions on Tensix cores at sizes and settings that matter to them: the emitted kernels
+//! run in the emulator, and what they compute is compared with the interpreter. The kernels of
+//! the cases run in tests/tensix_emulated.rs.
 //!
 //! Bounds are those of `tilec run --check`: they follow from the formats and from what the
 //! matrix unit does to a sum, see `tilec_ir::compare`.
@@ -53,56 +54,6 @@ fn products_without_rows_columns_or_depth() {
     }
 }
 
-/// Every kernel of a file that the cores can run, each on one of the chips.
-fn every_kernel(path: &str, refused: &[&str], size: &dyn Fn(&str) -> i64) {
-    let text = read(path);
-    let module = parse(&text);
-    for (at, kernel) in module.kernels.iter().enumerate() {
-        if refused.contains(&kernel.name.as_str()) {
-            continue;
-        }
-        let set: Vec<_> =
-            kernel.sizes.iter().map(|(_, one)| (one.name.as_str(), size(&one.name))).collect();
-        tensix::check((&text, &module), &kernel.name, CHIPS[at % 2], &set);
-    }
-}
-
-fn ragged(name: &str) -> i64 {
-    match name {
-        "B" | "H" | "G" => 3,
-        "M" | "S" => 65,
-        "N" | "T" | "F" => 130,
-        _ => 150,
-    }
-}
-
-#[test]
-fn operands_in_every_order() {
-    every_kernel("tests/cases/contract/layouts.tile", &["f32_nn", "f32_outer"], &ragged);
-}
-
-#[test]
-fn every_epilogue() {
-    every_kernel("tests/cases/contract/epilogues.tile", &[], &ragged);
-}
-
-#[test]
-fn operands_that_are_computed() {
-    every_kernel("tests/cases/contract/prologues.tile", &[], &ragged);
-}
-
-#[test]
-fn every_kind_of_scale() {
-    let longer = |name: &str| if name == "K" { 300 } else { ragged(name) };
-    every_kernel("tests/cases/contract/scaled.tile", &[], &longer);
-}
-
-#[test]
-fn operands_of_every_type() {
-    let refused = ["gemm_f32", "gemm_tf32", "gemm_bf16_f32"];
-    every_kernel("tests/cases/contract/types.tile", &refused, &ragged);
-}
-
 /// Integers are exact beyond what a block of `k` may add up in f32; one tile of sums and several,
 /// on one core and on a grid, with what follows them.
 #[test]
@@ -151,19 +102,6 @@ fn fp8_with_block_scales() {
                 tensix::check((&text, &module), "gemm_fp8", chip, &set);
             }
         }
-    }
-}
-
-#[test]
-fn a_batch_of_products() {
-    let text = read("examples/batched_gemm/batched_gemm.tile");
-    let module = parse(&text);
-    let size = |name: &str| ragged(if name == "B" { "B" } else { name });
-    let kernel = &module.kernels[0];
-    let set: Vec<_> =
-        kernel.sizes.iter().map(|(_, one)| (one.name.as_str(), size(&one.name))).collect();
-    for chip in CHIPS {
-        tensix::check((&text, &module), &kernel.name, chip, &set);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Kernels on the emulator of Tensix cores, compared with the interpreter.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use tilec::arrays::{draw, from_bytes, to_bytes};
 use tilec::licenses::{licenses, tensix_units};
@@ -30,7 +31,7 @@ pub(crate) fn outputs(
     let bound = bind(module, name, set, inputs.iter().map(|input| Some(input.shape.clone())));
     let options = Options::default();
     let (program, outputs, _) = execute((text, module), name, chip, &bound, set, inputs, &options)
-        .unwrap_or_else(|fault| panic!("{name} on {} with {set:?}: {fault:#?}", chip.name));
+        .unwrap_or_else(|fault| panic!("{name} on {} with {set:?}: {fault}", chip.name));
     (program, outputs)
 }
 
@@ -68,8 +69,16 @@ pub(crate) enum Fault {
     /// It can't be compiled for the chip.
     Refused(Vec<Diagnostic>),
     /// The emulator found a fault, or a result is not what it may be.
-    #[allow(dead_code, reason = "it is for the messages of tests")]
     Wrong(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(found) => write!(f, "{found:#?}"),
+            Self::Wrong(fault) => f.write_str(fault),
+        }
+    }
 }
 
 /// Compiles a kernel and runs it in the emulator.
@@ -140,7 +149,7 @@ pub(crate) fn check(source: (&str, &Module), name: &str, chip: &str, set: &[(&st
 /// As [`check`], on a chip that need not be one of the tables.
 pub(crate) fn check_on(source: (&str, &Module), name: &str, chip: &Chip, set: &[(&str, i64)]) {
     if let Err(fault) = try_on(source, name, chip, set, &Options::default()) {
-        panic!("{name} on {} with {set:?}: {fault:#?}", chip.name);
+        panic!("{name} on {} with {set:?}: {fault}", chip.name);
     }
 }
 
