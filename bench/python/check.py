@@ -15,61 +15,10 @@ import torch
 
 import tilec
 import tilec.ops
+from checking import ADD, CHECKS, PRODUCT, SCALED, SOFTMAX, WHOLE, check, close, refused, values
 from common import write
 
-torch.backends.cuda.matmul.allow_tf32 = False
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-def values(*shape, dtype=torch.float32, seed=0):
-    generator = torch.Generator("cuda").manual_seed(seed)
-    return torch.randn(*shape, generator=generator, device="cuda").to(dtype)
-
-
-def close(got, expected, magnitudes=None, ulp=2.0**-8, slack=2.0**-10):
-    """Within a rounding of the result, and a small part of what was added up."""
-    allowed = ulp * expected.abs() + (0 if magnitudes is None else slack * magnitudes) + 1e-30
-    error = (got.double() - expected).abs()
-    assert got.shape == expected.shape, (got.shape, expected.shape)
-    assert bool((error <= allowed).all()), f"error {float((error / allowed).max()):.3g} times what is allowed"
-
-
 # --- Kernels from text -------------------------------------------------------------
-
-ADD = "kernel add[N](x: f32[N], y: f32[N]) -> (z: f32[N])\n{\n    z[n] = x[n] + y[n]\n}\n"
-
-SOFTMAX = """
-kernel softmax[M, N](x: bf16[M, N]) -> (y: bf16[M, N], high: f32[M])
-where 1 <= N
-{
-    high[m] = max[n](x[m, n])
-    e[m, n] = exp(x[m, n] - high[m])
-    y[m, n] = bf16(e[m, n] / sum[j](e[m, j]))
-}
-"""
-
-SCALED = "kernel scaled[N](x: f32[N], s: f32, k: i32) -> (z: f32[N])\n{\n    z[n] = x[n] * s + f32(k)\n}\n"
-
-PRODUCT = """
-kernel product[M, N, K](a: bf16[M, K], b: bf16[N, K]) -> (c: f32[M, N])
-{
-    c[m, n] = sum[k](a[m, k] * b[n, k])
-}
-"""
-
-# Its highest values need scratch memory between two launches.
-WHOLE = """
-kernel whole[M, N](x: f32[M, N]) -> (y: f32[M, N])
-{
-    high[m] = max[n](abs(x[m, n]))
-    y[m, n] = x[m, n] / max(max[i](high[i]), 1e-12)
-}
-"""
 
 
 @check
@@ -386,107 +335,9 @@ def the_current_stream_is_used():
     close(w, x.double() / x.double().abs().max(), ulp=2.0**-21)
 
 
-# --- Refusals ----------------------------------------------------------------------
-
-
-def refused(kind, argument, call):
-    try:
-        call()
-    except kind as error:
-        assert error.argument == argument, (error.argument, error)
-        return str(error)
-    raise AssertionError(f"{kind.__name__} was not raised")
-
-
-@check
-def wrong_arguments_are_refused():
-    add, scaled = tilec.load(ADD), tilec.load(SCALED)
-    x, y = values(64), values(64, seed=1)
-    add(x, y)
-    refused(tilec.DTypeError, "y", lambda: add(x, y.double()))
-    refused(tilec.RankError, "y", lambda: add(x, y[None]))
-    assert "64" in str(refusal(tilec.SizeError, lambda: add(x, y[:32])))
-    refused(tilec.DeviceError, "y", lambda: add(x, y.cpu()))
-    refused(tilec.LayoutError, "y", lambda: add(x, values(128)[::2]))
-    product, a = tilec.load(PRODUCT), values(64, 256, dtype=torch.bfloat16)
-    skewed = values(64 * 256 + 1, dtype=torch.bfloat16)[1:].reshape(64, 256)
-    for _ in range(2):
-        refused(tilec.LayoutError, "b", lambda: product(a, skewed))
-        product(a, a)
-    refused(tilec.LayoutError, "z", lambda: add(x, y, out=x))
-    refused(tilec.SizeError, "z", lambda: add(x, y, out=values(32)))
-    refused(tilec.GradError, "x", lambda: add(x.clone().requires_grad_(), y))
-    refused(tilec.DeviceError, "s", lambda: scaled(x, torch.ones((), device="cuda"), 1))
-    refused(tilec.ArgumentError, "y", lambda: add(x, [1.0] * 64))
-
-
-PICK = """
-kernel pick[T, E](x: f32[T, E], at: idx<E>[T]) -> (y: f32[T])
-where finite(x)
-{
-    y[t] = x[t, at[t]]
-}
-"""
-
-
-@check
-def values_are_looked_at_where_that_is_asked_for():
-    strict, trusting = tilec.load(PICK, check=True), tilec.load(PICK)
-    x = values(1000, 64)
-    at = torch.randint(64, (1000,), device="cuda", dtype=torch.int32)
-    expected = x.gather(1, at.long()[:, None])[:, 0]
-    assert torch.equal(strict(x, at), expected) and torch.equal(trusting(x, at), expected)
-    at[700] = 64
-    assert "at[700] = 64 is not in 0 .. 63" in refused(tilec.DataError, "at", lambda: strict(x, at))
-    # Elsewhere the nearest index is read.
-    assert torch.equal(trusting(x, at), x.gather(1, at.long().clamp(0, 63)[:, None])[:, 0])
-    at[700], x[3, 5] = 0, torch.inf
-    assert "finite(x)" in refused(tilec.DataError, "x", lambda: strict(x, at))
-    side = torch.cuda.Stream()
-    with torch.cuda.stream(side):
-        # What is looked at is what the stream has made by then.
-        torch.cuda._sleep(50_000_000)
-        x[3, 5] = 0
-        strict(x, at)
-
-
-def refusal(kind, call):
-    try:
-        call()
-    except kind as error:
-        return error
-    raise AssertionError(f"{kind.__name__} was not raised")
-
-
-class Elsewhere:
-    """An array that says that it is on a GPU which this machine does not have."""
-
-    def __init__(self, tensor, device):
-        self.tensor, self.device = tensor, device
-
-    def __dlpack_device__(self):
-        return (2, self.device)
-
-    def __dlpack__(self, **keywords):
-        return self.tensor.__dlpack__()
-
-
-@check
-def another_gpu():
-    add = tilec.load(ADD)
-    count = torch.cuda.device_count()
-    if count > 1:
-        with torch.cuda.device(0):
-            x = values(100).to("cuda:1")
-            assert torch.equal(add(x, x), x + x)
-            assert torch.cuda.current_device() == 0
-        refused(tilec.DeviceError, "y", lambda: add(x, x.to("cuda:0")))
-    x = values(100)
-    error = refusal(tilec.DeviceError, lambda: add(Elsewhere(x, count), Elsewhere(x, count), out=Elsewhere(x, count)))
-    assert str(count) in str(error), error
-
-
 def main() -> None:
+    import check_refusals  # noqa: F401 - adds its checks to the list
+
     failed = []
     for function in CHECKS:
         try:
