@@ -3,6 +3,7 @@
 use tilec_codegen_cuda::{Emitted, Source, emit};
 use tilec_ir::tensor::{Fact, FactKind, Role, Tensor};
 use tilec_ir::{Array, Data, Id, Kernel, compare, launch, tile};
+use tilec_manifest::Launch;
 
 use crate::generic::generic;
 use crate::host::{self, Case};
@@ -141,15 +142,16 @@ fn judge(of: &Filed, case: &Case<'_>, actual: &[Array], special: bool) {
     }
 }
 
-/// How many blocks run, each of which has fibers to make.
-fn blocks(of: &Filed, launch: &launch::Launch) -> i64 {
+/// How many threads run, each of which may be a fiber.
+fn threads(of: &Filed, launch: &launch::Launch) -> i64 {
     let size = |name: &str| {
         let found = of.kernel.sizes.iter().find(|(_, size)| size.name == name);
         found.map(|(id, _)| launch.size(id))
     };
     let variants = of.emitted.manifest.steps.iter().filter_map(|step| step.variants.last());
     let launches = variants.flat_map(|variant| &variant.launches);
-    launches.filter_map(|launch| launch.grid[0].eval(&size)).sum()
+    let threads = |launch: &Launch| Some(launch.grid[0].eval(&size)? * i64::from(launch.block[0]));
+    launches.filter_map(threads).sum()
 }
 
 /// Small sizes that the facts of a kernel allow.
@@ -159,7 +161,7 @@ fn small_launch(of: &Filed, random: &mut Random) -> Option<launch::Launch> {
     let some = [1, 2, 3, 4, 5, 8, 16, 17, 32, 64, 128, 256];
     let few = |launch: &launch::Launch| {
         let counts = launch.shapes.iter().map(|shape| shape.iter().product::<usize>());
-        counts.sum::<usize>() < 20_000 && blocks(of, launch) < 2000
+        counts.sum::<usize>() < 20_000 && threads(of, launch) < 20_000
     };
     let draw = |_| {
         let sizes = kernel.sizes.iter();
