@@ -136,6 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Times emitted programs beside their peers.")
     parser.add_argument("folder", type=Path, help="what emit.sh wrote")
     parser.add_argument("--results", type=Path, default=ROOT / "bench/results")
+    parser.add_argument("--only", choices=["cuda_gemm", "cuda_rowwise"], help="one of the two files")
     arguments = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = False
     memory = timing.Memory(arguments.folder)
@@ -144,10 +145,9 @@ def main() -> None:
     torch.cuda.empty_cache()
     arguments.results.mkdir(parents=True, exist_ok=True)
     failures = []
-    for name, (result, found) in {
-        "cuda_gemm": gemm(arguments.folder, memory, bandwidth),
-        "cuda_rowwise": rowwise_speed.rowwise(arguments.folder, memory, bandwidth),
-    }.items():
+    parts = {"cuda_gemm": gemm, "cuda_rowwise": rowwise_speed.rowwise}
+    for name in [arguments.only] if arguments.only else parts:
+        result, found = parts[name](arguments.folder, memory, bandwidth)
         (arguments.results / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
         failures += found
     for failure in failures:
