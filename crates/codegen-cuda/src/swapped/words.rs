@@ -122,6 +122,8 @@ const WORDS: &[&str] = &[
 /// The names that words have in one function.
 #[derive(Debug)]
 pub(crate) struct Words {
+    words: &'static [&'static str],
+    /// The names of words that are not called as they are.
     names: BTreeMap<&'static str, String>,
 }
 
@@ -132,8 +134,9 @@ impl Words {
     }
 
     /// Names for these words, free in the whole function.
-    pub(crate) fn of(f: &mut Function<'_, '_>, words: &[&'static str]) -> Self {
-        Self { names: words.iter().map(|&word| (word, f.local(word))).collect() }
+    pub(crate) fn of(f: &mut Function<'_, '_>, words: &'static [&'static str]) -> Self {
+        let names = words.iter().map(|&word| (word, f.local(word)));
+        Self { words, names: names.filter(|(word, name)| word != name).collect() }
     }
 
     /// Gives a word a name that was made elsewhere.
@@ -142,8 +145,14 @@ impl Words {
     }
 
     /// The name of a word.
-    pub(crate) fn name(&self, word: &str) -> &str {
-        self.names.get(word).unwrap_or_else(|| panic!("`{word}` is not in the list of words"))
+    pub(crate) fn name<'a>(&'a self, word: &'a str) -> &'a str {
+        self.names.get(word).map_or_else(
+            || {
+                debug_assert!(self.words.contains(&word), "`{word}` is not in the list of words");
+                word
+            },
+            String::as_str,
+        )
     }
 
     /// A template with names for its words.

@@ -31,6 +31,7 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
         })?;
     }
     let mut ints = kernel.ints.clone();
+    let samples: Vec<_> = SAMPLES.iter().filter(|sample| is_possible(kernel, sample)).collect();
     for (at, piece) in program.workspace.iter().enumerate() {
         let alignment = ints.constant(ALIGNMENT);
         let rest = ints.rem(piece.offset, alignment).ok();
@@ -40,7 +41,7 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
         for other in &program.workspace[..at] {
             ensure(other.holds != piece.holds, || format!("{:?} has two places", piece.holds))?;
             let both = meet(life(piece.holds), life(other.holds));
-            ensure(!both || apart(kernel, &ints, piece, other), || {
+            ensure(!both || apart(&samples, &ints, piece, other), || {
                 format!("{:?} and {:?} overlap while both are needed", other.holds, piece.holds)
             })?;
         }
@@ -106,9 +107,8 @@ const SAMPLES: [[i64; 3]; 6] =
 
 /// Whether one ends before the other begins, at sizes for which both are something and
 /// the facts of the kernel hold, on which a shared place may rest.
-fn apart(kernel: &Kernel, ints: &Ints, a: &Workspace, b: &Workspace) -> bool {
-    let possible = SAMPLES.iter().filter(|sample| is_possible(kernel, sample));
-    possible.into_iter().all(|sample| {
+fn apart(samples: &[&[i64; 3]], ints: &Ints, a: &Workspace, b: &Workspace) -> bool {
+    samples.iter().all(|sample| {
         let value = |id: IntId| value(ints, sample, id);
         let all = [a.offset, a.bytes, b.offset, b.bytes].map(value);
         let [Some(a), Some(a_bytes), Some(b), Some(b_bytes)] = all else { return true };
