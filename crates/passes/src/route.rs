@@ -205,11 +205,10 @@ fn rows(
         renaming.vars.insert(old, at);
     }
     let value = draft.copy(contract.a.expr, &renaming)?;
-    let zero = draft.zero(value);
+    let (zero, element) = (draft.zero(value), contract.a.element);
     let test = tables.is_row(draft, place);
+    let [value, zero] = [value, zero].map(|value| draft.narrow(value, element));
     let value = draft.select(test, value, zero);
-    let element = contract.a.element;
-    let value = draft.narrow(value, element);
     let vars = [vec![place], k].concat();
     Ok(draft.points("rows", element, vars, value))
 }

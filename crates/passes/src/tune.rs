@@ -111,7 +111,8 @@ fn region(
             unreachable!("these were taken apart")
         }
         // Slots are few, and their neighbors are those along the columns.
-        RegionKind::Pointwise | RegionKind::Combine(_) => vec![rows::points(&mut sizes, None)],
+        RegionKind::Combine(_) => vec![rows::points(&mut sizes, None)],
+        RegionKind::Pointwise => vec![rows::pointwise(&mut sizes, &region)],
         RegionKind::Generic { .. } if is_rank(sizes.kernel, &region) => vec![rows::ranks()],
         RegionKind::Generic { .. } => {
             let reduced = reduced(&mut sizes, region.covers[0]);

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tilec_ir::tensor::{Equation, ExprKind, Tensor, Var};
+use tilec_ir::tensor::{Equation, Expr, ExprKind, Tensor, Var};
 use tilec_ir::{Atom, Id, IntId, walk};
 
 use super::single::element;
@@ -59,8 +59,41 @@ pub(super) fn write(f: &mut Function<'_, '_>, equations: &[&Equation], vector: u
     names.push(f.declare("long long", &format!("{inner_name}_first"), start));
     let left = f.declare("long long", "left", format!("{length} - {}", names[outer.len()]));
     let names = Names { first: names, left, vector };
-    let loaded = load_rows(f, equations, &names);
-    each_point(f, equations, &names, &loaded, &inner_name);
+    match equations {
+        [equation] if whole_rows(f, equation).is_some() => either(f, equation, &names, &inner_name),
+        _ => points(f, equations, &names, &inner_name),
+    }
+    f.close();
+}
+
+fn points(f: &mut Function<'_, '_>, equations: &[&Equation], names: &Names, inner: &str) {
+    let loaded = load_rows(f, equations, names);
+    each_point(f, equations, names, &loaded, inner);
+}
+
+/// A test that is the same for all points of a row, and what they are where it holds and
+/// where not.
+fn whole_rows(f: &Function<'_, '_>, equation: &Equation) -> Option<[Id<Expr>; 3]> {
+    let inner = *equation.vars.last()?;
+    let ExprKind::Select(test, then, other) = f.kernel.exprs[equation.value].kind else {
+        return None;
+    };
+    let mut ints = walk::reachable(f.kernel, test)
+        .into_iter()
+        .flat_map(|expr| walk::ints(&f.kernel.exprs[expr]));
+    (!ints.any(|int| varies(f, int, inner))).then_some([test, then, other])
+}
+
+/// Tests once for all points of a thread, so that what is read where the test holds is read
+/// at once.
+fn either(f: &mut Function<'_, '_>, equation: &Equation, names: &Names, inner: &str) {
+    let [test, then, other] = whole_rows(f, equation).expect("called for such");
+    bind(f, equation, &names.first);
+    let test = f.value(test);
+    f.open(&format!("if ({test})"));
+    points(f, &[&Equation { value: then, ..equation.clone() }], names, inner);
+    f.close_else();
+    points(f, &[&Equation { value: other, ..equation.clone() }], names, inner);
     f.close();
 }
 
@@ -125,7 +158,11 @@ fn each_point(
             let value = f.decode(row.tensor, Text::atom(format!("{name}.at[{i}]")));
             f.hold(row.tensor, index, value);
         }
-        let element = element(f, equation, &point, at + 1 < equations.len());
+        let later = at + 1 < equations.len();
+        let element = match copied(f, equation, vectors) {
+            Some(name) if !later => Text::atom(format!("{name}.at[{i}]")),
+            _ => element(f, equation, &point, later),
+        };
         if let Some(name) = results.get(&equation.tensor) {
             f.line(format!("{name}.at[{i}] = {element};"));
         }
@@ -138,6 +175,19 @@ fn each_point(
         let (name, offset) = (&results[&equation.tensor], offset.at(Level::Sum));
         f.line(format!("tilec::store_some<{vector}>({pointer} + {offset}, {name}, {left});"));
     }
+}
+
+/// The vector that an equation copies as it is.
+fn copied<'a>(
+    f: &Function<'_, '_>,
+    equation: &Equation,
+    vectors: &'a BTreeMap<Row, String>,
+) -> Option<&'a String> {
+    let ExprKind::Convert(read) = f.kernel.exprs[equation.value].kind else { return None };
+    let ExprKind::Read(tensor, index) = &f.kernel.exprs[read].kind else { return None };
+    let [from, to] = [*tensor, equation.tensor].map(|of| f.kernel.tensors[of].element);
+    let row = Row { tensor: *tensor, index: index.clone() };
+    vectors.get(&row).filter(|_| from == to && types::is_narrow(from))
 }
 
 /// The reads of an equation that every point makes, each beside that of the next point.
@@ -156,11 +206,24 @@ fn rows(f: &Function<'_, '_>, equation: &Equation) -> BTreeSet<Row> {
     rows
 }
 
-/// Whether an integer may depend on a variable.
+/// Whether an integer depends on a variable.
 fn varies(f: &Function<'_, '_>, int: IntId, var: Id<Var>) -> bool {
-    let mut varies = walk::vars_of_int(&f.kernel.ints, int).contains(&var);
-    f.kernel.ints.visit_atoms(int, &mut |_, atom| varies |= matches!(atom, Atom::Value(_)));
-    varies
+    let (mut open, mut seen) = (vec![int], BTreeSet::new());
+    while let Some(int) = open.pop() {
+        if !seen.insert(int) {
+            continue;
+        }
+        if walk::vars_of_int(&f.kernel.ints, int).contains(&var) {
+            return true;
+        }
+        f.kernel.ints.visit_atoms(int, &mut |_, atom| {
+            if let Atom::Value(value) = atom {
+                let inside = walk::reachable(f.kernel, *value).into_iter();
+                open.extend(inside.flat_map(|expr| walk::ints(&f.kernel.exprs[expr])));
+            }
+        });
+    }
+    false
 }
 
 fn bind(f: &mut Function<'_, '_>, equation: &Equation, names: &[String]) {

@@ -12,7 +12,7 @@ use tilec_ir::plan::{Part, Region, Rowwise};
 use tilec_ir::tensor::{ExprKind, Tensor, Var};
 use tilec_ir::tile::{Points, Ranks, Rows, Scan};
 use tilec_ir::walk::reachable;
-use tilec_ir::{Atom, Id, IntId, Kernel};
+use tilec_ir::{Atom, Id, IntId, Kernel, Scalar};
 
 use crate::tune::cut::{Choice, Cut, narrow};
 use crate::tune::product::{bytes, gcd};
@@ -260,6 +260,35 @@ pub(crate) fn points(sizes: &mut Symbols<'_>, reduced: Option<IntId>) -> Choice 
     };
     let cut = Cut::Points(Points { vector: 1, threads_per_point });
     Choice { when: Vec::new(), cut, chosen_by: format!("model: {why}") }
+}
+
+/// Points one by one, but for rows that are copied from where data says: 16 bytes at once.
+pub(crate) fn pointwise(sizes: &mut Symbols<'_>, region: &Region) -> Choice {
+    let Some(element) = copied_rows(sizes.kernel, region) else { return points(sizes, None) };
+    let cut = Cut::Points(Points { vector: 16 / bytes(element), threads_per_point: 1 });
+    let chosen_by = "model: rows are copied, 16 bytes at once".to_owned();
+    Choice { when: Vec::new(), cut, chosen_by }
+}
+
+/// The element of rows that a region copies from rows that data tells, if that is all it does.
+fn copied_rows(kernel: &Kernel, region: &Region) -> Option<Scalar> {
+    let [at] = region.covers[..] else { return None };
+    let equation = &kernel.equations[at];
+    let mut value = equation.value;
+    while let ExprKind::Select(_, inner, _) | ExprKind::Convert(inner) = kernel.exprs[value].kind {
+        value = inner;
+    }
+    let ExprKind::Read(_, index) = &kernel.exprs[value].kind else { return None };
+    let (&last, others) = index.split_last()?;
+    let inner = Atom::Var(*equation.vars.last()?);
+    let mut told = false;
+    for &other in others {
+        kernel.ints.visit_atoms(other, &mut |_, atom| {
+            told |= matches!(atom, Atom::Read(..) | Atom::Value(_));
+        });
+    }
+    let copies = told && kernel.ints.as_atom(last) == Some(&inner);
+    copies.then_some(kernel.tensors[equation.tensor].element)
 }
 
 /// An order by counting.
