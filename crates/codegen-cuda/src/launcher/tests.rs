@@ -56,9 +56,9 @@ fn manifest() -> Manifest {
 
 #[test]
 fn formulas_keep_their_meaning() {
-    let check = |formula: &Formula, expected: &str| {
-        assert_eq!(expression(&manifest(), formula), expected);
-    };
+    let manifest = manifest();
+    let of = Of { manifest: &manifest, fields: Fields::new(&manifest) };
+    let check = |formula: &Formula, expected: &str| assert_eq!(expression(&of, formula), expected);
     let m = || Formula::Size("M".to_owned());
     let apply = |op, a: Formula, b: Formula| Formula::Apply(op, Box::new(a), Box::new(b));
     check(&m().ceil_div(128), "(sizes.M + 127) / 128");

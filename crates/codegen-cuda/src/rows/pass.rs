@@ -367,7 +367,15 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
             ExprKind::Binary(Binary::Mul, a, b) => {
                 self.is_zero_past_the_row(a) && self.is_zero_past_the_row(b)
             }
-            _ => false,
+            ExprKind::Float(_)
+            | ExprKind::Int(_)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::Select(..)
+            | ExprKind::RoundStochastic(..)
+            | ExprKind::Random(_)
+            | ExprKind::Reduce(..)
+            | ExprKind::Rank { .. } => false,
         }
     }
 
