@@ -9,6 +9,8 @@
 #[path = "../support/agree.rs"]
 #[allow(dead_code, reason = "another test compares the ways to run on the CPU")]
 mod agree;
+#[path = "../support/every.rs"]
+mod every;
 mod exact;
 #[path = "../support/expressions.rs"]
 mod expressions;
