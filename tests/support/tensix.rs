@@ -30,9 +30,9 @@ pub(crate) fn outputs(
 ) -> (Program, Vec<Array>) {
     let bound = bind(module, name, set, inputs.iter().map(|input| Some(input.shape.clone())));
     let options = Options::default();
-    let (program, outputs, _) = execute((text, module), name, chip, &bound, set, inputs, &options)
+    let done = execute((text, module), name, chip, &bound, set, inputs, &options)
         .unwrap_or_else(|fault| panic!("{name} on {} with {set:?}: {fault}", chip.name));
-    (program, outputs)
+    (done.program, done.outputs)
 }
 
 /// A chip of which only so many columns and rows of cores are there.
@@ -90,7 +90,7 @@ fn execute(
     set: &[(&str, i64)],
     inputs: &[Array],
     options: &Options,
-) -> Result<(Program, Vec<Array>, Vec<Vec<Counters>>), Fault> {
+) -> Result<Executed, Fault> {
     let kernel = named(module, name);
     let sizes = tilec::tensix::bound(kernel, &owned(set));
     let compilation = Compilation::new(kernel, &sizes).map_err(Fault::Refused)?;
@@ -99,7 +99,14 @@ fn execute(
     let program = compilation.dataflow(&tensix).map_err(Fault::Refused)?;
     let (outputs, counters) = emulate(kernel, bound, &tensix.emit(&program), inputs, options)
         .map_err(|failure| Fault::Wrong(format!("{failure:#?}")))?;
-    Ok((program, outputs, counters))
+    Ok(Executed { program, outputs, counters })
+}
+
+/// What the emulator gave.
+struct Executed {
+    program: Program,
+    outputs: Vec<Array>,
+    counters: Vec<Vec<Counters>>,
 }
 
 /// What a run gave.
@@ -126,7 +133,7 @@ fn run(
         .tensors_of(Role::Input)
         .map(|tensor| draw::draw(kernel, &bound, tensor, seed).expect("it fits into memory"))
         .collect();
-    let (program, outputs, counters) =
+    let Executed { program, outputs, counters } =
         execute((text, module), name, chip, &bound, set, &inputs, options)?;
     let mut allowed = licenses(module, kernel, &chip.name);
     allowed.extend(tensix_units(kernel, &bound, chip.tensix()));
