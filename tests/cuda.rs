@@ -60,6 +60,22 @@ fn strips_that_end_with_the_row_are_quantized_as_whole_ones() {
     }
 }
 
+#[test]
+fn a_test_that_chooses_something_past_the_row_stays() {
+    let path = "tests/cases/rowwise/quantize.tile";
+    let text = std::fs::read_to_string(path).expect("programs are text");
+    for (zero, other) in
+        [("else 0)", "else 1)"), ("abs(x[m, g * 128 + i]) else", "exp(x[m, g * 128 + i]) else")]
+    {
+        let text = text.replacen(zero, other, 1);
+        let module = Program::check(&text).module;
+        let (_, emitted) =
+            emit(&module, &module.kernels[0], "h200", Source { file: path, text: &text });
+        let functions = functions(&emitted.source);
+        assert!(functions.contains("inside ?"), "{functions}");
+    }
+}
+
 /// Calls `look` with every kernel of the examples, for each chip, as the text of its
 /// tile program and as emitted.
 fn each(look: &mut dyn FnMut(&Kernel, &str, &str, &Emitted)) {

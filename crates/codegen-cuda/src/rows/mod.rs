@@ -15,6 +15,7 @@
 //! at a time. With segments, everything here is said of a segment instead of a row:
 //! no reduction crosses one. The order of every sum is fixed by the layout alone.
 
+mod edge;
 mod layout;
 mod pass;
 mod shared;

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Tensor, Unary};
+use tilec_ir::tensor::{Expr, ExprKind, Reduction, Tensor};
 use tilec_ir::walk::reachable;
 use tilec_ir::{Atom, Id};
 
@@ -314,68 +314,6 @@ impl<'l, 'p> Rows<'l, '_, 'p> {
             for &expr in own {
                 self.f.note_expr(expr, Text::atom(element.clone()));
             }
-        }
-    }
-
-    /// Notes tests for whether a column of a segment lies in the row: with the start of
-    /// a vector all of it does.
-    fn provide_tests(&mut self, part: &PartOf<'_>) {
-        if self.layout.is_whole {
-            return;
-        }
-        let kernel = self.f.kernel;
-        for expr in reachable(kernel, part.equation.value) {
-            let ExprKind::Binary(op, a, b) = kernel.exprs[expr].kind else { continue };
-            let (column, length) = if op == Binary::Greater { (b, a) } else { (a, b) };
-            if !matches!(op, Binary::Less | Binary::Greater) {
-                continue;
-            }
-            if let (&ExprKind::Int(column), &ExprKind::Int(length)) =
-                (&kernel.exprs[column].kind, &kernel.exprs[length].kind)
-                && length == self.layout.rowwise.length
-                && self.is_column(part, column)
-            {
-                self.f.note_expr(expr, Text::atom("inside"));
-            }
-        }
-    }
-
-    /// Notes what tests for whether a column lies in the row choose, where it is the same on
-    /// both sides: past the row all that is loaded is zero.
-    fn provide_chosen(&mut self, part: &PartOf<'_>) {
-        if self.layout.is_whole {
-            return;
-        }
-        let kernel = self.f.kernel;
-        for expr in reachable(kernel, part.equation.value) {
-            if let ExprKind::Select(test, then, otherwise) = kernel.exprs[expr].kind
-                && self.f.known_expr(test).is_some_and(|test| test.to_string() == "inside")
-                && matches!(kernel.exprs[otherwise].kind, ExprKind::Float(zero) if zero.to_bits() == 0)
-                && self.is_zero_past_the_row(then)
-            {
-                let value = self.f.value(then);
-                self.f.note_expr(expr, value);
-            }
-        }
-    }
-
-    /// Whether an expression is +0 where the elements that it reads are.
-    fn is_zero_past_the_row(&self, expr: Id<Expr>) -> bool {
-        match self.f.kernel.exprs[expr].kind {
-            ExprKind::Read(..) => self.strands.iter().any(|strand| strand.reads.contains(&expr)),
-            ExprKind::Unary(Unary::Abs, x) | ExprKind::Convert(x) => self.is_zero_past_the_row(x),
-            ExprKind::Binary(Binary::Mul, a, b) => {
-                self.is_zero_past_the_row(a) && self.is_zero_past_the_row(b)
-            }
-            ExprKind::Float(_)
-            | ExprKind::Int(_)
-            | ExprKind::Unary(..)
-            | ExprKind::Binary(..)
-            | ExprKind::Select(..)
-            | ExprKind::RoundStochastic(..)
-            | ExprKind::Random(_)
-            | ExprKind::Reduce(..)
-            | ExprKind::Rank { .. } => false,
         }
     }
 
