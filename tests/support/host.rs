@@ -115,7 +115,7 @@ fn together(source: &str, function: &str) -> bool {
         "tilec::row_",
         "tilec::cluster_",
         "tilec::begin(",
-        "tilec::pop(",
+        "tilec::find_places(",
     ]
     .iter()
     .any(|word| body.contains(word))

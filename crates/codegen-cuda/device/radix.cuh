@@ -139,8 +139,8 @@ __device__ __forceinline__ void find_digit(Selection<Threads, Capacity>& s, unsi
     __syncthreads();
 }
 
-// Adds those of each thread's elements that are within the bound to the candidates,
-// for whom there is room.
+// Adds those of each thread's elements that are within the bound to the candidates.
+// Where there is no room they are counted all the same.
 template <int Threads, int Capacity, int PerThread>
 __device__ __forceinline__ void append(Selection<Threads, Capacity>& s,
                                        const Ranked (&own)[PerThread], Ranked bound) {
@@ -158,7 +158,7 @@ __device__ __forceinline__ void append(Selection<Threads, Capacity>& s,
         if (threadIdx.x % 32 == 31) at = atomicAdd(&s.count, upto);
         at = __shfl_sync(0xffffffffu, at, 31) + upto - within;
     }
-    if (within == 0) return;
+    if (within == 0 || at + within > Capacity) return;
 #pragma unroll
     for (int i = 0; i < PerThread; ++i) {
         if (own[i] <= bound) s.candidates[at++] = own[i];
@@ -187,10 +187,10 @@ __device__ __forceinline__ void compact(Selection<Threads, Capacity>& s) {
     __syncthreads();
 }
 
-// Keeps the first k candidates, of which there are more, and lowers the bound to them.
+// Lowers the bound so that it holds the first k candidates, of which there are more,
+// and no more than `spare` others that are as near to the k-th as bits tell.
 template <int Threads, int Capacity>
-__device__ __forceinline__ void cut(Selection<Threads, Capacity>& s, unsigned k) {
-    if (s.count <= k) return;
+__device__ __forceinline__ void narrow_to(Selection<Threads, Capacity>& s, unsigned k, unsigned spare) {
     const Bins range = find_range(s, reinterpret_cast<Ranked*>(s.bins));
     Ranked prefix = 0;
     unsigned left = k;
@@ -202,12 +202,11 @@ __device__ __forceinline__ void cut(Selection<Threads, Capacity>& s, unsigned k)
         prefix = (prefix & ~(Ranked{kBins - 1} << shift)) | static_cast<Ranked>(s.digit) << shift;
         left -= s.before;
         known = shift;
-    } while (left != s.inside && known != 0);
+    } while (s.inside - left > spare && known != 0);
     const Ranked bound = range.least + (prefix | ((Ranked{1} << known) - 1));
     // Past the largest element that there is, it would begin anew.
     if (threadIdx.x == 0 && bound >= range.least) s.bound = min(s.bound, bound);
     __syncthreads();
-    compact(s);
 }
 
 }  // namespace tilec

@@ -29,32 +29,36 @@ __device__ __forceinline__ void begin(Selection<Threads, Capacity>& s, unsigned 
     __syncthreads();
 }
 
-// The most elements that one warp may have to give for its block's first bound.
-inline constexpr unsigned kMostOfWarp = 8;
+// The most elements that one warp may have to give for its block's bound.
+inline constexpr unsigned kMostOfWarp = 28;
 
-// Lowers the bound by elements that are not yet candidates: where every warp has
-// k / warps elements at or below a word, the block has k.
-template <int Threads, int Capacity, int PerThread>
-__device__ __forceinline__ void lower(Selection<Threads, Capacity>& s,
-                                      const Ranked (&own)[PerThread], unsigned k) {
+// Lowers the bound by the first word of each thread: where every warp has k / warps
+// elements at or below a word, the block has k.
+template <int Threads, int Capacity>
+__device__ __forceinline__ void lower(Selection<Threads, Capacity>& s, unsigned least, unsigned k) {
     constexpr int warps = Threads / 32;
     const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-    unsigned least = ~0u;
-#pragma unroll
-    for (int i = 0; i < PerThread; ++i) least = min(least, word_of(own[i]));
+    if (k > kMostOfWarp * warps) return;
     unsigned word = ~0u;
     for (unsigned of_warp = 0; of_warp < (k + warps - 1) / warps; ++of_warp) {
-        word = __reduce_min_sync(0xffffffffu, least);
+        word = least_of_warp(least);
         const unsigned owners = __ballot_sync(0xffffffffu, least == word);
         if (lane == __ffs(static_cast<int>(owners)) - 1) least = ~0u;
     }
     if (lane == 0) s.of_warp[warp] = word;
     __syncthreads();
-    unsigned most = 0;
-#pragma unroll
-    for (int other = 0; other < warps; ++other) most = max(most, s.of_warp[other]);
+    const unsigned most = ~least_of_warp(lane < warps ? ~s.of_warp[lane] : ~0u);
     if (threadIdx.x == 0) s.bound = min(s.bound, ranked(most, ~0u));
     __syncthreads();
+}
+
+// The first word of some elements.
+template <int PerThread>
+__device__ __forceinline__ unsigned first_word(const Ranked (&own)[PerThread]) {
+    unsigned least = ~0u;
+#pragma unroll
+    for (int i = 0; i < PerThread; ++i) least = min(least, word_of(own[i]));
+    return least;
 }
 
 // Takes a chunk: a few elements of each thread, of which the block wants the first k.
@@ -65,7 +69,7 @@ __device__ __forceinline__ void take(Selection<Threads, Capacity>& s,
     const unsigned count = s.count;
     // Nobody counts on before all have read.
     __syncthreads();
-    if (count == 0 && k <= kMostOfWarp * (Threads / 32)) lower(s, own, k);
+    if (count == 0) lower(s, first_word(own), k);
     if (count + Threads * PerThread > Capacity) cut(s, k);
     append(s, own, s.bound);
     __syncthreads();
@@ -74,12 +78,11 @@ __device__ __forceinline__ void take(Selection<Threads, Capacity>& s,
 // Leaves the first k candidates, in order; there are at least as many.
 template <int Threads, int Capacity>
 __device__ __forceinline__ void sort(Selection<Threads, Capacity>& s, unsigned k) {
-    constexpr unsigned few = Threads < 128 ? Threads : 128;
-    if (s.count > few) {
+    if (s.count > kFew<Threads>) {
         if (sort_spread(s, k)) return;
         cut(s, k);
     }
-    if (s.count <= few) {
+    if (s.count <= kFew<Threads>) {
         sort_few(s);
     } else if (!sort_spread(s, k)) {
         sort_many(s);

@@ -1,7 +1,12 @@
-// The first elements of a row that a warp holds in registers, one after another.
+// The first elements of a row that a warp holds in registers.
+//
+//     bound         the k-th least of what is least in each lane: at least k elements are
+//                   within it, and few more
+//     candidates    elements within the bound, in shared memory
+//     places        where each candidate belongs: after those that are less
 //
 // Elements are numbers of which no two are the same: a key's word with its index
-// below it, in 64 bits, or in 32 where both fit.
+// below it, in 64 bits, or in 32 where both fit. All ones are none.
 #ifndef TILEC_SELECT_WARP_CUH
 #define TILEC_SELECT_WARP_CUH
 
@@ -17,41 +22,61 @@ __device__ __forceinline__ unsigned index_of(unsigned packed) {
     return packed & 0x1fffu;
 }
 
-// Elements of a warp; all ones are none.
+// What a warp keeps of a row.
 template <typename T, int PerLane>
-struct Held {
-    T own[PerLane];
-    T least;
+struct Found {
+    T candidates[32 * PerLane];
+    unsigned places[32];
 };
 
-// Finds the least that a lane has.
+// The k-th least of what is least in each lane, for k of at most 32.
 template <typename T, int PerLane>
-__device__ __forceinline__ void find_least(Held<T, PerLane>& held) {
-    held.least = held.own[0];
+__device__ __forceinline__ T bound_of_warp(const T (&own)[PerLane], unsigned k) {
+    T least = own[0];
 #pragma unroll
-    for (int i = 1; i < PerLane; ++i) held.least = min(held.least, held.own[i]);
-}
-
-// Holds elements.
-template <typename T, int PerLane>
-__device__ __forceinline__ void hold(Held<T, PerLane>& held, const T (&own)[PerLane]) {
-#pragma unroll
-    for (int i = 0; i < PerLane; ++i) held.own[i] = own[i];
-    find_least(held);
-}
-
-// Takes the least element out; the whole warp calls it, and gets it.
-template <typename T, int PerLane>
-__device__ __forceinline__ T pop(Held<T, PerLane>& held) {
-    const T least = least_of_warp(held.least);
-    if (held.least == least) {
-#pragma unroll
-        for (int i = 0; i < PerLane; ++i) {
-            if (held.own[i] == least) held.own[i] = ~T{0};
-        }
-        find_least(held);
+    for (int i = 1; i < PerLane; ++i) least = min(least, own[i]);
+    T bound = 0;
+    for (unsigned i = 0; i < k; ++i) {
+        bound = least_of_warp(least);
+        if (least == bound) least = ~T{0};
     }
-    return least;
+    return bound;
+}
+
+// Makes candidates of the elements within a bound; returns how many there are.
+template <typename T, int PerLane>
+__device__ __forceinline__ unsigned keep_in_warp(Found<T, PerLane>& found,
+                                                 const T (&own)[PerLane], T bound) {
+    const unsigned before = (1u << threadIdx.x % 32) - 1;
+    unsigned count = 0;
+#pragma unroll
+    for (int i = 0; i < PerLane; ++i) {
+        const bool within = own[i] <= bound && own[i] != ~T{0};
+        const unsigned lanes = __ballot_sync(0xffffffffu, within);
+        if (within) found.candidates[count + __popc(lanes & before)] = own[i];
+        count += __popc(lanes);
+    }
+    return count;
+}
+
+// Finds the indices of the first k elements, at most 32; the whole warp calls it.
+template <typename T, int PerLane>
+__device__ __forceinline__ void find_places(Found<T, PerLane>& found, const T (&own)[PerLane],
+                                            unsigned k) {
+    // Others may still read the places of the row before.
+    __syncwarp();
+    const unsigned count = keep_in_warp(found, own, bound_of_warp(own, k));
+    __syncwarp();
+    for (unsigned i = threadIdx.x % 32; i < count; i += 32) {
+        const T candidate = found.candidates[i];
+        unsigned less = 0;
+#pragma unroll 4
+        for (unsigned other = 0; other < count; ++other) {
+            less += found.candidates[other] < candidate ? 1 : 0;
+        }
+        if (less < k) found.places[less] = index_of(candidate);
+    }
+    __syncwarp();
 }
 
 }  // namespace tilec

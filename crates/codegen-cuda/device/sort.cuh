@@ -12,19 +12,55 @@
 
 namespace tilec {
 
-// Puts each of a few candidates where it belongs: after those that are less.
+// So many candidates are a few: comparing all with all is quicker than any passes.
+template <int Threads>
+inline constexpr unsigned kFew = Threads < 160 ? Threads : 160;
+
+// Puts each of a few candidates where it belongs: after those that are less, which as
+// many lanes count as there are to spare.
 template <int Threads, int Capacity>
 __device__ __forceinline__ void sort_few(Selection<Threads, Capacity>& s) {
     const unsigned count = s.count;
-    Ranked own = 0;
+    unsigned lanes = 1;
+    while (lanes < 32 && 2 * lanes * count <= Threads) lanes *= 2;
+    const unsigned which = threadIdx.x / lanes;
+    const Ranked own = which < count ? s.candidates[which] : 0;
     unsigned before = 0;
-    if (threadIdx.x < count) {
-        own = s.candidates[threadIdx.x];
-        for (unsigned i = 0; i < count; ++i) before += s.candidates[i] < own ? 1 : 0;
+#pragma unroll 4
+    for (unsigned i = threadIdx.x % lanes; i < count; i += lanes) {
+        before += s.candidates[i] < own ? 1 : 0;
+    }
+    for (unsigned lane = 1; lane < lanes; lane *= 2) {
+        before += __shfl_xor_sync(0xffffffffu, before, lane);
     }
     __syncthreads();
-    if (threadIdx.x < count) s.candidates[before] = own;
+    if (which < count && threadIdx.x % lanes == 0) s.candidates[before] = own;
     __syncthreads();
+}
+
+// Has the first k candidates, which are in order, alone.
+template <int Threads, int Capacity>
+__device__ __forceinline__ void leave(Selection<Threads, Capacity>& s, unsigned k) {
+    __syncthreads();
+    if (threadIdx.x == 0 && k <= s.count) {
+        s.count = k;
+        s.bound = s.candidates[k - 1];
+    }
+    __syncthreads();
+}
+
+// Keeps the first k candidates, if there are more, and lowers the bound to them.
+template <int Threads, int Capacity>
+__device__ __forceinline__ void cut(Selection<Threads, Capacity>& s, unsigned k) {
+    const unsigned count = s.count;
+    if (count <= k) return;
+    if (count <= kFew<Threads>) {
+        sort_few(s);
+        leave(s, k);
+    } else {
+        narrow_to(s, k, 0);
+        compact(s);
+    }
 }
 
 // The most candidates of a bin.
@@ -66,6 +102,7 @@ __device__ __forceinline__ bool sort_spread(Selection<Threads, Capacity>& s, uns
     if (!sum_bins(s, k)) return false;
     const unsigned last = s.digit;
     Ranked* spread = s.candidates + count;
+#pragma unroll 4
     for (unsigned i = threadIdx.x; i < count; i += Threads) {
         const Ranked x = s.candidates[i];
         const unsigned bin = static_cast<unsigned>((x - range.least) >> shift);
@@ -74,6 +111,7 @@ __device__ __forceinline__ bool sort_spread(Selection<Threads, Capacity>& s, uns
     __syncthreads();
     // A bin ends where its count has gone, and begins where the one before ends.
     const unsigned all = s.bins[last];
+#pragma unroll 2
     for (unsigned i = threadIdx.x; i < all; i += Threads) {
         const Ranked x = spread[i];
         const unsigned bin = static_cast<unsigned>((x - range.least) >> shift);

@@ -42,6 +42,8 @@ headers! {
     Sort = "sort.cuh",
     /// The first elements of a row, by a block.
     Select = "select.cuh",
+    /// A bound for the first elements of a row.
+    SelectBound = "select_bound.cuh",
     /// The first elements of a row, by a warp.
     SelectWarp = "select_warp.cuh",
     /// Neighboring elements, of which only some may exist.

@@ -26,7 +26,7 @@ pub use pipeline::{
     Accumulate, Channel, ChannelId, Exchange, Instruction, Op, Pipeline, Put, Raster, Role,
     RoleKind, Side, Source,
 };
-pub use select::{By, Candidates, Parts, Select};
+pub use select::{Bound, By, Candidates, Parts, Select};
 
 /// A plan with the tiles of its regions.
 #[derive(Clone, Debug)]

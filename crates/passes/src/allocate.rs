@@ -141,13 +141,13 @@ fn partials(program: &mut Program, at: usize) -> Result<Option<IntId>, Diagnosti
     bytes.map(Some).ok_or_else(|| too_complex(&program.plan, at))
 }
 
-/// Bytes of what the parts of rows keep and of their bounds, in the largest variant.
+/// Bytes of what the parts of rows keep, of their bounds and counts, in the largest variant.
 fn kept(program: &mut Program, at: usize) -> Option<IntId> {
     let words = program.steps[at].variants.iter().filter_map(|variant| {
         let Body::Select(Select { by: By::Parts(parts), .. }) = &variant.kernel.body else {
             return None;
         };
-        let words = i64::from(parts.kept) + 1;
+        let words = i64::from(parts.kept) + 2;
         Some(words * i64::from(parts.count) * i64::from(parts.rows))
     });
     let words = words.max()?;

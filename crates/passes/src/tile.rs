@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 use tilec_ir::plan::{Plan, Region, RegionKind};
 use tilec_ir::tensor::Role;
 use tilec_ir::tile::{
-    Body, By, Grid, Kernel, Points, Program, Ranks, Rows, Scan, Select, Step, Stepped, Variant,
+    Body, Bound, By, Grid, Kernel, Points, Program, Ranks, Rows, Scan, Select, Step, Stepped,
+    Variant,
 };
 use tilec_ir::{Diagnostic, IntId};
 use tilec_target::Chip;
@@ -107,7 +108,11 @@ fn cut_name(cut: &Cut) -> String {
         Cut::Points(_) => "points".to_owned(),
         Cut::Select(select) => match &select.by {
             By::Warp { per_lane, .. } => format!("warp_{}", 32 * per_lane),
-            By::Block(of) => format!("select_{}", of.chunk()),
+            By::Block(of) => match of.bound {
+                Bound::Candidates => format!("select_{}", of.chunk()),
+                Bound::Sample => format!("sample_{}", of.chunk()),
+                Bound::Row { per_thread } => format!("hold_{}", of.threads * per_thread),
+            },
             By::Parts(parts) => format!("parts_{}", parts.count),
         },
         Cut::Ranks(_) => "ranks".to_owned(),

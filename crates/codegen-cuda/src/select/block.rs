@@ -1,9 +1,10 @@
 //! A block for each row, in rounds of as many places as there is room for.
 
 use tilec_ir::Kernel;
-use tilec_ir::tile::{self, Candidates};
+use tilec_ir::tile::{self, Bound, Candidates};
 use tilec_manifest::Launch;
 
+use super::bound::{Span, find};
 use super::keys::Chunk;
 use super::{Block, Row, Selected, Sizes, least};
 use crate::context::Context;
@@ -22,12 +23,36 @@ pub(super) fn emit(
     let (row, rows) = (f.local("row"), &sizes.rows);
     f.open(&format!("for (long long {row} = blockIdx.x; {row} < {rows}; {row} += gridDim.x)"));
     let row = of.bind_row(&mut f, &row);
-    rounds(&mut f, of, &block, &sizes, &row);
+    match candidates.bound {
+        Bound::Candidates => rounds(&mut f, of, &block, &sizes, &row),
+        Bound::Sample | Bound::Row { .. } => bounded(&mut f, of, &block, &sizes, &row),
+    }
     f.close();
     let (threads, shared_bytes) = (candidates.threads, candidates.shared_bytes());
-    // Rounds take the registers that a second block would need.
-    let resident = (!of.at_once(f.kernel, candidates)).then_some(1);
+    let resident = match candidates.bound {
+        // Rounds take the registers that a second block would need.
+        Bound::Candidates => (!of.at_once(f.kernel, candidates)).then_some(1),
+        Bound::Sample => Some(1024 / threads),
+        // Eight narrow elements at once take more registers than four.
+        Bound::Row { .. } if of.vector <= 4 => Some(1280 / threads),
+        Bound::Row { .. } => Some(1024 / threads),
+    };
     f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident })
+}
+
+/// Finds and stores the places of a row by what is within a bound.
+fn bounded(f: &mut Function<'_, '_>, of: &Selected<'_>, block: &Block, sizes: &Sizes, row: &Row) {
+    let (name, to) = (&block.name, sizes.length.as_str());
+    f.line(format!("tilec::begin({name}, static_cast<unsigned>({to}));"));
+    let now = f.declare("unsigned", "now", format!("static_cast<unsigned>({})", sizes.wanted));
+    find(f, of, block, &Span { from: "0", to, wanted: &now });
+    f.open(&format!("if (!tilec::is_enough({name}, {now}))"));
+    f.comment("The bound misled: whatever comes is a candidate.");
+    f.line(format!("tilec::begin({name}, static_cast<unsigned>({to}));"));
+    stream(f, of, block, &Stream { from: "0", to, now: &now, above: None });
+    f.close();
+    f.line(format!("tilec::sort({name}, {now});"));
+    block.put(f, of, row, "0", &now);
 }
 
 /// Finds and stores the places of a row; more than there is room for in several rounds,
@@ -96,6 +121,8 @@ pub(super) fn stream(
         thread: "static_cast<int>(threadIdx.x)",
         start,
         end: to,
+        stride: None,
+        turn: None,
         above,
         packed: false,
     };

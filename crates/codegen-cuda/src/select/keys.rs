@@ -14,6 +14,7 @@
 use std::collections::BTreeSet;
 
 use tilec_ir::tensor::{ExprKind, Order, Tensor};
+use tilec_ir::walk::{ints, reachable};
 use tilec_ir::{Atom, Id, IntId};
 
 use super::Selected;
@@ -34,10 +35,22 @@ pub(super) struct Chunk<'a> {
     /// The chunk's first element, and the end of what is searched.
     pub(super) start: &'a str,
     pub(super) end: &'a str,
+    /// How many vectors a sample is apart; a chunk otherwise.
+    pub(super) stride: Option<&'a str>,
+    /// Which of several chunks on their way it is.
+    pub(super) turn: Option<&'a str>,
     /// Elements less than this one are left out.
     pub(super) above: Option<&'a str>,
     /// Whether an element has 32 bits instead of 64.
     pub(super) packed: bool,
+}
+
+impl Chunk<'_> {
+    /// Where in the arrays of rows the vector of the element `j` lies.
+    fn slot(&self, j: &str, vector: u32) -> String {
+        let own = format!("{j} / {vector}");
+        self.turn.map_or(own.clone(), |turn| format!("{turn} * {} / {vector} + {own}", self.each))
+    }
 }
 
 /// A read along the row: its tensor and indices.
@@ -78,9 +91,8 @@ impl Selected<'_> {
             let offset = f.offset(&f.kernel.tensors[*tensor].shape, &at);
             let pointer = f.pointer(*tensor, Access::Read);
             let offset = offset.at(Level::Sum);
-            f.line(format!(
-                "{name}[{j} / {vector}] = tilec::load<{vector}>({pointer} + {offset});"
-            ));
+            let slot = chunk.slot(&j, vector);
+            f.line(format!("{name}[{slot}] = tilec::load<{vector}>({pointer} + {offset});"));
         }
         f.close();
     }
@@ -93,11 +105,15 @@ impl Selected<'_> {
         chunk: &Chunk<'_>,
         j: &str,
     ) -> (String, String) {
-        let Chunk { each, threads, thread, start, end, .. } = chunk;
+        let Chunk { each, threads, thread, start, end, stride, .. } = chunk;
         let vector = self.vector;
         f.line("#pragma unroll");
         f.open(&format!("for (int {j} = 0; {j} < {each}; {j} += {vector})"));
-        let place = format!("({j} / {vector} * {threads} + {thread}) * {vector}");
+        let of_chunk = format!("{j} / {vector} * {threads} + {thread}");
+        let place = match stride {
+            Some(stride) => format!("tilec::place_in_sample({of_chunk}, {stride}) * {vector}"),
+            None => format!("({of_chunk}) * {vector}"),
+        };
         let first = f.declare("long long", "at", format!("{start} + {place}").replace("0 + ", ""));
         let last = format!("{end} - {vector}");
         let read = f.declare("long long", "read", format!("{first} < {end} ? {first} : {last}"));
@@ -134,6 +150,32 @@ impl Selected<'_> {
         own
     }
 
+    /// Declares `keys` and fills it with those of a chunk that was read; returns its name.
+    pub(super) fn keys(&self, f: &mut Function<'_, '_>, chunk: &Chunk<'_>, rows: &Rows) -> String {
+        let (vector, keys, j) = (self.vector, f.local("keys"), f.local("j"));
+        f.line(format!("{} {keys}[{}];", f.class(self.select.key).cpp(), chunk.each));
+        if self.is_read_along(f) {
+            // Elements are told by their position in what was read.
+            f.line("#pragma unroll");
+            f.open(&format!("for (int {j} = 0; {j} < {}; {j} += {vector})", chunk.each));
+            f.bind(self.select.column, j.clone());
+        } else {
+            let (_, read) = self.open_vectors(f, chunk, &j);
+            f.bind(self.select.column, read);
+        }
+        let i = f.local("i");
+        let column = f.var(self.select.column);
+        f.line("#pragma unroll");
+        f.open(&format!("for (int {i} = 0; {i} < {vector}; ++{i})"));
+        f.bind(self.select.column, format!("({column} + {i})"));
+        self.provide(f, rows, &format!("[{}].at[{i}]", chunk.slot(&j, vector)));
+        let key = f.value(self.select.key);
+        f.line(format!("{keys}[{j} + {i}] = {key};"));
+        f.close();
+        f.close();
+        keys
+    }
+
     /// The key at the current element as a word that sorts as the language orders.
     fn word(&self, f: &mut Function<'_, '_>) -> String {
         f.need(Header::Order);
@@ -159,6 +201,18 @@ impl Selected<'_> {
             }
         }
         along
+    }
+
+    /// Whether the key asks for nothing of the column but what is read along the row.
+    fn is_read_along(&self, f: &Function<'_, '_>) -> bool {
+        let along = self.along(f);
+        let is_along = |kind: &ExprKind| {
+            let ExprKind::Read(tensor, index) = kind else { return false };
+            along.contains(&(*tensor, index.clone()))
+        };
+        let exprs = reachable(f.kernel, self.select.key).into_iter().map(|e| &f.kernel.exprs[e]);
+        let mut ints = exprs.filter(|expr| !is_along(&expr.kind)).flat_map(ints);
+        self.vector > 1 && ints.all(|int| !varies(f, int, self.select.column))
     }
 
     /// Notes the current element of each row.

@@ -4,8 +4,9 @@
 //! index[m, s] = argsort[n desc](x[m, n])[s]
 //!     for each row m:
 //!         own = the words of some x[m, n] with n below them     (keys.rs)
-//!         warp: the least, again and again                      (warp.rs)
+//!         warp: few within a bound, each put in its place       (warp.rs)
 //!         block: candidates, of which the first are sorted      (block.rs, parts.rs)
+//!                fewer, where a bound is known before           (bound.rs)
 //!         index[m, s] = n of the s-th, and what is gathered     (put)
 //! ```
 //!
@@ -13,6 +14,7 @@
 //! index below that; no two are the same, so equal keys keep the lower index first.
 
 mod block;
+mod bound;
 mod keys;
 mod parts;
 mod warp;
@@ -55,8 +57,18 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
 }
 
 /// Names that lines are written with as they stand; nothing that has a name has them.
-const FIXED: [&str; 7] =
-    ["CAPACITY", "PARTS", "PER_LANE", "PER_THREAD", "Selection", "THREADS", "lane"];
+const FIXED: [&str; 10] = [
+    "AHEAD",
+    "CAPACITY",
+    "HELD",
+    "PARTS",
+    "PER_LANE",
+    "PER_THREAD",
+    "Selection",
+    "THREADS",
+    "lane",
+    "of_warp",
+];
 
 /// Keeps these names for this function.
 fn claim(f: &mut Function<'_, '_>) {
@@ -173,7 +185,7 @@ impl Block {
     fn begin(f: &mut Function<'_, '_>, of: &Selected<'_>, candidates: Candidates) -> (Self, Sizes) {
         claim(f);
         f.need(Header::Select);
-        let Candidates { threads, per_thread, capacity } = candidates;
+        let Candidates { threads, per_thread, capacity, .. } = candidates;
         f.line(format!(
             "constexpr int THREADS = {threads}, PER_THREAD = {per_thread}, CAPACITY = {capacity};"
         ));

@@ -1,7 +1,7 @@
 //! Rows cut into parts: a block for each part, then a block for each row.
 //!
 //! ```text
-//! part p of row m:  kept[m, p, ..] = its first elements     bound[m, p] = the last of them
+//! part p of row m:  kept[m, p, ..] = its elements within bound[m, p], count[m, p] of them
 //! row m:            the first of kept[m, ..]
 //!                   a part whose bound comes before the last of these may have more:
 //!                   its elements after the bound are taken too
@@ -13,6 +13,7 @@ use tilec_ir::tile::{self, Parts, Scratch};
 use tilec_manifest::{Formula, Launch, Operator};
 
 use super::block::{Stream, stream};
+use super::bound::{Span, find};
 use super::{Block, Selected, Sizes, least};
 use crate::context::Context;
 use crate::device::Header;
@@ -25,9 +26,10 @@ struct Names {
     /// Elements of a part, and how many it keeps.
     length: String,
     kept: String,
-    /// What the parts keep, and their bounds.
+    /// What the parts keep, their bounds, and how many they have kept.
     elements: String,
     bounds: String,
+    counts: String,
 }
 
 pub(super) fn emit(
@@ -53,7 +55,7 @@ fn search(
     of.cite(&mut f);
     let (block, sizes) = Block::begin(&mut f, of, parts.part);
     let names = names(&mut f, &sizes, parts, step);
-    let Names { length, kept, elements, bounds } = &names;
+    let Names { length, kept, elements, bounds, counts } = &names;
     let (item, rows, found) = (f.local("item"), &sizes.rows, &block.name);
     f.open(&format!(
         "for (long long {item} = blockIdx.x; {item} < {rows} * PARTS; {item} += gridDim.x)"
@@ -64,14 +66,23 @@ fn search(
     let to = least(&format!("{from} + {length}"), &sizes.length);
     let to = f.declare("long long", "to", to);
     f.line(format!("tilec::begin({found}, static_cast<unsigned>({}));", sizes.length));
+    let share = format!("tilec::share_of_part(static_cast<unsigned>({}), PARTS)", sizes.wanted);
+    let share = f.declare("unsigned", "share", share);
+    find(&mut f, of, &block, &Span { from: &from, to: &to, wanted: &share });
+    f.open(&format!("if ({found}.count > CAPACITY)"));
+    f.comment("The bound misled: whatever comes is a candidate.");
+    f.line(format!("tilec::begin({found}, static_cast<unsigned>({}));", sizes.length));
     stream(&mut f, of, &block, &Stream { from: &from, to: &to, now: kept, above: None });
+    f.close();
     f.line(format!("tilec::cut({found}, {kept});"));
     let i = f.local("i");
-    f.open(&format!("for (unsigned {i} = threadIdx.x; {i} < {kept}; {i} += THREADS)"));
-    let element = format!("{i} < {found}.count ? {found}.candidates[{i}] : ~tilec::Ranked{{0}}");
-    f.line(format!("{elements}[{item} * {kept} + {i}] = {element};"));
+    f.open(&format!("for (unsigned {i} = threadIdx.x; {i} < {found}.count; {i} += THREADS)"));
+    f.line(format!("{elements}[{item} * {kept} + {i}] = {found}.candidates[{i}];"));
     f.close();
-    f.line(format!("if (threadIdx.x == 0) {bounds}[{item}] = {found}.bound;"));
+    f.open("if (threadIdx.x == 0)");
+    f.line(format!("{bounds}[{item}] = {found}.bound;"));
+    f.line(format!("{counts}[{item}] = {found}.count;"));
+    f.close();
     f.close();
     let (threads, shared_bytes) = (parts.part.threads, parts.part.shared_bytes());
     f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident: None })
@@ -100,10 +111,10 @@ fn join(
     f.line(format!("tilec::begin({found}, static_cast<unsigned>({}));", sizes.length));
     let wanted = format!("static_cast<unsigned>({})", sizes.wanted);
     let now = f.declare("unsigned", "now", wanted);
-    take_kept(&mut f, found, &names, &row.row, &now);
-    f.line(format!("tilec::cut({found}, {now});"));
+    join_kept(&mut f, found, &names, &row.row, &now);
     take_rest(&mut f, of, &block, &names, &sizes, &row.row, &now);
     f.line(format!("tilec::sort({found}, {now});"));
+    f.close();
     block.put(&mut f, of, &row, "0", &now);
     f.close();
     let (threads, shared_bytes) = (parts.join.threads, parts.join.shared_bytes());
@@ -112,21 +123,42 @@ fn join(
     f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident: Some(1) })
 }
 
+/// Sorts what the parts of a row kept, and leaves the scope open in which a part may have
+/// more of the first.
+fn join_kept(f: &mut Function<'_, '_>, found: &str, names: &Names, row: &str, now: &str) {
+    take_kept(f, found, names, row, now);
+    let again = f.local("again");
+    f.line(format!("bool {again} = {found}.count < {now};"));
+    f.open(&format!("if (!{again})"));
+    f.line(format!("tilec::sort({found}, {now});"));
+    let (part, bounds) = (f.local("part"), &names.bounds);
+    f.open(&format!("for (int {part} = threadIdx.x; {part} < PARTS; {part} += THREADS)"));
+    let last = format!("{found}.candidates[{now} - 1]");
+    f.line(format!("{again} |= {bounds}[{row} * PARTS + {part}] < {last};"));
+    f.close();
+    f.close();
+    f.open(&format!("if (__syncthreads_or({again}))"));
+    f.comment("Some part may have more of the first.");
+    f.line(format!("tilec::leave({found}, {now});"));
+}
+
 /// Takes what the parts of a row kept.
 fn take_kept(f: &mut Function<'_, '_>, found: &str, names: &Names, row: &str, now: &str) {
-    let Names { kept, elements, .. } = names;
-    let all = f.declare("long long", "all", format!("static_cast<long long>({kept}) * PARTS"));
+    let Names { kept, elements, counts, .. } = names;
     let (start, own, j) = (f.local("start"), f.local("own"), f.local("j"));
     f.open(&format!(
-        "for (long long {start} = 0; {start} < {all}; {start} += THREADS * PER_THREAD)"
+        "for (unsigned {start} = 0; {start} < PARTS * {kept}; {start} += THREADS * PER_THREAD)"
     ));
     f.line(format!("tilec::Ranked {own}[PER_THREAD];"));
     f.line("#pragma unroll");
     f.open(&format!("for (int {j} = 0; {j} < PER_THREAD; ++{j})"));
-    let at = format!("{start} + {j} * THREADS + static_cast<int>(threadIdx.x)");
-    let at = f.declare("long long", "at", at);
-    let element = format!("{elements}[{row} * {all} + {at}]");
-    f.line(format!("{own}[{j}] = {at} < {all} ? {element} : ~tilec::Ranked{{0}};"));
+    let at = f.declare("unsigned", "at", format!("{start} + {j} * THREADS + threadIdx.x"));
+    let part = f.declare("unsigned", "part", format!("{at} / {kept}"));
+    let count = format!("{counts}[{row} * PARTS + {part}]");
+    let exists = format!("{part} < PARTS && {at} - {part} * {kept} < {count}");
+    let exists = f.declare("bool", "exists", exists);
+    let element = format!("{elements}[{row} * PARTS * {kept} + {at}]");
+    f.line(format!("{own}[{j}] = {exists} ? {element} : ~tilec::Ranked{{0}};"));
     f.close();
     f.line(format!("tilec::take({found}, {own}, {now});"));
     f.close();
@@ -142,13 +174,8 @@ fn take_rest(
     row: &str,
     now: &str,
 ) {
+    let (part, found) = (f.local("part"), &block.name);
     let Names { length, bounds, .. } = names;
-    let (part, found, more) = (f.local("part"), &block.name, f.local("more"));
-    f.line(format!("bool {more} = false;"));
-    f.open(&format!("for (int {part} = threadIdx.x; {part} < PARTS; {part} += THREADS)"));
-    f.line(format!("{more} |= {bounds}[{row} * PARTS + {part}] < {found}.bound;"));
-    f.close();
-    f.open(&format!("if (__syncthreads_or({more}))"));
     f.open(&format!("for (int {part} = 0; {part} < PARTS; ++{part})"));
     let last = f.declare("tilec::Ranked", "last", format!("{bounds}[{row} * PARTS + {part}]"));
     f.line(format!("if ({last} >= {found}.bound) continue;"));
@@ -156,7 +183,6 @@ fn take_rest(
     let from = f.declare("long long", "from", format!("{part} * {length}"));
     let to = f.declare("long long", "to", least(&format!("{from} + {length}"), &sizes.length));
     stream(f, of, block, &Stream { from: &from, to: &to, now, above: Some(&above) });
-    f.close();
     f.close();
 }
 
@@ -171,5 +197,6 @@ fn names(f: &mut Function<'_, '_>, sizes: &Sizes, parts: &Parts, step: usize) ->
     let elements = f.scratch(Scratch::Partials(step), "tilec::Ranked", "kept_elements");
     let bounds = format!("{elements} + {} * PARTS * {kept}", sizes.rows);
     let bounds = f.declare("auto", "bounds", bounds);
-    Names { length, kept, elements, bounds }
+    let counts = f.declare("auto", "counts", format!("{bounds} + {} * PARTS", sizes.rows));
+    Names { length, kept, elements, bounds, counts }
 }

@@ -1,5 +1,4 @@
-//! A warp for each row, whose elements its lanes hold: it takes the least of them out
-//! again and again.
+//! A warp for each row, whose elements its lanes hold.
 
 use tilec_ir::tile;
 use tilec_manifest::Launch;
@@ -25,7 +24,12 @@ pub(super) fn emit(
     let warps = kernel.threads / 32;
     f.line(format!("constexpr int PER_LANE = {per_lane};"));
     f.line("const int lane = static_cast<int>(threadIdx.x) % 32;");
+    let ty = if packed { "unsigned" } else { "tilec::Ranked" };
+    let found = f.local("found");
+    f.line(format!("__shared__ tilec::Found<{ty}, PER_LANE> of_warp[{warps}];"));
+    f.line(format!("auto& {found} = of_warp[threadIdx.x / 32];"));
     let sizes = of.sizes(&mut f);
+    let wanted = &sizes.wanted;
     let row = f.local("row");
     let first = format!("blockIdx.x * {warps}ll + threadIdx.x / 32");
     let step = format!("gridDim.x * {warps}ll");
@@ -37,29 +41,19 @@ pub(super) fn emit(
         thread: "lane",
         start: "0",
         end: &sizes.length,
+        stride: None,
+        turn: None,
         above: None,
         packed,
     };
     let rows = of.rows(&mut f, "PER_LANE");
     of.fetch(&mut f, &chunk, &rows);
     let own = of.own(&mut f, &chunk, &rows);
-    let held = f.local("held");
-    let ty = if packed { "unsigned" } else { "tilec::Ranked" };
-    f.line(format!("tilec::Held<{ty}, PER_LANE> {held};"));
-    f.line(format!("tilec::hold({held}, {own});"));
-    let start = f.local("start");
-    f.open(&format!("for (long long {start} = 0; {start} < {}; {start} += 32)", sizes.wanted));
-    let mine = f.local("mine");
-    f.comment("Each lane stores one of the next 32 places.");
-    f.line(format!("unsigned {mine} = 0;"));
-    let (i, wanted) = (f.local("i"), &sizes.wanted);
-    f.open(&format!("for (int {i} = 0; {i} < 32 && {start} + {i} < {wanted}; ++{i})"));
-    f.line(format!("const unsigned least = tilec::index_of(tilec::pop({held}));"));
-    f.line(format!("if ({i} == lane) {mine} = least;"));
-    f.close();
-    let place = f.declare("long long", "place", format!("{start} + lane"));
-    f.line(format!("if ({place} >= {wanted}) continue;"));
-    let chosen = f.declare("int", "chosen", format!("static_cast<int>({mine})"));
+    f.line(format!("tilec::find_places({found}, {own}, static_cast<unsigned>({wanted}));"));
+    let place = f.local("place");
+    f.open(&format!("for (long long {place} = lane; {place} < {wanted}; {place} += 32)"));
+    let chosen = format!("static_cast<int>({found}.places[{place}])");
+    let chosen = f.declare("int", "chosen", chosen);
     of.put(&mut f, &row, &place, &chosen);
     f.close();
     f.close();

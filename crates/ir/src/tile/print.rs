@@ -19,7 +19,7 @@ use crate::int::IntId;
 use crate::int_text::show;
 use crate::tensor::Kernel;
 use crate::tile::{
-    Accumulate, Body, By, Candidates, Condition, Exchange, Grid, Op, Pipeline, Program, Put,
+    Accumulate, Body, Bound, By, Candidates, Condition, Exchange, Grid, Op, Pipeline, Program, Put,
     Scratch, Select, Side, Step, Stepped, Variant,
 };
 
@@ -143,8 +143,13 @@ fn print_stepped(out: &mut String, stepped: &Stepped) {
 
 fn print_select(out: &mut String, kernel: &Kernel, select: &Select) {
     let candidates = |of: &Candidates| {
+        let bound = match of.bound {
+            Bound::Candidates => String::new(),
+            Bound::Sample => ", bounded by a sample".to_owned(),
+            Bound::Row { per_thread } => format!(", bounded by a row of {per_thread} each"),
+        };
         format!(
-            "{} threads take {} elements each, {} at once; room for {} candidates",
+            "{} threads take {} elements each, {} at once; room for {} candidates{bound}",
             of.threads, of.per_thread, select.vector, of.capacity
         )
     };

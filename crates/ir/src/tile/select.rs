@@ -1,9 +1,10 @@
 //! Bodies of selections: who finds the first elements of a row, and how.
 //!
 //! ```text
-//! warp     holds a short row in registers and takes its elements out one by one
+//! warp     holds a short row in registers; few elements are within a bound of its lanes
 //! block    streams a row, keeps what may be among the first as candidates in shared
-//!          memory, and cuts them down to the first ones where room runs out
+//!          memory, and cuts them down to the first ones where room runs out; a bound
+//!          that a sample suggests, or the row that is held, leaves few candidates
 //! parts    a block for each part of a row, then one for what the parts kept; it
 //!          reads a part again that may have kept too little
 //! ```
@@ -45,6 +46,22 @@ pub enum By {
     Parts(Parts),
 }
 
+/// What tells a block early which elements are not among the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Candidates as they come.
+    Candidates,
+    /// A sample of the row, of as many elements as are taken at once. The places that are
+    /// wanted are found at once, by the conditions of the variant.
+    Sample,
+    /// The row itself, which the threads hold; the same is true of places.
+    Row {
+        /// Elements of a thread: a multiple of the vector. Rows are no longer than those
+        /// of all threads, by the conditions of the variant.
+        per_thread: u32,
+    },
+}
+
 /// The candidates of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidates {
@@ -54,6 +71,8 @@ pub struct Candidates {
     pub per_thread: u32,
     /// Candidates that there is room for: more than the elements taken at once.
     pub capacity: u32,
+    /// What bounds them.
+    pub bound: Bound,
 }
 
 /// Rows cut into parts.
@@ -158,6 +177,10 @@ fn of_candidates(of: Candidates, vector: u32, limits: &Limits) -> Result<(), Str
     ensure(of.per_thread > 0 && of.per_thread.is_multiple_of(vector), || {
         format!("{} elements of a thread, {vector} at once", of.per_thread)
     })?;
+    if let Bound::Row { per_thread } = of.bound {
+        let whole = per_thread > 0 && per_thread.is_multiple_of(vector);
+        ensure(whole, || format!("a thread holds {per_thread}, {vector} at once"))?;
+    }
     ensure(of.chunk() < of.capacity, || format!("{} elements at once", of.chunk()))?;
     // Where they are exchanged to be sorted, there is a power of two of them.
     ensure(of.round().next_power_of_two() <= of.capacity, || format!("{} in order", of.round()))?;

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! short rows, few places      a warp holds the row
+//! middling rows, few places   a block holds the row
 //! few long rows               as many parts as keep all processors busy, then one block
+//! long rows                   a block, with a bound that a sample suggests
 //! rows that fit at once       a block of few threads
 //! anything                    a block
 //! ```
@@ -13,7 +15,7 @@ use std::collections::BTreeSet;
 use tilec_ir::plan::{Gathered, Plan, Region, Select};
 use tilec_ir::tensor::{Expr, ExprKind, Tensor, Var};
 use tilec_ir::tile::select::is_narrow;
-use tilec_ir::tile::{By, Candidates, Condition, Parts, Select as Body};
+use tilec_ir::tile::{Bound, By, Candidates, Condition, Parts, Select as Body};
 use tilec_ir::walk::{ints, reachable, reads};
 use tilec_ir::{Atom, Id, IntId, Kernel};
 use tilec_target::Chip;
@@ -75,14 +77,20 @@ fn read_at(kernel: &Kernel, root: Id<Expr>, wanted: Id<Tensor>) -> Vec<Vec<IntId
 /// The longest row that a warp holds, in elements of a lane; for longer ones a block is
 /// quicker (64 x 1024, 32 places on an H200: 7 us instead of 27).
 const LANES: [u32; 2] = [4, 8];
-/// The most places that a warp finds: each takes its time.
-const FEW: i64 = 12;
+/// The most places that a warp finds: each takes its time. No more than it has lanes.
+const FEW: i64 = 16;
 /// Elements of a row from which on as many blocks as there may be share it.
 const LONG: i64 = 256 << 10;
 /// The fewest elements of a part.
 const PART: i64 = 8 << 10;
+/// The most rows that are cut into parts; more keep enough processors busy.
+const FEW_ROWS: i64 = 16;
 /// The most places for which rows are cut into parts.
 const MANY: i64 = 4096;
+/// One of how many elements a sample tells enough of a row.
+const SPARSE: i64 = 256;
+/// The most places that a block finds in a row that it holds.
+const HELD: i64 = 128;
 
 /// The choices for a selection; `None` where a grid is too complex a formula.
 pub(crate) fn choices(
@@ -128,9 +136,12 @@ fn ways(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Optio
     let mut ways = Vec::new();
     if vector > 1 || of.vector == 1 {
         ways.extend(warps(sizes, of, vector));
+        ways.extend(held(sizes, of, vector));
         ways.extend(parts(sizes, of, vector, chip));
+        ways.extend(sampled(sizes, of, vector, chip)?);
     }
-    let small = Candidates { threads: 256, per_thread: 16, capacity: 5120 };
+    let bound = Bound::Candidates;
+    let small = Candidates { threads: 256, per_thread: 16, capacity: 5120, bound };
     let when = vec![sizes.at_most(of.select.length, i64::from(small.chunk()))];
     let why = format!("rows of up to {} are taken at once", small.chunk());
     ways.push((when, Body { vector, by: By::Block(small) }, why));
@@ -143,11 +154,63 @@ fn ways(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Optio
 /// each thread are under way.
 fn candidates(vector: u32, chip: &Chip) -> Candidates {
     let per_thread = (2 * vector).max(8);
-    let large = Candidates { threads: 512, per_thread, capacity: 12 << 10 };
+    let bound = Bound::Candidates;
+    let large = Candidates { threads: 512, per_thread, capacity: 12 << 10, bound };
     if large.shared_bytes() <= chip.cuda().shared_bytes_per_block {
         return large;
     }
     Candidates { per_thread: 8, capacity: 8 << 10, ..large }
+}
+
+/// A block that a sample tells which elements to leave out, beside others.
+const OF_SAMPLE: Candidates =
+    Candidates { threads: 512, per_thread: 8, capacity: 6656, bound: Bound::Sample };
+/// The same where a processor has no second row.
+const WIDE: Candidates = Candidates { threads: 1024, capacity: 10752, ..OF_SAMPLE };
+
+fn sampled(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Option<[Way; 2]> {
+    let rows = sizes.ranges(&of.select.rows)?;
+    let wide = sizes.at_most(rows, i64::from(chip.cuda().multiprocessors));
+    let mut way = |block: Candidates, more: Option<Condition>| {
+        let when = [
+            sizes.at_least(of.select.length, i64::from(block.chunk())),
+            sizes.at_most(of.select.length, SPARSE * i64::from(block.chunk())),
+            sizes.at_most(of.wanted, i64::from(block.round())),
+        ];
+        let why = format!("a sample of {} suggests a bound", block.chunk());
+        let body = Body { vector, by: By::Block(block) };
+        (when.into_iter().chain(more).collect(), body, why)
+    };
+    Some([way(WIDE, Some(wide)), way(OF_SAMPLE, None)])
+}
+
+fn held(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32) -> Option<Way> {
+    let per_thread = 16;
+    let bound = Bound::Row { per_thread };
+    let block = Candidates { threads: 256, per_thread: vector.max(4), capacity: 3072, bound };
+    let longest = per_thread * block.threads;
+    let when = vec![
+        sizes.at_least(of.select.length, i64::from(longest / 8)),
+        sizes.at_most(of.select.length, i64::from(longest)),
+        sizes.at_most(of.wanted, HELD),
+    ];
+    let why = format!("a block holds rows of up to {longest}");
+    (per_thread.is_multiple_of(vector)).then_some((
+        when,
+        Body { vector, by: By::Block(block) },
+        why,
+    ))
+}
+
+/// The block that joins parts, whose registers are few.
+fn joining(vector: u32, chip: &Chip) -> Candidates {
+    let (threads, per_thread) = if vector > 4 { (512, 8) } else { (1024, 4) };
+    let capacity = 16 << 10;
+    let large = Candidates { threads, per_thread, capacity, bound: Bound::Candidates };
+    if large.shared_bytes() <= chip.cuda().shared_bytes_per_block {
+        return large;
+    }
+    Candidates { capacity: 8 << 10, ..large }
 }
 
 fn warps(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32) -> Vec<Way> {
@@ -178,8 +241,9 @@ fn parts(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Vec<
     let processors = i64::from(chip.cuda().multiprocessors);
     let Some(rows) = sizes.ranges(&of.select.rows) else { return Vec::new() };
     let most: Vec<i64> = match sizes.value(rows) {
-        Some(rows) => vec![rows.max(1)],
-        None => vec![2, 16, processors / 2],
+        Some(rows) if rows <= FEW_ROWS => vec![rows.max(1)],
+        Some(_) => return Vec::new(),
+        None => vec![2, FEW_ROWS],
     };
     let ways = most.into_iter().filter_map(|most| {
         let known = sizes.value(of.select.length).unwrap_or(1 << 20);
@@ -200,19 +264,35 @@ fn cut_into(
     // Whole lines of 128 bytes.
     let length = sizes.ceil(of.select.length, narrow(count))?;
     let length = sizes.round_up(length, 64)?;
-    let most = sizes.value(of.wanted).unwrap_or(MANY).min(MANY);
-    let (kept, part) = (kept(most, count), candidates(vector, chip));
+    let join = joining(vector, chip);
+    let many = MANY.min(i64::from(join.round()));
+    let most = sizes.value(of.wanted).unwrap_or(many).min(many);
+    let part = of_part(sizes.value(length), most / count);
+    let kept = kept(most, count);
+    if kept > part.round() {
+        return None;
+    }
     let all = sizes.ranges(&of.select.rows)?;
     let when = vec![
         sizes.at_most(all, rows),
         sizes.at_least(of.select.length, (PART * count).min(LONG)),
         sizes.at_least(of.wanted, 1),
-        sizes.at_most(of.wanted, MANY.min(i64::from(part.round()))),
+        sizes.at_most(of.wanted, many),
     ];
     let (count, rows) = (narrow(count), narrow(rows));
-    let by = By::Parts(Parts { part, join: part, count, length, kept, rows });
+    let by = By::Parts(Parts { part, join, count, length, kept, rows });
     let why = format!("{count} parts of each row are searched at the same time");
     Some((when, Body { vector, by }, why))
+}
+
+/// The block of a part, which holds one that is short if few elements of it are wanted.
+fn of_part(length: Option<i64>, share: i64) -> Candidates {
+    let per_thread = 16;
+    let held = i64::from(OF_SAMPLE.threads * per_thread);
+    if length.is_some_and(|length| length <= held) && share <= HELD {
+        return Candidates { bound: Bound::Row { per_thread }, ..OF_SAMPLE };
+    }
+    OF_SAMPLE
 }
 
 /// How many elements a part keeps: several times its share, which others make up for.
