@@ -204,3 +204,47 @@ fn value(ints: &Ints, sizes: &[i64], id: IntId) -> Option<i64> {
         Atom::Var(_) | Atom::Div(..) | Atom::Read(..) | Atom::Value(_) => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "kernel k[M, N, S](x: f32[M, N]) -> (y: f32[M, S])
+        where S <= N, 2 <= M, N % 64 == 0 { y[m, s < S] = x[m, s] }";
+
+    /// What proofs alone say.
+    fn proved(sizes: &mut Symbols<'_>, a: IntId, b: IntId) -> Known {
+        let ints = &mut sizes.kernel.ints;
+        if sizes.facts.at_most(ints, a, b) {
+            Known::Always
+        } else if sizes.facts.less(ints, b, a) {
+            Known::Never
+        } else {
+            Known::AtLaunch
+        }
+    }
+
+    #[test]
+    fn examples_never_contradict_proofs() {
+        let mut checked = tilec_frontend::check(TEXT);
+        assert!(checked.diagnostics.is_empty(), "{:?}", checked.diagnostics);
+        let mut kernel = checked.module.kernels.remove(0);
+        let mut sizes = Symbols::new(&mut kernel);
+        assert!(sizes.examples.len() > 5, "{:?}", sizes.examples);
+        let shapes = sizes.kernel.tensors.iter().map(|(_, tensor)| tensor.shape.clone());
+        let mut all = shapes.collect::<Vec<_>>().concat();
+        for at in 0..all.len() {
+            all.extend(sizes.ceil(all[at], 64).into_iter().chain(sizes.times(all[at], 3)));
+        }
+        all.extend([0, 1, 2, 64].map(|value: i64| sizes.constant(value)));
+        let mut seen = Vec::new();
+        for &a in &all {
+            for &b in &all {
+                let expected = proved(&mut sizes, a, b);
+                assert_eq!(sizes.known(Condition::AtMost(a, b)), expected);
+                seen.push(expected);
+            }
+        }
+        assert!([Known::Always, Known::Never, Known::AtLaunch].iter().all(|k| seen.contains(k)));
+    }
+}
