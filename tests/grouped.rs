@@ -220,6 +220,21 @@ fn tiles_and_loops_stand_for_grouped_products() {
     }
 }
 
+/// Blocks that share tiles must take the same ones, which data would have to tell them.
+#[test]
+fn blocks_of_a_cluster_do_not_share_grouped_rows() {
+    let text = "kernel g[R, N, K, E](x: bf16[R, K], w: bf16[E, N, K], group: idx<E>[R]) -> (y: bf16[R, N])\n\
+        { acc[r, n] = sum[k](x[r, k] * w[group[r], n, k])\n y[r, n] = bf16(acc[r, n]) }\n\
+        tile g on h200 { acc: cluster = 2, share = b }";
+    let checked = tilec_frontend::check(text);
+    assert!(checked.diagnostics.is_empty(), "{:#?}", checked.diagnostics);
+    let kernel = &checked.module.kernels[0];
+    let chip = tilec_target::chip("h200").expect("it is known");
+    let tilings: Vec<_> = checked.module.tilings.iter().collect();
+    let said = compile_plan(plan(kernel), kernel, chip, &tilings).expect_err("it is refused");
+    assert!(said[0].message.contains("each for itself"), "{said:#?}");
+}
+
 /// The comparison above sees a group, a matrix, a weight or a bin that is wrong.
 #[test]
 fn a_wrong_region_is_noticed() {

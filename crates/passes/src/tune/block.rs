@@ -85,6 +85,17 @@ fn pipeline_choices(
              bytes; write `unit = mma`, or take cluster, share, swap and `unit = wgmma` out",
         ));
     };
+    // Blocks of a cluster would not leave out the same tiles.
+    if product.filled
+        && (settings.cluster.is_some_and(|cluster| cluster > 1) || settings.share.is_some())
+    {
+        return Err(fault(
+            "rows of a group are multiplied by blocks each for itself, as data tells which \
+             tiles there are"
+                .to_owned(),
+            "take cluster and share out",
+        ));
+    }
     let cut = pipeline_cut(sizes, product, chip, settings)?;
     Ok(vec![Choice { when, cut: Cut::Pipeline(cut), chosen_by: CHOSEN_BY.to_owned() }])
 }
