@@ -34,6 +34,12 @@ pub(super) struct Lying {
     m: Vec<Id<Var>>,
 }
 
+/// What an equation has of its row: the variables that tell it, and its reads of what lies.
+struct OfRow {
+    m: Vec<Id<Var>>,
+    known: Vec<Id<Expr>>,
+}
+
 /// All of them, and the reads that know of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lies {
@@ -125,7 +131,9 @@ impl Lies {
         tables: (usize, &Tables),
         at: EquationAt,
     ) -> bool {
-        let Some((m, known)) = self.rows_read(draft.kernel, tables.0, at) else { return false };
+        let Some(OfRow { m, known }) = self.rows_read(draft.kernel, tables.0, at) else {
+            return false;
+        };
         let point = tables.1.point(draft);
         let [tile, row] = point.map(|var| draft.at(var));
         for expr in known {
@@ -148,12 +156,7 @@ impl Lies {
 
     /// The variables that tell the row of an equation, and its reads of what lies by these
     /// tables; `None` unless each is at its own point and nothing else depends on the row.
-    fn rows_read(
-        &self,
-        kernel: &Kernel,
-        tables: usize,
-        at: EquationAt,
-    ) -> Option<(Vec<Id<Var>>, Vec<Id<Expr>>)> {
+    fn rows_read(&self, kernel: &Kernel, tables: usize, at: EquationAt) -> Option<OfRow> {
         let equation = &kernel.equations[at];
         let (mut rows, mut known, mut others) = (None, Vec::new(), Vec::new());
         for expr in reachable(kernel, equation.value) {
@@ -185,7 +188,7 @@ impl Lies {
             let mut vars = ints.flat_map(|int| vars_of_int(&kernel.ints, int));
             !vars.any(|var| rows.contains(&var))
         };
-        others.iter().all(free).then_some((rows, known))
+        others.iter().all(free).then_some(OfRow { m: rows, known })
     }
 
     /// Lets everything else find rows by their places.
