@@ -111,7 +111,7 @@ def method(node: ast.FunctionDef) -> str:
 def operators() -> str:
     head = ast.get_docstring(ast.parse((PACKAGE / "ops/__init__.py").read_text()))
     parts = [f"## `tilec.ops`\n\n{markdown(head)}\n"]
-    for file in ("gemm.py", "quantize.py", "selection.py", "custom.py"):
+    for file in ("gemm.py", "quantize.py", "selection.py", "moe.py", "custom.py"):
         public = [node for node in body(PACKAGE / "ops" / file) if isinstance(node, ast.FunctionDef)]
         public = [node for node in public if node.returns]
         parts += [function(node, "tilec.ops.") for node in public]

@@ -55,6 +55,6 @@ def test_the_reference_is_what_the_docstrings_say():
     assert made.stdout == (ROOT / "docs/python.md").read_text(), "run scripts/python_reference.py"
 
 
-@pytest.mark.parametrize("name", ("load", "check", *(f"ops.{name}" for name in ("fp8_gemm", "quantize_fp8", "topk", "sample"))))
+@pytest.mark.parametrize("name", ("load", "check", *(f"ops.{name}" for name in ("fp8_gemm", "quantize_fp8", "topk", "sample", "fused_moe"))))
 def test_the_reference_names_what_there_is(name):
     assert f"### `tilec.{name}`" in (ROOT / "docs/python.md").read_text()

@@ -205,7 +205,7 @@ def test_the_operators_are_not_imported_before_they_are_used():
 
 def test_the_programs_have_no_mistakes():
     files = sorted(Path(tilec.ops.__file__).parent.glob("*.tile"))
-    assert [file.name for file in files] == ["fp8_gemm.tile", "quantize.tile", "sample.tile", "topk.tile"]
+    assert [file.name for file in files] == ["fp8_gemm.tile", "fused_moe.tile", "quantize.tile", "sample.tile", "topk.tile"]
     for file in files:
         assert tilec.check(file.read_text()) == []
 

@@ -2,6 +2,7 @@
 `.tile` files, and refusals."""
 
 import functools
+import operator
 import re
 from pathlib import Path
 
@@ -72,3 +73,22 @@ def check_tensor(name, tensor, dtypes, ranks=None):
             name,
             f"{name} requires a gradient, and this operator has none: pass {name}.detach(), or call it under torch.no_grad()",
         )
+
+
+def integer(name, value):
+    """An argument as an integer."""
+    # What torch.compile knows by name only is an int to it, and stays a name.
+    if type(value) is int:
+        return value
+    return converted(name, value, operator.index, "an integer")
+
+
+def converted(name, value, to, expected):
+    """An argument that is a number, as what `to` makes of it."""
+    # The number in a tensor would have to be waited for.
+    if isinstance(value, torch.Tensor):
+        refuse(errors.ArgumentError, name, f"{name} is a tensor, and {expected} is expected; give {name}.item()")
+    try:
+        return to(value)
+    except (TypeError, ValueError, OverflowError):
+        refuse(errors.ArgumentError, name, f"{name} is {value!r}, and {expected} is expected")

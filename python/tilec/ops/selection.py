@@ -1,12 +1,11 @@
 """`topk` and `sample`: the first elements of rows in order, and draws from them."""
 
 import math
-import operator
 
 import torch
 
 from .. import errors
-from ._library import ELEMENTS, check_tensor, kernel, refuse, register
+from ._library import ELEMENTS, check_tensor, converted, integer, kernel, refuse, register
 
 KEYS = (torch.float32, torch.bfloat16, torch.float16, torch.int32)
 LOGITS = (torch.float32, torch.bfloat16, torch.float16)
@@ -35,7 +34,7 @@ def topk(x: torch.Tensor, k: int, largest: bool = True) -> "tuple[torch.Tensor, 
         tilec.LayoutError, tilec.GradError: an argument does not fit; the error names it.
     """
     _check_rows("x", x, KEYS)
-    k = _integer("k", k)
+    k = integer("k", k)
     if not 0 <= k <= x.shape[-1]:
         refuse(errors.SizeError, "k", f"k is {k}, and rows of x hold {x.shape[-1]}: give a k from 0 to {x.shape[-1]}")
     return _topk(x, k, bool(largest))
@@ -80,13 +79,13 @@ def sample(
     _check_rows("logits", logits, LOGITS)
     if logits.shape[-1] == 0:
         refuse(errors.SizeError, "logits", f"logits has the shape {tuple(logits.shape)}, and a row without tokens has none to draw")
-    seed, top_k = _integer("seed", seed), _integer("top_k", top_k)
+    seed, top_k = integer("seed", seed), integer("top_k", top_k)
     if not -(2**31) <= seed < 2**31:
         refuse(errors.SizeError, "seed", f"seed is {seed}, and an integer from -2^31 to 2^31 - 1 is expected")
     if top_k < 1:
         refuse(errors.SizeError, "top_k", f"top_k is {top_k}, and at least 1 is expected")
     shares = {"temperature": temperature, "top_p": top_p, "min_p": min_p}
-    numbers = [_converted(name, value, float, "a number") for name, value in shares.items()]
+    numbers = [converted(name, value, float, "a number") for name, value in shares.items()]
     return _sample(logits, seed, top_k, *numbers)
 
 
@@ -96,23 +95,6 @@ def _check_rows(name, tensor, dtypes):
         refuse(errors.RankError, name, f"{name} has no dimensions, and its last one is what is searched; reshape it")
     if not tensor.is_contiguous():
         refuse(errors.LayoutError, name, f"{name} is not contiguous; give {name}.contiguous()")
-
-
-def _integer(name, value):
-    # What torch.compile knows by name only is an int to it, and stays a name.
-    if type(value) is int:
-        return value
-    return _converted(name, value, operator.index, "an integer")
-
-
-def _converted(name, value, to, expected):
-    # The number in a tensor would have to be waited for.
-    if isinstance(value, torch.Tensor):
-        refuse(errors.ArgumentError, name, f"{name} is a tensor, and {expected} is expected; give {name}.item()")
-    try:
-        return to(value)
-    except (TypeError, ValueError, OverflowError):
-        refuse(errors.ArgumentError, name, f"{name} is {value!r}, and {expected} is expected")
 
 
 def _run_topk(x, k, largest):
