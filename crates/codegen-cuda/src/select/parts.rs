@@ -9,7 +9,7 @@
 //!
 //! So a part need not keep as many as are wanted, and what it keeps is never too few.
 
-use tilec_ir::tile::{self, Parts, Scratch};
+use tilec_ir::tile::{self, Bound, Parts, Scratch};
 use tilec_manifest::{Formula, Launch, Operator};
 
 use super::block::{Stream, stream};
@@ -66,14 +66,21 @@ fn search(
     let to = least(&format!("{from} + {length}"), &sizes.length);
     let to = f.declare("long long", "to", to);
     f.line(format!("tilec::begin({found}, static_cast<unsigned>({}));", sizes.length));
-    let share = format!("tilec::share_of_part(static_cast<unsigned>({}), PARTS)", sizes.wanted);
-    let share = f.declare("unsigned", "share", share);
-    find(&mut f, of, &block, &Span { from: &from, to: &to, wanted: &share });
-    f.open(&format!("if ({found}.count > CAPACITY)"));
-    f.comment("The bound misled: whatever comes is a candidate.");
-    f.line(format!("tilec::begin({found}, static_cast<unsigned>({}));", sizes.length));
-    stream(&mut f, of, &block, &Stream { from: &from, to: &to, now: kept, above: None });
-    f.close();
+    match parts.part.bound {
+        Bound::Candidates => {
+            let what = Stream { from: &from, to: &to, now: kept, above: None };
+            stream(&mut f, of, &block, &what);
+        }
+        Bound::Sample | Bound::Row { .. } => {
+            bounded(
+                &mut f,
+                of,
+                &block,
+                &sizes,
+                &Stream { from: &from, to: &to, now: kept, above: None },
+            );
+        }
+    }
     f.line(format!("tilec::cut({found}, {kept});"));
     let i = f.local("i");
     f.open(&format!("for (unsigned {i} = threadIdx.x; {i} < {found}.count; {i} += THREADS)"));
@@ -86,6 +93,25 @@ fn search(
     f.close();
     let (threads, shared_bytes) = (parts.part.threads, parts.part.shared_bytes());
     f.finish(Shape { grid, threads, cluster: 1, shared_bytes, resident: None })
+}
+
+/// Makes candidates of a part of what is within a bound.
+fn bounded(
+    f: &mut Function<'_, '_>,
+    of: &Selected<'_>,
+    block: &Block,
+    sizes: &Sizes,
+    part: &Stream<'_>,
+) {
+    let (name, &Stream { from, to, .. }) = (&block.name, part);
+    let share = format!("tilec::share_of_part(static_cast<unsigned>({}), PARTS)", sizes.wanted);
+    let share = f.declare("unsigned", "share", share);
+    find(f, of, block, &Span { from, to, wanted: &share });
+    f.open(&format!("if ({name}.count > CAPACITY)"));
+    f.comment("The bound misled: whatever comes is a candidate.");
+    f.line(format!("tilec::begin({name}, static_cast<unsigned>({}));", sizes.length));
+    stream(f, of, block, part);
+    f.close();
 }
 
 /// The first elements of each row, from those of its parts.

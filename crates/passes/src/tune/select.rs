@@ -83,13 +83,16 @@ const FEW: i64 = 16;
 const LONG: i64 = 256 << 10;
 /// The fewest elements of a part.
 const PART: i64 = 8 << 10;
-/// The most rows that are cut into parts; more keep enough processors busy.
+/// The most rows that are cut into parts however many places are wanted: a block each
+/// keeps enough of the memory busy (64 x 131072 on an H200: 45 us for 2048 places, 65 in
+/// parts; 35 for 64 places, 30 in parts).
 const FEW_ROWS: i64 = 16;
 /// The most places for which rows are cut into parts.
 const MANY: i64 = 4096;
 /// One of how many elements a sample tells enough of a row.
 const SPARSE: i64 = 256;
-/// The most places that a block finds in a row that it holds.
+/// The most places that a block finds in a row that it holds, and that parts keep of more
+/// rows than a few.
 const HELD: i64 = 128;
 
 /// The choices for a selection; `None` where a grid is too complex a formula.
@@ -241,9 +244,8 @@ fn parts(sizes: &mut Symbols<'_>, of: &Of<'_>, vector: u32, chip: &Chip) -> Vec<
     let processors = i64::from(chip.cuda().multiprocessors);
     let Some(rows) = sizes.ranges(&of.select.rows) else { return Vec::new() };
     let most: Vec<i64> = match sizes.value(rows) {
-        Some(rows) if rows <= FEW_ROWS => vec![rows.max(1)],
-        Some(_) => return Vec::new(),
-        None => vec![2, FEW_ROWS],
+        Some(rows) => vec![rows.max(1)],
+        None => vec![2, FEW_ROWS, processors / 2],
     };
     let ways = most.into_iter().filter_map(|most| {
         let known = sizes.value(of.select.length).unwrap_or(1 << 20);
@@ -265,17 +267,21 @@ fn cut_into(
     let length = sizes.ceil(of.select.length, narrow(count))?;
     let length = sizes.round_up(length, 64)?;
     let join = joining(vector, chip);
-    let many = MANY.min(i64::from(join.round()));
+    let (many, shortest) = if rows <= FEW_ROWS {
+        (MANY.min(i64::from(join.round())), (PART * count).min(LONG))
+    } else {
+        (HELD, LONG / 2)
+    };
     let most = sizes.value(of.wanted).unwrap_or(many).min(many);
-    let part = of_part(sizes.value(length), most / count);
     let kept = kept(most, count);
+    let part = of_part(sizes.value(length), kept, vector, chip);
     if kept > part.round() {
         return None;
     }
     let all = sizes.ranges(&of.select.rows)?;
     let when = vec![
         sizes.at_most(all, rows),
-        sizes.at_least(of.select.length, (PART * count).min(LONG)),
+        sizes.at_least(of.select.length, shortest),
         sizes.at_least(of.wanted, 1),
         sizes.at_most(of.wanted, many),
     ];
@@ -285,14 +291,18 @@ fn cut_into(
     Some((when, Body { vector, by }, why))
 }
 
-/// The block of a part, which holds one that is short if few elements of it are wanted.
-fn of_part(length: Option<i64>, share: i64) -> Candidates {
+/// The block of a part. One that is short is held; one that keeps few elements needs no
+/// sample for a bound, since its first ones tell enough.
+fn of_part(length: Option<i64>, kept: u32, vector: u32, chip: &Chip) -> Candidates {
     let per_thread = 16;
     let held = i64::from(OF_SAMPLE.threads * per_thread);
-    if length.is_some_and(|length| length <= held) && share <= HELD {
-        return Candidates { bound: Bound::Row { per_thread }, ..OF_SAMPLE };
+    if i64::from(kept) > HELD {
+        OF_SAMPLE
+    } else if length.is_some_and(|length| length <= held) {
+        Candidates { bound: Bound::Row { per_thread }, ..OF_SAMPLE }
+    } else {
+        candidates(vector, chip)
     }
-    OF_SAMPLE
 }
 
 /// How many elements a part keeps: several times its share, which others make up for.
