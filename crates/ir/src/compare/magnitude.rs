@@ -9,16 +9,22 @@
 //!
 //! A sum of n terms of random sign has about the size of the root above, and its
 //! rounding errors about that times the bound of the tolerance.
+//!
+//! `f(sum[k](a))` is needed as a value beside the magnitude of its sum. Each variable is
+//! bound once in an equation, so such a value gets an equation of its own.
+
+use std::collections::HashMap;
 
 use super::Engine;
+use crate::Atom;
 use crate::arena::Id;
 use crate::array::{Array, Element};
 use crate::diagnostic::Diagnostic;
 use crate::launch::Launch;
 use crate::tensor::{
-    Binary, Equation, Expr, ExprKind, Kernel, Reduction, Role, Scalar, Tensor, Unary,
+    Binary, Equation, Expr, ExprKind, Kernel, Reduction, Role, Scalar, Tensor, Unary, Var,
 };
-use crate::walk::{bound, postorder};
+use crate::walk::{bound, operands, postorder};
 
 /// The magnitudes of the float tensors that equations define, by tensor, given
 /// what all equations compute.
@@ -47,6 +53,9 @@ struct Rewrite {
     of: Vec<Option<Id<Tensor>>>,
     /// By old expression: its magnitude, in the equation at hand.
     known: Vec<Option<Id<Expr>>>,
+    /// By old expression of the equation at hand that reduces something: a read of the
+    /// tensor that holds its value, once it was needed.
+    named: HashMap<Id<Expr>, Option<Id<Expr>>>,
 }
 
 impl Rewrite {
@@ -54,7 +63,7 @@ impl Rewrite {
         let mut new = kernel.clone();
         new.equations.clear();
         let (of, known) = (vec![None; kernel.tensors.len()], vec![None; kernel.exprs.len()]);
-        Self { kernel: new, launch: launch.clone(), of, known }
+        Self { kernel: new, launch: launch.clone(), of, known, named: HashMap::new() }
     }
 
     fn equation(&mut self, old: &Kernel, equation: &Equation) {
@@ -62,9 +71,10 @@ impl Rewrite {
         if !tensor.element.is_float() {
             return;
         }
+        self.named = outermost_reductions(old, equation.value);
         let order = postorder(old, equation.value);
         for &expr in order.iter().filter(|&&expr| old.exprs[expr].ty.is_float()) {
-            let kind = self.magnitude(old, expr);
+            let kind = self.magnitude(old, equation, expr);
             self.known[expr.index()] = Some(self.push(old, expr, kind));
         }
         let mut value = self.known[equation.value.index()].expect("its value is a float");
@@ -94,59 +104,92 @@ impl Rewrite {
         vars.len() == count
     }
 
-    fn magnitude(&mut self, old: &Kernel, expr: Id<Expr>) -> ExprKind {
+    /// The value of an old expression, where the magnitude of what is in it may be needed too.
+    fn value(&mut self, old: &Kernel, equation: &Equation, expr: Id<Expr>) -> Id<Expr> {
+        let read = match self.named.get(&expr) {
+            None => return expr,
+            Some(Some(read)) => return *read,
+            Some(None) => self.name(old, equation, expr),
+        };
+        self.named.insert(expr, Some(read));
+        read
+    }
+
+    /// Gives a value of the equation at hand a tensor of its own.
+    fn name(&mut self, old: &Kernel, equation: &Equation, value: Id<Expr>) -> Id<Expr> {
+        let Expr { ty, span, .. } = old.exprs[value];
+        let like = old.tensors[equation.tensor].clone();
+        let tensor = Tensor { element: ty, role: Role::Local, ..like };
+        let tensor = self.kernel.tensors.push(tensor);
+        self.launch.shapes.push(self.launch.shapes[equation.tensor.index()].clone());
+        self.kernel.equations.push(Equation { tensor, value, ..equation.clone() });
+        let Kernel { ints, vars, .. } = &mut self.kernel;
+        let index = |&var: &Id<Var>| ints.of_atom(Atom::Var(var), Some(vars[var].range));
+        let index = equation.vars.iter().map(index).collect();
+        self.kernel.exprs.push(Expr { kind: ExprKind::Read(tensor, index), ty, span })
+    }
+
+    fn magnitude(&mut self, old: &Kernel, equation: &Equation, expr: Id<Expr>) -> ExprKind {
+        let own = self.own(old, equation, expr);
+        own.unwrap_or_else(|| ExprKind::Unary(Unary::Abs, self.value(old, equation, expr)))
+    }
+
+    /// The magnitude of an expression that is made of other magnitudes.
+    fn own(&mut self, old: &Kernel, equation: &Equation, expr: Id<Expr>) -> Option<ExprKind> {
         let known = |id: Id<Expr>| self.known[id.index()];
-        let absolute = ExprKind::Unary(Unary::Abs, expr);
-        match &old.exprs[expr].kind {
+        Some(match &old.exprs[expr].kind {
             ExprKind::Float(x) => ExprKind::Float(x.abs()),
-            ExprKind::Read(tensor, index) => match self.of[tensor.index()] {
-                Some(magnitude) => ExprKind::Read(magnitude, index.clone()),
-                None => absolute,
-            },
+            ExprKind::Read(tensor, index) => {
+                ExprKind::Read(self.of[tensor.index()]?, index.clone())
+            }
             ExprKind::Unary(Unary::Neg | Unary::Abs, a)
             | ExprKind::Convert(a)
-            | ExprKind::RoundStochastic(a, _) => match known(*a) {
-                Some(a) => self.kernel.exprs[a].kind.clone(),
-                None => absolute,
-            },
-            ExprKind::Binary(op, a, b) => match (op, known(*a), known(*b)) {
-                (Binary::Add | Binary::Sub, Some(a), Some(b)) => {
-                    ExprKind::Binary(Binary::Add, a, b)
-                }
-                (Binary::Mul, Some(a), Some(b)) => ExprKind::Binary(Binary::Mul, a, b),
-                (Binary::Min | Binary::Max, Some(a), Some(b)) => {
-                    ExprKind::Binary(Binary::Max, a, b)
-                }
-                (Binary::Div, Some(a), Some(_)) => {
-                    let divisor = self.push(old, *b, ExprKind::Unary(Unary::Abs, *b));
+            | ExprKind::RoundStochastic(a, _) => self.kernel.exprs[known(*a)?].kind.clone(),
+            ExprKind::Binary(op, a, b) => match (op, known(*a)?, known(*b)?) {
+                (Binary::Add | Binary::Sub, a, b) => ExprKind::Binary(Binary::Add, a, b),
+                (Binary::Mul, a, b) => ExprKind::Binary(Binary::Mul, a, b),
+                (Binary::Min | Binary::Max, a, b) => ExprKind::Binary(Binary::Max, a, b),
+                (Binary::Div, a, _) => {
+                    let divisor = self.value(old, equation, *b);
+                    let divisor = self.push(old, *b, ExprKind::Unary(Unary::Abs, divisor));
                     ExprKind::Binary(Binary::Div, a, divisor)
                 }
-                _ => absolute,
+                _ => return None,
             },
-            ExprKind::Select(test, a, b) => match (known(*a), known(*b)) {
-                (Some(a), Some(b)) => ExprKind::Select(*test, a, b),
-                _ => absolute,
-            },
-            ExprKind::Reduce(Reduction::Sum, vars, body) => match known(*body) {
-                Some(body) => {
-                    let square = ExprKind::Binary(Binary::Mul, body, body);
-                    let square = self.push(old, expr, square);
-                    let sum = ExprKind::Reduce(Reduction::Sum, vars.clone(), square);
-                    ExprKind::Unary(Unary::Sqrt, self.push(old, expr, sum))
-                }
-                None => absolute,
-            },
-            ExprKind::Reduce(Reduction::Max | Reduction::Min, vars, body) => match known(*body) {
-                Some(body) => ExprKind::Reduce(Reduction::Max, vars.clone(), body),
-                None => absolute,
-            },
+            ExprKind::Select(test, a, b) => {
+                let (a, b) = (known(*a)?, known(*b)?);
+                ExprKind::Select(self.value(old, equation, *test), a, b)
+            }
+            ExprKind::Reduce(Reduction::Sum, vars, body) => {
+                let body = known(*body)?;
+                let square = ExprKind::Binary(Binary::Mul, body, body);
+                let square = self.push(old, expr, square);
+                let sum = ExprKind::Reduce(Reduction::Sum, vars.clone(), square);
+                ExprKind::Unary(Unary::Sqrt, self.push(old, expr, sum))
+            }
+            ExprKind::Reduce(Reduction::Max | Reduction::Min, vars, body) => {
+                ExprKind::Reduce(Reduction::Max, vars.clone(), known(*body)?)
+            }
             ExprKind::Int(_)
             | ExprKind::Unary(..)
             | ExprKind::Random(_)
             | ExprKind::Reduce(Reduction::Prod, ..)
-            | ExprKind::Rank { .. } => absolute,
+            | ExprKind::Rank { .. } => return None,
+        })
+    }
+}
+
+/// The expressions that reduce something and are within no reduction themselves, so that
+/// their values vary with nothing but the variables of the equation.
+fn outermost_reductions(old: &Kernel, root: Id<Expr>) -> HashMap<Id<Expr>, Option<Id<Expr>>> {
+    let reduces = |&expr: &Id<Expr>| !bound(&old.exprs[expr].kind).is_empty();
+    let (mut found, mut open) = (HashMap::new(), vec![root]);
+    while let Some(expr) = open.pop() {
+        if postorder(old, expr).iter().any(reduces) && found.insert(expr, None).is_none() {
+            open.extend(operands(old, expr).into_iter().filter(|_| !reduces(&expr)));
         }
     }
+    found
 }
 
 /// What is known of all tensors: what the interpreter computed, and what was given.

@@ -232,3 +232,30 @@ fn units_of_a_target_are_allowed_their_errors_where_they_work() {
     assert!((more(&polynomials, 1) - 0.5f64.powi(21)).abs() < 1e-12, "the quotient");
     assert_eq!(polynomials[2], 0.0);
 }
+
+/// `y[m] = (1 + erf(s)) * s` with `s = sum[k](x[m, k])`: near zero where `s` is far below,
+/// and steep there. The sum is needed as a value and by its magnitude.
+#[test]
+fn what_cancels_after_a_function_is_measured_against_what_was_added_up() {
+    let mut b = Build::new();
+    let [m, k] = ["M", "K"].map(|name| b.size(name));
+    let x = b.tensor(Role::Input, "x", Scalar::F32, &[m, k]);
+    let y = b.tensor(Role::Output, "y", Scalar::F32, &[m]);
+    let ((v_m, i_m), (v_k, i_k)) = (b.var(m), b.var(k));
+    let read = b.read(x, &[i_m, i_k]);
+    let sum = b.reduce(Reduction::Sum, &[v_k], read);
+    let (erf, one) = (b.unary(Unary::Erf, sum), b.float(1.0));
+    let factor = b.binary(Binary::Add, one, erf);
+    let value = b.binary(Binary::Mul, factor, sum);
+    b.equation(y, &[v_m], value);
+    let launch = b.launch(&[1, 2]);
+    let inputs = vec![array(Element::F32, &[1, 2], |at| [-103.0, 100.0][at])];
+    let [right] = &interpret(&b.0, &launch, &inputs, &|_| ()).unwrap()[..] else { unreachable!() };
+    let passes = |error: f32| {
+        let actual = array(Element::F32, &[1], |_| right.get_f32(0) + error);
+        super::check(&b.0, &launch, &inputs, &[actual], &[], &|_| ()).unwrap()[0].passes()
+    };
+    assert!(right.get_f32(0).abs() < 1e-4);
+    assert!(passes(0.0) && passes(1e-5), "a sum of hundreds has errors of about 1e-5");
+    assert!(!passes(1e-2), "and no larger ones");
+}
