@@ -198,6 +198,57 @@ def sample_as_on_the_cpu():
         assert (found == tilec.ops.sample(logits.cpu(), seed=3, **options)).float().mean() > 0.95
 
 
+def layer(experts, hidden, width, fp8):
+    """Gate, up and down of experts, with scales if they are in FP8, and a router."""
+    shapes = ((experts, hidden, width), (experts, hidden, width), (experts, width, hidden))
+    weights = [values(*shape, seed=seed, dtype=torch.bfloat16) / shape[-1] ** 0.5 for seed, shape in enumerate(shapes, 1)]
+    if fp8:
+        pairs = [[tilec.ops.quantize_fp8(one, (128, 128)) for one in part] for part in weights]
+        weights = [tuple(torch.stack(part) for part in zip(*pair)) for pair in pairs]
+    return weights, values(experts, width, seed=4, dtype=torch.bfloat16) / width**0.5
+
+
+def experts_by_hand(x, weights, router, top_k):
+    """The layer in f64 but for what is rounded on the way, one expert after the other."""
+    fp8 = isinstance(weights[0], tuple)
+    rounded = (lambda rows: worth(*tilec.ops.quantize_fp8(rows))) if fp8 else torch.Tensor.double
+    tokens = x.reshape(-1, x.shape[-1])
+    best, chosen = torch.sort(tokens.double() @ router.double().t(), descending=True, stable=True)
+    shares, out = best[:, :top_k].softmax(1), torch.zeros_like(tokens, dtype=torch.float64)
+    for expert in range(router.shape[0]):
+        mine, slot = torch.nonzero(chosen[:, :top_k] == expert, as_tuple=True)
+        if len(mine):
+            gate, up, down = (matrix(part, expert) for part in weights)
+            rows = rounded(tokens[mine])
+            between = torch.nn.functional.silu(rows @ gate.t()) * (rows @ up.t())
+            out[mine] += shares[mine, slot, None] * (rounded(between.to(x.dtype)) @ down.t())
+    return out.reshape(x.shape)
+
+
+def matrix(part, expert):
+    """One expert's, in f64: of weights, or of codes and their scales."""
+    if not isinstance(part, tuple):
+        return part[expert].double()
+    codes, scales = (each[expert] for each in part)
+    return codes.double() * blocks(scales, *codes.shape)
+
+
+def worth(codes, scales):
+    return codes.double() * spread(scales, *codes.shape)
+
+
+@check
+def fused_moe_beside_a_layer_of_torch():
+    shapes = (((2, 64, 256), 8, 384, 2), ((1, 1, 256), 8, 384, 8), ((3, 100, 264), 16, 200, 4), ((4, 512, 512), 4, 256, 1))
+    for (shape, experts, hidden, top_k), fp8 in itertools.product(shapes, (False, True)):
+        weights, router = layer(experts, hidden, shape[-1], fp8)
+        x = values(*shape, seed=9, dtype=torch.bfloat16)
+        got, expected = tilec.ops.fused_moe(x, weights, router, top_k), experts_by_hand(x, weights, router, top_k)
+        error = ((got.double() - expected).norm(dim=-1) / expected.norm(dim=-1)).max()
+        assert got.shape == x.shape and error < (2.0**-6 if fp8 else 2.0**-8), (shape, fp8, float(error))
+        assert torch.equal(got, tilec.ops.fused_moe(x, weights, router, top_k)), "the same input has one result"
+
+
 def captured(call, warm):
     """What a graph computes on other values than those that it was captured with."""
     if warm:

@@ -470,6 +470,23 @@ def case_draws_take_what_was_asked():
     assert gpu.modules_loaded == loaded, "all seeds share a kernel"
 
 
+def case_a_layer_of_experts_reaches_the_gpu():
+    bf16, fp8 = torch.bfloat16, torch.float8_e4m3fn
+    x, router = T(2, 3, 128, dtype=bf16), T(4, 128, dtype=bf16)
+    plain = [T(4, 256, 128, dtype=bf16), T(4, 256, 128, dtype=bf16), T(4, 128, 256, dtype=bf16)]
+    quantized = [(T(*part.shape, dtype=fp8), T(4, part.shape[1] // 128, part.shape[2] // 128)) for part in plain]
+    for experts in (plain, quantized):
+        for top_k in (2, 4):
+            launches = gpu.launches
+            out = tilec.ops.fused_moe(x, experts, router, top_k)
+            assert (out.shape, out.dtype) == ((2, 3, 128), "bf16") and gpu.launches > launches
+    assert gpu.waits == 0
+    with refused(tilec.SizeError, "expert_weights[2]", "(4, 256, 128)", "(4, 128, 256)"):
+        tilec.ops.fused_moe(x, (plain[0], plain[1], plain[1]), router, 2)
+    with refused(tilec.DeviceError, "routing_weights", "move one of them"):
+        tilec.ops.fused_moe(x, plain, T(4, 128, dtype=bf16, device=1), 2)
+
+
 def without():
     """A call on a machine that lacks something; what, is in the environment."""
     with refused(tilec.DriverError, None, os.environ["FAKE_SAYS"]):
