@@ -127,6 +127,13 @@ def test_equal_logits_take_the_lowest_experts():
     assert torch.equal(moe(x, [part[:3].contiguous() for part in weights], twice, 1), moe(x, chosen, router[:1], 1))
 
 
+def test_experts_without_width():
+    for fp8 in (False, True):
+        weights, router = layer(4, 0, 24, fp8=fp8)
+        x = values(2, 24, dtype=BF16)
+        assert torch.equal(moe(x, weights, router, 2), torch.zeros_like(x))
+
+
 def test_no_tokens():
     for fp8 in (False, True):
         weights, router = layer(4, 16, 24, fp8=fp8)
@@ -146,6 +153,8 @@ def test_wrong_arguments_name_themselves():
     refused(tilec.RankError, "routing_weights", lambda: moe(x, good, router[0], 2), "1 dimensions")
     short = router[:, :8].contiguous()
     refused(tilec.SizeError, "routing_weights", lambda: moe(x, good, short, 2), "(4, 8)", "24")
+    none = [part[:0] for part in good]
+    refused(tilec.SizeError, "routing_weights", lambda: moe(x, none, router[:0], 0), "(0, 24)", "at least one expert")
     refused(tilec.SizeError, "expert_weights[0]", lambda: moe(x, good, router[:3], 2), "(4, 16, 24)", "(3, 16, 24)")
     refused(tilec.SizeError, "expert_weights[2]", lambda: moe(x, (gate, up, gate), router, 2), "(4, 24, 16)")
     refused(tilec.DTypeError, "expert_weights[1]", lambda: moe(x, (gate, up.half(), down), router, 2), "float16")
@@ -155,6 +164,8 @@ def test_wrong_arguments_name_themselves():
     refused(tilec.DeviceError, "expert_weights[0]", lambda: moe(x, (gate.to("meta"), up, down), router, 2), "meta")
     wants = gate.clone().requires_grad_()
     refused(tilec.GradError, "expert_weights[0]", lambda: moe(x, (wants, up, down), router, 2), "detach")
+    with torch.no_grad():
+        assert torch.equal(moe(x, (wants, up, down), router, 2), moe(x, good, router, 2))
     for given, says in ((gate, "a Tensor"), ((gate, up), "2 parts"), (None, "NoneType")):
         refused(tilec.ArgumentError, "expert_weights", lambda: moe(x, given, router, 2), says, "(gate, up, down)")
     for top_k in (0, -1, 5):

@@ -79,6 +79,8 @@ def _check_router(tokens, router):
     name, width = "routing_weights", tokens.shape[-1]
     check_tensor(name, router, (tokens.dtype,), (2,))
     _check_shape(name, router, (router.shape[0], width), "one row for each expert, as wide as a token")
+    if router.shape[0] == 0:
+        refuse(errors.SizeError, name, f"{name} has the shape {tuple(router.shape)}, and a layer has at least one expert")
     _check_layout(name, router, tokens)
     return router.shape
 
