@@ -305,6 +305,17 @@ def graphs_of_operators():
 
 
 @check
+def graphs_of_a_layer_of_experts():
+    weights, router = layer(8, 384, 256, fp8=True)
+    x = values(2, 64, 256, dtype=torch.bfloat16)
+    graph, result = captured(lambda: tilec.ops.fused_moe(x, weights, router, 2), warm=True)
+    x.copy_(values(2, 64, 256, dtype=torch.bfloat16, seed=7))
+    graph.replay()
+    torch.cuda.synchronize()
+    assert torch.equal(result, tilec.ops.fused_moe(x, weights, router, 2))
+
+
+@check
 def two_graphs_do_not_share_scratch_memory():
     whole = tilec.load(WHOLE)
     one, two = values(3000, 700), values(3000, 700, seed=1) * 100
