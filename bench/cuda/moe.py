@@ -52,8 +52,10 @@ LAYERS = [
 ]
 # What is shown of a launch, longest first.
 KERNELS_SHOWN = 12
-# FP8 sums keep 14 bits, which moves a few hidden numbers to the next FP8 number.
-WORST_TOKEN = 1e-2
+# FP8 sums keep 14 bits, which moves some hidden numbers, or the peak of a block of them,
+# to the next one. That must change a token by less than this share of what rounding the
+# hidden rows to FP8 changes.
+SHARE = 0.5
 BLOCK, PEAK = 128, 448.0
 # Bytes per second that are read at best.
 READ = 4.3e12
@@ -98,12 +100,16 @@ def rounded(x):
     import torch
 
     blocks = x.view(len(x), -1, BLOCK)
-    scale = blocks.abs().amax(dim=2, keepdim=True).clamp(min=1e-6) / PEAK
+    # By a tensor: torch multiplies by the reciprocal of a number, which moves what is
+    # halfway between two codes, and of bf16 much is.
+    peak = torch.full((1, 1, 1), PEAK, device=x.device)
+    scale = blocks.abs().amax(dim=2, keepdim=True).clamp(min=1e-6) / peak
     return ((blocks / scale).to(torch.float8_e4m3fn).float() * scale).view_as(x)
 
 
-def reference(layer: Layer, given: dict):
-    """The layer expert by expert in f32, and how many rows each expert has."""
+def reference(layer: Layer, given: dict, hidden=rounded):
+    """The layer expert by expert in f32, and how many rows each expert has; `hidden` is
+    what becomes of hidden rows."""
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -119,7 +125,7 @@ def reference(layer: Layer, given: dict):
     for e in range(layer.e):
         token, slot = torch.nonzero(expert == e, as_tuple=True)
         h = torch.nn.functional.silu(through(x[token], "gate", e)) * through(x[token], "up", e)
-        y = through(rounded(h.bfloat16().float()), "down", e) if len(token) else h[:, :0]
+        y = through(hidden(h.bfloat16().float()), "down", e) if len(token) else h[:, :0]
         if len(token):
             out.index_add_(0, token, weight[token, slot][:, None] * y)
     return out, torch.bincount(expert.flatten(), minlength=layer.e)
@@ -163,6 +169,7 @@ def measure(layer: Layer, built) -> dict:
 
     given = tensors(layer)
     expected, rows = reference(layer, given)
+    coarse = error(reference(layer, given, hidden=lambda h: h)[0], expected)
     out = torch.full((layer.t, layer.d), float("nan"), dtype=torch.bfloat16, device="cuda")
     sizes = {size["name"]: layer.sizes[size["name"]] for size in built.manifest["sizes"]}
     ours = timing.Ours(built, sizes, given | {"out": out})
@@ -172,7 +179,7 @@ def measure(layer: Layer, built) -> dict:
     ours()
     us = timing.microseconds({"ours": ours} | composite(layer, given))
     touched = int((rows > 0).sum())
-    result = {"layer": layer.name, "spread": layer.spread, "us": us, "error": found}
+    result = {"layer": layer.name, "spread": layer.spread, "us": us, "error": found, "error_of_fp8": coarse}
     result |= {"floor_us": round(3 * touched * layer.d * layer.f / READ * 1e6, 1)}
     result |= {"repeats": bool(torch.equal(first, out)), "largest_group": int(rows.max())}
     result |= {"workspace_bytes": ours.bytes, "kernels": kernels(ours)}
@@ -195,7 +202,7 @@ def run(out: Path, results: Path, only: str) -> None:
         report["layers"].append(measure(layer, program.Program(folders[layer.name])))
         torch.cuda.empty_cache()
         (results / "cuda_moe.json").write_text(json.dumps(report, indent=1) + "\n")
-    wrong = [row["layer"] for row in report["layers"] if not row["repeats"] or not row["error"] < WORST_TOKEN]
+    wrong = [row["layer"] for row in report["layers"] if not row["repeats"] or not row["error"] < SHARE * row["error_of_fp8"]]
     assert not wrong, wrong
 
 

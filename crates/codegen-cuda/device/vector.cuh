@@ -147,11 +147,11 @@ __device__ __forceinline__ Vector<T, Count> narrow(const float (&values)[Count])
         for (int i = 0; i < Count / each; ++i) {
             reinterpret_cast<Word*>(&to)[i] = words[i];
         }
-        return to;
-    }
+    } else {
 #pragma unroll
-    for (int i = 0; i < Count; ++i) {
-        to.at[i] = from_float<T>(values[i]);
+        for (int i = 0; i < Count; ++i) {
+            to.at[i] = from_float<T>(values[i]);
+        }
     }
     return to;
 }
