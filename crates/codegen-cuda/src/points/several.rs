@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tilec_ir::tensor::{Equation, Expr, ExprKind, Tensor, Var};
-use tilec_ir::{Atom, Id, IntId, walk};
+use tilec_ir::{Atom, AtomId, Id, IntId, walk};
 
 use super::single::element;
 use super::{PERHAPS, declare_as, declare_count, decompose};
@@ -136,6 +136,7 @@ fn each_point(
 ) {
     let Names { first, left, vector } = names;
     let stored: Vec<_> = equations.iter().filter(|e| f.cx.is_stored(e.tensor)).collect();
+    let same = same_for_all(f, loaded);
     let mut results = BTreeMap::new();
     for equation in &stored {
         let ty = types::element(f.kernel.tensors[equation.tensor].element);
@@ -153,6 +154,9 @@ fn each_point(
     point.push(declare_as(f, PERHAPS, inner, &format!("{start} + {i}")));
     for (at, (equation, vectors)) in equations.iter().zip(loaded).enumerate() {
         bind(f, equation, &point);
+        for (atom, value) in &same {
+            f.note_atom(*atom, value.clone());
+        }
         for (row, name) in vectors {
             let index = row.index.iter().map(|&i| f.int(i).to_string()).collect();
             let value = f.decode(row.tensor, Text::atom(format!("{name}.at[{i}]")));
@@ -175,6 +179,20 @@ fn each_point(
         let (name, offset) = (&results[&equation.tensor], offset.at(Level::Sum));
         f.line(format!("tilec::store_some<{vector}>({pointer} + {offset}, {name}, {left});"));
     }
+}
+
+/// Parts of the indices of rows, which the first point has computed for all.
+fn same_for_all(f: &Function<'_, '_>, loaded: &[BTreeMap<Row, String>]) -> Vec<(AtomId, Text)> {
+    let mut same = Vec::new();
+    for row in loaded.iter().flat_map(BTreeMap::keys) {
+        let (_, others) = row.index.split_last().expect("the innermost variable is the last");
+        for &other in others {
+            f.kernel.ints.visit_atoms(other, &mut |id, _| {
+                same.extend(f.known_atom(id).map(|value| (id, value)));
+            });
+        }
+    }
+    same
 }
 
 /// The vector that an equation copies as it is.
