@@ -6,7 +6,7 @@ of torch's operators and Triton kernels in the same run.
 
 The reference goes through the experts one by one in f32, on what the program rounds to
 FP8. Writes cuda_moe.json: by layer the times, the time of each of our kernels, the floor
-by the bytes of the experts' matrices, and the largest error of a token.
+by the bytes of the experts' matrices, and the largest and the mean error of a token.
 """
 
 import argparse
@@ -52,10 +52,10 @@ LAYERS = [
 ]
 # What is shown of a launch, longest first.
 KERNELS_SHOWN = 12
-# FP8 sums keep 14 bits, which moves some hidden numbers, or the peak of a block of them,
-# to the next one. That must change a token by less than this share of what rounding the
-# hidden rows to FP8 changes.
-SHARE = 0.5
+# FP8 sums keep 14 bits, which moves some hidden numbers to the next FP8 number, and with
+# the peak of a block a fifth of them. No token may be off by more than rounding hidden rows
+# to FP8 changes at most, nor all of them, on average, by more than a fourth of its average.
+WORST, MEAN = 1.0, 0.25
 BLOCK, PEAK = 128, 448.0
 # Bytes per second that are read at best.
 READ = 4.3e12
@@ -145,9 +145,16 @@ def composite(layer: Layer, given: dict) -> dict:
     return {"composite": run}
 
 
-def error(got, expected) -> float:
-    """The largest error of a token, relative to its norm."""
-    return float(((got.float() - expected).norm(dim=1) / expected.norm(dim=1)).max())
+def error(got, expected) -> dict[str, float]:
+    """The largest and the mean error of a token, relative to its norm."""
+    errors = (got.float() - expected).norm(dim=1) / expected.norm(dim=1)
+    return {"worst": float(errors.max()), "mean": float(errors.mean())}
+
+
+def is_right(row: dict) -> bool:
+    """Whether two launches agreed to the bit, and errors are those of rounding."""
+    found, coarse = row["error"], row["error_of_fp8"]
+    return row["repeats"] and found["worst"] < WORST * coarse["worst"] and found["mean"] < MEAN * coarse["mean"]
 
 
 def kernels(run) -> dict[str, float]:
@@ -202,7 +209,7 @@ def run(out: Path, results: Path, only: str) -> None:
         report["layers"].append(measure(layer, program.Program(folders[layer.name])))
         torch.cuda.empty_cache()
         (results / "cuda_moe.json").write_text(json.dumps(report, indent=1) + "\n")
-    wrong = [row["layer"] for row in report["layers"] if not row["repeats"] or not row["error"] < SHARE * row["error_of_fp8"]]
+    wrong = [row["layer"] for row in report["layers"] if not is_right(row)]
     assert not wrong, wrong
 
 

@@ -206,6 +206,37 @@ def tensix_traffic() -> str:
     return f"{result['date']}.\n\n" + table(["4096 x 4096 x 4096 in bf16, wormhole_n150", "counted", "at most"], rows)
 
 
+def selections() -> str:
+    """The first of each row, beside torch.topk and the goal."""
+    result = load("cuda_topk")
+    if not result:
+        return MISSING
+    rows = []
+    for row in result["speeds"]:
+        ours, peer = row["us"]["ours"], row["us"]["torch.topk"]
+        size = f"{row['rows']} x {row['length']}"
+        cells = [f"{ours:.1f}", str(row["goal"]), f"{peer:.0f}", f"{peer / ours:.1f}"]
+        rows.append([size, str(row["places"]), row["type"], *cells])
+    head = ["rows", "first", "keys", "us", "goal, us", "torch.topk, us", "times as fast"]
+    return machine(result) + table(head, rows)
+
+
+def experts() -> str:
+    """Whole layers of experts in FP8."""
+    result = load("cuda_moe")
+    if not result:
+        return MISSING
+    rows = []
+    for row in result["layers"]:
+        ours, peer = row["us"]["ours"], row["us"].get("composite")
+        beside = [f"{peer:.0f}", f"{peer / ours:.2f}"] if peer else ["-", "-"]
+        error = f"{100 * row['error']['mean']:.2f} ({100 * row['error_of_fp8']['mean']:.2f})"
+        layer = row["layer"].replace("x", ", ")
+        rows.append([layer, row["spread"], f"{ours:.0f}", *beside, f"{row['floor_us']:.0f}", error])
+    head = ["T, E, S, D, F", "tokens spread", "us", "composite, us", "ratio", "matrices alone, us", "mean error, %"]
+    return machine(result) + table(head, rows)
+
+
 TABLES = {
     "gemm_ratios": gemm_ratios,
     "gemm_peers": gemm_peers,
@@ -216,6 +247,8 @@ TABLES = {
     "run_checked": run_checked,
     "sanitized": sanitized,
     "latency": latency,
+    "selections": selections,
+    "experts": experts,
     "quantize": quantize,
     "tensix_checked": tensix_checked,
     "tensix_traffic": tensix_traffic,
