@@ -16,10 +16,7 @@ pub(crate) const CHIPS: [&str; 2] = ["wormhole_n150", "blackhole_p150"];
 const GRIDS: [[u32; 2]; 4] = [[1, 1], [2, 3], [3, 1], [4, 4]];
 
 /// What sizes without a default are, in turn: those of rows and columns, of sums, of batches.
-/// Bounds are of the norm of a row, and a row of one element may fall where GELU is steep; so
-/// products have columns enough for a norm. (tests/tensix_products.rs has one of 1 x 1 x 1.)
 const SIDES: [i64; 4] = [33, 65, 1, 31];
-const COLUMNS: [i64; 4] = [65, 31, 130, 33];
 const DEPTHS: [i64; 4] = [65, 300, 129, 31];
 const BATCHES: [i64; 4] = [2, 1, 3, 2];
 
@@ -126,11 +123,6 @@ impl<'a> Trial<'a> {
         turns.chain(tied.map(|(_, set)| owned(set))).find(|set| self.keep(set))
     }
 
-    /// Whether it has a depth.
-    fn sums(&self) -> bool {
-        self.kernel.sizes.iter().any(|(_, size)| size.name == "K")
-    }
-
     /// The sizes with one of them 0, for each where the kernel's facts allow that.
     pub(crate) fn empty(&self) -> Vec<Vec<(String, i64)>> {
         let set = self.sizes().unwrap_or_default();
@@ -151,7 +143,6 @@ impl<'a> Trial<'a> {
     fn sizes_of(&self, turn: impl Fn(usize) -> usize) -> Vec<(String, i64)> {
         let unbound = self.kernel.sizes.iter().filter(|(_, size)| size.default.is_none());
         let size = |(at, name): (usize, &str)| match name {
-            "N" if self.sums() => COLUMNS[turn(at) % 4],
             "K" => DEPTHS[turn(at) % 4],
             "B" | "G" | "H" => BATCHES[turn(at) % 4],
             _ => SIDES[turn(at) % 4],
