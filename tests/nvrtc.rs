@@ -56,7 +56,7 @@ fn examples(chip: &str) -> Vec<Emitted> {
 }
 
 /// Of how many functions one is compiled, and where everything is asked for: nvcc, which
-/// shares its front end, compiles all of them in tests/nvcc.rs.
+/// shares its front end, compiles more of them in tests/nvcc.rs.
 const SHARES: [usize; 2] = [12, 4];
 
 /// The functions of a program, each once.

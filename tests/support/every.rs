@@ -1,5 +1,5 @@
 //! Tests that take minutes try a share of what there is; with `TILEC_EVERY` set, as
-//! `.ci/run` sets it, they try everything.
+//! `.ci/run` sets it, they try more of it, or everything.
 
 /// Whether everything is to be tried.
 pub(crate) fn asked() -> bool {
