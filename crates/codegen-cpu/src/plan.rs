@@ -87,7 +87,7 @@ pub(crate) fn plan(kernel: &Kernel) -> Plan {
         for (id, used) in &uses(kernel, equation.value) {
             let id = *id;
             let inner = id != equation.value && !plan.hoisted.contains_key(&id);
-            if inner && is_hoisted(kernel, &plan.free, id, used) {
+            if inner && is_hoisted(kernel, &plan.free, id, &equation.vars, used) {
                 plan.hoist(kernel, id, &equation.vars, used);
             }
         }
@@ -127,11 +127,18 @@ impl Plan {
 
 /// Whether an inner reduction is worth a buffer: always, unless every value of
 /// it is used once, inside another reduction.
-fn is_hoisted(kernel: &Kernel, free: &[Vec<Id<Var>>], id: Id<Expr>, used: &Use) -> bool {
+fn is_hoisted(
+    kernel: &Kernel,
+    free: &[Vec<Id<Var>>],
+    id: Id<Expr>,
+    outer: &[Id<Var>],
+    used: &Use,
+) -> bool {
+    let once = |v: &Id<Var>| free[id.index()].contains(v);
     match &kernel.exprs[id].kind {
         ExprKind::Rank { .. } => true,
         ExprKind::Reduce(..) => {
-            used.reduced.is_empty() || !used.reduced.iter().all(|v| free[id.index()].contains(v))
+            used.reduced.is_empty() || !used.reduced.iter().chain(outer).all(once)
         }
         ExprKind::Float(_)
         | ExprKind::Int(_)

@@ -87,6 +87,27 @@ fn grouped_rows() {
     });
 }
 
+/// The inner sums are not those of one column of the outer ones.
+#[test]
+fn sums_inside_of_sums() {
+    let text = "kernel f[M, N, J, K](x: i32[M, K], u: i32[J, K], w: i32[J, N]) -> (y: i32[M, N])
+                { y[m, n] = sum[j](max(w[j, n], sum[k](x[m, k] * u[j, k]))) }";
+    check(text, &[20, 20_000, 500, 3000], |inputs| {
+        let [x, u, w] = [0, 1, 2].map(|i| integers(&inputs[i]));
+        let dot = |m: usize, j: usize| -> i32 {
+            x[m * 3000..][..3000].iter().zip(&u[j * 3000..][..3000]).map(|(a, b)| a * b).sum()
+        };
+        let mut y = vec![0; 20 * 20_000];
+        for (m, row) in y.chunks_mut(20_000).enumerate() {
+            for j in 0..500 {
+                let inner = dot(m, j);
+                row.iter_mut().zip(&w[j * 20_000..]).for_each(|(y, &w)| *y += inner.max(w));
+            }
+        }
+        y
+    });
+}
+
 #[test]
 fn the_first_of_many() {
     let text = "kernel f[N, S](x: i32[N]) -> (y: idx<N>[S]) where S <= N
