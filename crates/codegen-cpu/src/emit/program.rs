@@ -22,7 +22,7 @@ use super::select::Extent;
 use super::vector::Machine;
 use crate::plan::{Buffer, Plan, Step};
 
-/// How much work a phase is.
+/// How much work a phase is. The phases before it are done when this is asked.
 #[derive(Debug)]
 pub(crate) struct Work {
     /// i64: what is dealt to tasks.
@@ -398,6 +398,13 @@ impl<'k> Program<'k> {
         let signature = "define internal void @tile.parallel(ptr %args, i64 %tasks, ptr %body)";
         self.functions += &f.finish_plain(signature);
     }
+}
+
+/// The pointer to a buffer of the workspace, in code that belongs to no phase.
+pub(crate) fn in_workspace(c: &mut Context<'_>, buffer: usize) -> Value {
+    let words = Words::of(c.kernel);
+    let table = c.f.load("ptr", &Value::new("%args"), &index(words.workspace()));
+    c.f.load("ptr", &table, &index(buffer + 2))
 }
 
 fn index(word: usize) -> Value {

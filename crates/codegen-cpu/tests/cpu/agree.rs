@@ -224,6 +224,30 @@ fn grouped_contractions() {
     );
 }
 
+/// What chooses a matrix is summed over too, at once or in sums inside of sums.
+#[test]
+fn grouped_contractions_added_up() {
+    check_within(
+        1e-5,
+        "kernel f[T, S, E, N, K](x: f32[T, S, K], v: f32[T, S], w: f32[E, N, K], b: f32[E, N], group: idx<E>[T, S])
+         -> (y: f32[T, N], z: f32[N, T], u: bf16[T, N])
+         where 1 <= S
+         {
+             y[t, n] = sum[s, k](v[t, s] * x[t, s, k] * w[group[t, s], n, k])
+             z[n, t] = sum[s](v[t, s] * sum[k](x[t, s, k] * w[group[t, s], n, k] * b[group[t, s], n]))
+             u[t, n] = bf16(if v[t, 0] < 0.5 then sum[s, k](w[group[t, s], n, k] * x[t, s, k]) else 1.0)
+         }",
+        &[&[0, 3, 4, 5, 6], &[5, 1, 1, 4, 3], &[4, 3, 2, 5, 0], &[65, 4, 7, 63, 77], &[300, 2, 3, 40, 300]],
+    );
+    check(
+        "kernel f[T, S, E, N, K](x: i32[T, K], w: i32[E, N, K], group: idx<E>[T, S]) -> (y: i32[T, N])
+         {
+             y[t, n] = sum[k, s](x[t, k] * w[group[t, s], n, k])
+         }",
+        &[&[3, 0, 4, 5, 6], &[65, 4, 7, 63, 77]],
+    );
+}
+
 #[test]
 fn softmax_and_friends() {
     check_within(

@@ -66,31 +66,109 @@ int main(void) {
 }
 "#;
 
-fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("object");
+/// Every row has a group. Where rows go is one argument; tasks are dealt to four
+/// workers, each to the one that has had the fewest rows.
+const GROUPED: &str =
+    "kernel grouped[R, N, K, E](x: f32[R, K], w: f32[E, N, K], group: idx<E>[R]) -> (y: f32[R, N])
+    { y[r, n] = sum[k](x[r, k] * w[group[r], n, k]) }";
+
+const COUNT: &str = r#"
+#include "grouped.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { R = 16384, N = 16, K = 16, E = 64, WORKERS = 4 };
+static float x[R * K], w[E * N * K], y[R * N];
+static int32_t group[R];
+static int64_t load[WORKERS];
+
+static int64_t written(void) {
+    int64_t rows = 0;
+    for (int r = 0; r < R; r++) rows += !isnan(y[r * N]);
+    return rows;
+}
+
+static void deal(void *context, int64_t tasks, grouped_body body, void *closure) {
+    (void)context;
+    for (int64_t task = 0; task < tasks; task++) {
+        int64_t before = written();
+        int least = 0;
+        for (int worker = 1; worker < WORKERS; worker++)
+            if (load[worker] < load[least]) least = worker;
+        body(closure, task, least);
+        load[least] += written() - before;
+    }
+}
+
+int main(void) {
+    for (int i = 0; i < R * K; i++) x[i] = (float)(i % 7 - 3);
+    for (int i = 0; i < E * N * K; i++) w[i] = (float)(i % 5 - 2);
+    struct grouped_args args = {.R = R, .N = N, .K = K, .E = E, .x = x, .w = w, .group = group, .y = y};
+    args.workers = WORKERS;
+    args.parallel_for = deal;
+    args.workspace = aligned_alloc(64, (grouped_workspace(&args) + 63) / 64 * 64);
+    for (int spread = 0; spread < 3; spread++) {
+        /* all to one group, by Zipf's law, in turn */
+        double sum = 0, all = 0;
+        for (int e = 0; e < E; e++) all += 1.0 / (e + 1);
+        for (int e = 0, r = 0; e < E; e++)
+            for (sum += 1.0 / (e + 1); r < R && r < sum / all * R; r++)
+                group[r * 4099 % R] = spread == 0 ? 37 : spread == 1 ? e : r % E;
+        memset(y, 0xff, sizeof y);
+        memset(load, 0, sizeof load);
+        if (grouped_run(&args) != 0 || written() != R) return 1;
+        int64_t most = 0;
+        for (int worker = 0; worker < WORKERS; worker++)
+            most = load[worker] > most ? load[worker] : most;
+        printf("%.3f\n", (double)most * WORKERS / R);
+    }
+    return 0;
+}
+"#;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("object").join(name);
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
 
-#[test]
-fn a_c_program_runs_the_kernel() {
-    let (kernel, folder) = (kernel(KERNEL), folder());
+/// What a C program that calls a kernel prints.
+fn run_in_c(text: &str, main: &str) -> String {
+    let kernel = kernel(text);
+    let (name, folder) = (&kernel.name, folder(&kernel.name));
     let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
-    write("dot_rows.h", header(&kernel).as_bytes());
-    write("dot_rows.o", &compile(&kernel).unwrap().object());
-    write("main.c", MAIN.as_bytes());
-    let arguments = "-std=c11 -Wall -Wextra -Werror -O1 main.c dot_rows.o -lm -o main";
+    write(&format!("{name}.h"), header(&kernel).as_bytes());
+    write(&format!("{name}.o"), &compile(&kernel).unwrap().object());
+    write("main.c", main.as_bytes());
+    let arguments = format!("-std=c11 -Wall -Wextra -Werror -O1 main.c {name}.o -lm -o main");
     let built = Command::new("cc").args(arguments.split(' ')).current_dir(&folder).output();
     let built = built.expect("a C compiler is needed");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let ran = Command::new(folder.join("main")).output().unwrap();
     assert_eq!(ran.status.code(), Some(0), "see the C program for what the code means");
-    assert_eq!(ran.stdout, b"fine\n");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[test]
+fn a_c_program_runs_the_kernel() {
+    assert_eq!(run_in_c(KERNEL, MAIN), "fine\n");
+}
+
+/// No worker has more than 1.2 times the rows of the mean, however these are
+/// spread over groups.
+#[test]
+fn grouped_rows_are_dealt_by_blocks() {
+    let shares = run_in_c(GROUPED, COUNT);
+    let shares: Vec<f64> = shares.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(shares.len(), 3);
+    assert!(shares.iter().all(|&share| share <= 1.2), "most over mean: {shares:?}");
 }
 
 #[test]
 fn the_header_is_c_and_cpp() {
-    let (kernel, folder) = (kernel(KERNEL), folder());
+    let (kernel, folder) = (kernel(KERNEL), folder("alone"));
     std::fs::write(folder.join("alone.h"), header(&kernel)).unwrap();
     for language in ["c", "c++"] {
         let arguments = format!("-Wall -Wextra -Werror -fsyntax-only -x {language} alone.h");

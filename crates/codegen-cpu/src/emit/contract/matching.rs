@@ -7,6 +7,7 @@
 //! ```text
 //! sum[k](a[m, k] * sa[m, k / 128] * b[n, k])     left {a, sa}, right {b}
 //! sum[k](x[t, k] * w[expert[t, s], n, k])        rows t, s; right by expert
+//! sum[s, k](h[t, s, k] * w[expert[t, s], n, k])  the same, added up over s
 //! ```
 
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Var};
@@ -22,6 +23,8 @@ pub(super) struct Contraction {
     pub(super) rows: Vec<Id<Var>>,
     pub(super) columns: Vec<Id<Var>>,
     pub(super) summed: Vec<Id<Var>>,
+    /// Those of `rows` that results are added up over.
+    pub(super) slots: Vec<Id<Var>>,
     pub(super) left: Vec<Id<Expr>>,
     pub(super) right: Vec<Id<Expr>>,
     /// Factors of rows and columns that are not summed over.
@@ -43,14 +46,16 @@ struct Factor {
 
 pub(super) fn matches(kernel: &Kernel, plan: &Plan, step: &Step) -> Option<Contraction> {
     let (summed, exprs) = sum_of_products(kernel, plan, step.value)?;
-    let factors: Vec<Factor> =
-        exprs.iter().map(|&e| factor(&plan.free[e.index()], e, &summed)).collect();
-    let found = plain(step, &factors).or_else(|| bucketed(kernel, plan, step, &factors, &summed));
-    let mut contraction = found?;
-    contraction.summed = summed;
+    let found = plain(step, &factors(plan, &exprs, &summed));
+    let found = found.map(|found| Contraction { summed: summed.clone(), ..found });
+    let contraction = found.or_else(|| bucketed(kernel, plan, step, &exprs, &summed))?;
     let by_row = |v: &Id<Var>| contraction.batch.contains(v) || contraction.rows.contains(v);
     let guards_by_row = step.guards.iter().all(|g| plan.free[g.test.index()].iter().all(by_row));
     guards_by_row.then_some(contraction)
+}
+
+fn factors(plan: &Plan, exprs: &[Id<Expr>], summed: &[Id<Var>]) -> Vec<Factor> {
+    exprs.iter().map(|&e| factor(&plan.free[e.index()], e, summed)).collect()
 }
 
 fn factor(free: &[Id<Var>], expr: Id<Expr>, summed: &[Id<Var>]) -> Factor {
@@ -91,14 +96,19 @@ fn product(kernel: &Kernel, plan: &Plan, id: Id<Expr>) -> Option<(Id<Expr>, Id<E
     (!plan.hoisted.contains_key(&id)).then_some((a, b))
 }
 
-/// Whether two factors of a product each have variables that the other lacks.
+/// Whether two factors of a product each have variables that the other lacks,
+/// not counting those that only choose a bucket.
 fn is_two_sided(kernel: &Kernel, plan: &Plan, summed: &[Id<Var>], body: Id<Expr>) -> bool {
     let (mut sides, mut open): (Vec<Vars>, _) = (Vec::new(), vec![body]);
     while let Some(id) = open.pop() {
-        match product(kernel, plan, id) {
-            Some((a, b)) => open.extend([b, a]),
-            None => sides.push(factor(&plan.free[id.index()], id, summed).vars),
+        if let Some((a, b)) = product(kernel, plan, id) {
+            open.extend([b, a]);
+            continue;
         }
+        let gathers = gathers(kernel, id);
+        let gathered = gathers.first().and_then(|&(atom, _)| opaque_vars(kernel, id, atom));
+        let free = gathered.as_ref().unwrap_or(&plan.free[id.index()]);
+        sides.push(factor(free, id, summed).vars);
     }
     let apart = |a: &Vars, b: &Vars| !contains_all(a, b) && !contains_all(b, a);
     sides.iter().enumerate().any(|(n, a)| sides[..n].iter().any(|b| apart(a, b)))
@@ -120,24 +130,25 @@ fn plain(step: &Step, factors: &[Factor]) -> Option<Contraction> {
     // Columns hold the last variable, so that results are written in order.
     let last = step.vars.last()?;
     let (left, right) = if first.vars.contains(last) { (second, first) } else { (first, second) };
-    split(step, factors, &left.vars, &right.vars, None)
+    split(&step.vars, factors, &left.vars, &right.vars, None)
 }
 
 fn split(
-    step: &Step,
+    vars: &[Id<Var>],
     factors: &[Factor],
     left: &[Id<Var>],
     right: &[Id<Var>],
     bucket: Option<(AtomId, IntId)>,
 ) -> Option<Contraction> {
     let pick = |keep: &dyn Fn(&Id<Var>) -> bool| -> Vars {
-        step.vars.iter().copied().filter(|v| keep(v)).collect()
+        vars.iter().copied().filter(|v| keep(v)).collect()
     };
     let mut found = Contraction {
         batch: pick(&|v| left.contains(v) && right.contains(v)),
         rows: pick(&|v| left.contains(v) && !right.contains(v)),
         columns: pick(&|v| !left.contains(v) && right.contains(v)),
         summed: Vec::new(),
+        slots: Vec::new(),
         left: Vec::new(),
         right: Vec::new(),
         after: Vec::new(),
@@ -154,49 +165,46 @@ fn split(
             return None;
         }
     }
-    let covered = found.batch.len() + found.rows.len() + found.columns.len() == step.vars.len();
+    let covered = found.batch.len() + found.rows.len() + found.columns.len() == vars.len();
     let sided = !found.rows.is_empty() && !found.columns.is_empty();
     (covered && sided && !found.right.is_empty() && !found.left.is_empty()).then_some(found)
 }
 
-/// A factor that would be free of the row but for one integer read by it.
+/// A factor that would be free of the row but for one integer read by it. What
+/// that integer varies with belongs to the row, also where it is summed over.
 fn bucketed(
     kernel: &Kernel,
     plan: &Plan,
     step: &Step,
-    factors: &[Factor],
+    exprs: &[Id<Expr>],
     summed: &[Id<Var>],
 ) -> Option<Contraction> {
-    for right in factors.iter().filter(|f| f.summed) {
-        for (atom, bound) in gathers(kernel, right.expr) {
-            let vars = opaque_vars(kernel, right.expr, atom)?;
-            let vars: Vars = vars.into_iter().filter(|v| !summed.contains(v)).collect();
-            let others = factors.iter().filter(|f| f.expr != right.expr && f.summed);
-            let Some(left) = others.max_by_key(|f| f.vars.len()) else { continue };
+    for (at, &right) in exprs.iter().enumerate() {
+        for (atom, bound) in gathers(kernel, right) {
             let gathered = variables(kernel, atom);
+            let (slots, summed): (Vars, Vars) = summed.iter().partition(|v| gathered.contains(v));
+            let mut factors = factors(plan, exprs, &summed);
+            let own = factor(&opaque_vars(kernel, right, atom)?, right, &summed);
+            let others = factors.iter().filter(|f| f.expr != right && f.summed);
+            let Some(left) = others.max_by_key(|f| f.vars.len()) else { continue };
             let mut rows = left.vars.clone();
             rows.extend(gathered.iter().filter(|v| !left.vars.contains(v)));
+            let vars = own.vars.clone();
+            let is_apart = factors[at].summed
+                && vars.iter().any(|v| !rows.contains(v))
+                && !gathered.iter().any(|v| vars.contains(v))
+                && plan.hoisted.keys().all(|h| *h != right);
             // What depends on the bucket stays in the group of the bucket.
-            let mut factors: Vec<Factor> = factors.iter().map(Factor::copy).collect();
-            let own = factors.iter_mut().find(|f| f.expr == right.expr)?;
-            own.vars.clone_from(&vars);
-            let is_apart = vars.iter().any(|v| !rows.contains(v))
-                && !gathered.iter().any(|v| summed.contains(v) || vars.contains(v))
-                && plan.hoisted.keys().all(|h| *h != right.expr);
+            factors[at] = own;
+            let all = [step.vars.as_slice(), &slots].concat();
             if is_apart
-                && let Some(found) = split(step, &factors, &rows, &vars, Some((atom, bound)))
+                && let Some(found) = split(&all, &factors, &rows, &vars, Some((atom, bound)))
             {
-                return Some(found);
+                return Some(Contraction { summed, slots, ..found });
             }
         }
     }
     None
-}
-
-impl Factor {
-    fn copy(&self) -> Self {
-        Self { expr: self.expr, summed: self.summed, vars: self.vars.clone() }
-    }
 }
 
 /// The bounded integers read inside the indices of a plain read.

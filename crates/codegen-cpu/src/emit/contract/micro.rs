@@ -12,9 +12,14 @@ use crate::emit::function::{Function, Value};
 use crate::emit::value::Class;
 use crate::emit::vector::Machine;
 
+/// The name of the kernel of tiles with so many rows.
+pub(super) fn name(class: Class, rows: usize) -> String {
+    format!("@tile.multiply.{}.{rows}", class.ty())
+}
+
 /// `void NAME(ptr a, ptr b, ptr c, i64 k)`
-pub(super) fn write(name: &str, machine: Machine, class: Class) -> String {
-    let tile = Tile::of(machine);
+pub(super) fn write(name: &str, machine: Machine, class: Class, rows: usize) -> String {
+    let columns = Tile::of(machine).columns;
     let lanes = machine.lanes;
     let ty = class.ty();
     let vector: &'static str = match (class, lanes) {
@@ -26,11 +31,11 @@ pub(super) fn write(name: &str, machine: Machine, class: Class) -> String {
         (_, _) => "<4 x i32>",
     };
     let [a, b, c, k] = ["%a", "%b", "%c", "%k"].map(Value::new);
-    let vectors = tile.columns / lanes;
+    let vectors = columns / lanes;
     let mut f = Function::default();
     let place = |row: usize, v: usize| Value::new(row * BLOCK_COLUMNS + v * lanes);
     let places: Vec<_> =
-        (0..tile.rows).flat_map(|row| (0..vectors).map(move |v| place(row, v))).collect();
+        (0..rows).flat_map(|row| (0..vectors).map(move |v| place(row, v))).collect();
     let carry: Vec<_> = places
         .iter()
         .map(|offset| {
@@ -39,7 +44,7 @@ pub(super) fn write(name: &str, machine: Machine, class: Class) -> String {
         })
         .collect();
     let inner = f.begin_loop((&0.into(), &k, &1.into()), &carry);
-    let row = f.mul(&inner.index, &Value::new(tile.columns));
+    let row = f.mul(&inner.index, &Value::new(columns));
     let b: Vec<_> = (0..vectors)
         .map(|v| {
             let offset = f.add(&row, &Value::new(v * lanes));

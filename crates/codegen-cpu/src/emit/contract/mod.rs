@@ -10,10 +10,13 @@
 //! write c, times what is left of the product
 //! ```
 
+mod blocks;
 mod matching;
 mod micro;
 mod pack;
 mod rows;
+mod slots;
+mod turn;
 
 use tilec_ir::Id;
 use tilec_ir::tensor::Var;
@@ -25,8 +28,9 @@ use super::program::{Bytes, Program, Task, Work};
 use super::value::Class;
 use super::vector::Machine;
 use crate::plan::Step;
+use blocks::{Blocks, Place};
 use matching::Contraction;
-use rows::Sorted;
+use slots::Parts;
 
 /// Most rows of a block.
 const BLOCK_ROWS: usize = 384;
@@ -39,12 +43,16 @@ const BLOCK_SUMMED: usize = 256;
 #[derive(Clone, Copy, Debug)]
 struct Tile {
     rows: usize,
+    /// The rows of the low tiles that the last rows of a block are in.
+    low: usize,
     columns: usize,
 }
 
 /// A block of the result, and the block of what is summed.
 #[derive(Debug)]
 struct Block {
+    /// The number of the batch.
+    batch: Value,
     first_row: Value,
     rows: Value,
     first_column: Value,
@@ -66,18 +74,29 @@ struct Scratch {
 impl Tile {
     /// Two vectors wide, and as high as leaves registers for operands.
     fn of(machine: Machine) -> Self {
-        Self { rows: (machine.registers - 4) / 2 / 2 * 2, columns: 2 * machine.lanes }
+        let rows = (machine.registers - 4) / 2 / 2 * 2;
+        Self { rows, low: rows / 6 * 2, columns: 2 * machine.lanes }
+    }
+
+    /// How many of some rows are in high tiles, and how many rows all tiles have.
+    fn cover(self, c: &mut Context<'_>, rows: &Value) -> (Value, Value) {
+        let (high, rest) = c.f.div_rem(rows, &Value::new(self.rows));
+        let high = c.f.mul(&high, &Value::new(self.rows));
+        let low = pack::round_up(c, &rest, self.low);
+        (high.clone(), c.f.add(&high, &low))
     }
 }
 
 impl Block {
-    /// Binds the variables of a row of the block, counted from the first row of all.
-    fn bind_row(&self, c: &mut Context<'_>, vars: &[Id<Var>], line: &Value) {
+    /// Binds the variables of a row of the block, counted from the first row of all;
+    /// returns its number among all rows of the batch.
+    fn bind_row(&self, c: &mut Context<'_>, vars: &[Id<Var>], line: &Value) -> Value {
         let row = match &self.order {
             Some(order) => c.f.load("i64", order, line),
             None => line.clone(),
         };
         c.bind_flat(vars, &row);
+        row
     }
 }
 
@@ -87,16 +106,20 @@ pub(crate) fn emit(program: &mut Program<'_>, step: &Step) -> bool {
     let Some(found) = matching::matches(kernel, plan, step) else { return false };
     let class = Class::of(kernel.exprs[step.value].ty);
     let machine = program.machine;
-    let name = format!("@tile.multiply.{}", class.ty());
-    program.helper(&name, |name| micro::write(name, machine, class));
-    let sorted = rows::emit(program, step, &found);
+    let tile = Tile::of(machine);
+    for rows in [tile.rows, tile.low] {
+        program.helper(&micro::name(class, rows), |name| micro::write(name, machine, class, rows));
+    }
+    program.helper(turn::NAME, |name| turn::write(name, machine));
+    let sorted = blocks::emit(program, step, &found);
+    let parts = slots::parts(program, &found);
     let words = offsets(machine)[4];
     let bytes = i64::try_from(words * 4).expect("scratch memory is a few megabytes");
     program.phase(
         vec![Bytes::Elements { shape: Vec::new(), bytes }],
         |c| {
-            let units = unit_counts(c, &found, sorted);
-            let units = units.iter().fold(Value::from(1), |product, n| c.f.mul(&product, n));
+            let [blocks, columns] = [row_blocks(c, &found, sorted), column_blocks(c, &found)];
+            let units = c.f.mul(&blocks, &columns);
             let vars = step.vars.iter().chain(&found.summed);
             let ranges: Vec<_> = vars.map(|&v| kernel.vars[v].range).collect();
             Work { units, cost: cost_of(c, 1, &ranges) }
@@ -105,45 +128,60 @@ pub(crate) fn emit(program: &mut Program<'_>, step: &Step) -> bool {
             c.clamped = step.clamped;
             let units = c.f.begin_loop((&task.begin, &task.end, &1.into()), &[]);
             c.enter();
-            unit(c, step, &found, sorted, &name, &units.index, task);
+            unit(c, (step, &found, parts), sorted, &units.index, task);
             c.leave();
             c.f.end_loop(units, &[]);
         },
     );
+    if let Some(parts) = parts {
+        slots::emit(program, step, &found, parts);
+    }
     true
 }
 
-/// How many batches, buckets, blocks of rows and blocks of columns there are.
-fn unit_counts(c: &mut Context<'_>, found: &Contraction, sorted: Option<Sorted>) -> [Value; 4] {
-    let batch = c.count(&found.batch);
-    let buckets = sorted.map_or_else(|| 1.into(), |s| s.buckets(c));
+/// How many blocks of rows all batches have.
+fn row_blocks(c: &mut Context<'_>, found: &Contraction, sorted: Option<Blocks>) -> Value {
+    if let Some(blocks) = sorted {
+        return blocks.number(c, found);
+    }
+    let (batch, rows) = (c.count(&found.batch), c.count(&found.rows));
+    let rows = c.f.ceil_div(&rows, &Value::new(BLOCK_ROWS));
+    c.f.mul(&batch, &rows)
+}
+
+fn column_blocks(c: &mut Context<'_>, found: &Contraction) -> Value {
+    let columns = c.count(&found.columns);
+    c.f.ceil_div(&columns, &Value::new(BLOCK_COLUMNS))
+}
+
+/// Where the n-th block of rows is.
+fn place(c: &mut Context<'_>, found: &Contraction, sorted: Option<Blocks>, n: &Value) -> Place {
+    if let Some(blocks) = sorted {
+        return blocks.find(c, found, n);
+    }
     let rows = c.count(&found.rows);
     let rows = c.f.ceil_div(&rows, &Value::new(BLOCK_ROWS));
-    let columns = c.count(&found.columns);
-    let columns = c.f.ceil_div(&columns, &Value::new(BLOCK_COLUMNS));
-    [batch, buckets, rows, columns]
+    let (batch, block) = c.f.div_rem(n, &rows);
+    Place { batch, bucket: 0.into(), block }
 }
 
 fn unit(
     c: &mut Context<'_>,
-    step: &Step,
-    found: &Contraction,
-    sorted: Option<Sorted>,
-    kernel: &str,
+    (step, found, parts): (&Step, &Contraction, Option<Parts>),
+    sorted: Option<Blocks>,
     unit: &Value,
     task: &Task,
 ) {
-    let [_, buckets, row_blocks, column_blocks] = unit_counts(c, found, sorted);
-    let (rest, column_block) = c.f.div_rem(unit, &column_blocks);
-    let (rest, row_block) = c.f.div_rem(&rest, &row_blocks);
-    let (batch, bucket) = c.f.div_rem(&rest, &buckets);
+    let column_blocks = column_blocks(c, found);
+    let (row_block, column_block) = c.f.div_rem(unit, &column_blocks);
+    let Place { batch, bucket, block: row_block } = place(c, found, sorted, &row_block);
     c.bind_flat(&found.batch, &batch);
     if let Some((atom, _)) = found.bucket {
         c.bind_atom(atom, &bucket);
     }
     let (order, all_rows) = match sorted {
-        Some(sorted) => {
-            let (order, count) = sorted.rows(c, found, &batch, &bucket);
+        Some(blocks) => {
+            let (order, count) = blocks.sorted.rows(c, found, &batch, &bucket);
             (Some(order), count)
         }
         None => (None, c.count(&found.rows)),
@@ -160,8 +198,9 @@ fn unit(
         offsets(c.machine).map(|at| c.f.at("float", &task.scratch, &Value::new(at)));
     let scratch = Scratch { a, b, result, lines };
     let (first_summed, summed) = (0.into(), 0.into());
-    let block = Block { first_row, rows, first_column, columns, first_summed, summed, order };
-    fill_block(c, step, found, kernel, block, &scratch);
+    let block =
+        Block { batch, first_row, rows, first_column, columns, first_summed, summed, order };
+    fill_block(c, (step, found, parts), block, &scratch);
     c.leave();
     c.f.end_then(branch);
 }
@@ -186,16 +225,13 @@ fn share(
 /// Computes and writes one block of the result.
 fn fill_block(
     c: &mut Context<'_>,
-    step: &Step,
-    found: &Contraction,
-    kernel: &str,
+    (step, found, parts): (&Step, &Contraction, Option<Parts>),
     mut block: Block,
     scratch: &Scratch,
 ) {
     let class = c.class(step.value);
     let tile = Tile::of(c.machine);
-    let rows = pack::round_up(c, &block.rows, tile.rows);
-    let columns = pack::round_up(c, &block.columns, tile.columns);
+    let (_, rows) = tile.cover(c, &block.rows);
     let words = c.f.mul(&rows, &Value::new(BLOCK_COLUMNS));
     let each = c.f.begin_count(&words);
     c.f.store(class.ty(), &pack::zero(class), &scratch.result, &each.index);
@@ -208,48 +244,60 @@ fn fill_block(
     block.first_summed = sums.index.clone();
     pack::right(c, found, class, &block, &scratch.b, &scratch.lines);
     pack::left(c, found, class, &block, &scratch.a);
-    multiply(c, kernel, (&rows, &columns, &block.summed), scratch);
+    multiply(c, class, &block, scratch);
     c.leave();
     c.f.end_loop(sums, &[]);
-    write_block(c, step, found, &block, scratch, &all);
+    write_block(c, (step, found, parts), &block, scratch, &all);
 }
 
-/// Runs the kernel over all tiles of a block.
-fn multiply(
+/// Runs the kernels over all tiles of a block.
+fn multiply(c: &mut Context<'_>, class: Class, block: &Block, scratch: &Scratch) {
+    let tile = Tile::of(c.machine);
+    let (high, rows) = tile.cover(c, &block.rows);
+    let columns = pack::round_up(c, &block.columns, tile.columns);
+    let column = c.f.begin_loop((&0.into(), &columns, &Value::new(tile.columns)), &[]);
+    let offset = c.f.mul(&column.index, &Value::new(BLOCK_SUMMED));
+    let b = c.f.at("float", &scratch.b, &offset);
+    multiply_rows(c, (class, tile.rows), (&0.into(), &high), (&column.index, &b), block, scratch);
+    multiply_rows(c, (class, tile.low), (&high, &rows), (&column.index, &b), block, scratch);
+    c.f.end_loop(column, &[]);
+}
+
+/// Runs a kernel over the tiles of some rows and of the columns from `column`.
+fn multiply_rows(
     c: &mut Context<'_>,
-    kernel: &str,
-    (rows, columns, summed): (&Value, &Value, &Value),
+    (class, tile_rows): (Class, usize),
+    (begin, end): (&Value, &Value),
+    (column, b): (&Value, &Value),
+    block: &Block,
     scratch: &Scratch,
 ) {
-    let Tile { rows: high, columns: wide } = Tile::of(c.machine);
-    let f = &mut c.f;
-    let column = f.begin_loop((&0.into(), columns, &Value::new(wide)), &[]);
-    let offset = f.mul(&column.index, &Value::new(BLOCK_SUMMED));
-    let b = f.at("float", &scratch.b, &offset);
-    let row = f.begin_loop((&0.into(), rows, &Value::new(high)), &[]);
-    let offset = f.mul(&row.index, &Value::new(BLOCK_SUMMED));
-    let a = f.at("float", &scratch.a, &offset);
-    let offset = f.mul(&row.index, &Value::new(BLOCK_COLUMNS));
-    let offset = f.add(&offset, &column.index);
-    let result = f.at("float", &scratch.result, &offset);
-    f.run(format_args!("call void {kernel}(ptr {a}, ptr {b}, ptr {result}, i64 {summed})"));
-    f.end_loop(row, &[]);
-    f.end_loop(column, &[]);
+    let row = c.f.begin_loop((begin, end, &Value::new(tile_rows)), &[]);
+    let offset = c.f.mul(&row.index, &Value::new(BLOCK_SUMMED));
+    let a = c.f.at("float", &scratch.a, &offset);
+    let offset = c.f.mul(&row.index, &Value::new(BLOCK_COLUMNS));
+    let offset = c.f.add(&offset, column);
+    let result = c.f.at("float", &scratch.result, &offset);
+    let (kernel, summed) = (micro::name(class, tile_rows), &block.summed);
+    c.f.run(format_args!("call void {kernel}(ptr {a}, ptr {b}, ptr {result}, i64 {summed})"));
+    c.f.end_loop(row, &[]);
 }
 
 fn write_block(
     c: &mut Context<'_>,
-    step: &Step,
-    found: &Contraction,
+    (step, found, parts): (&Step, &Contraction, Option<Parts>),
     block: &Block,
     scratch: &Scratch,
     all: &Value,
 ) {
     let class = c.class(step.value);
+    let all_rows = c.count(&found.rows);
+    let before = c.f.mul(&block.batch, &all_rows);
     let row = c.f.begin_count(&block.rows);
     c.enter();
     let line = c.f.add(&block.first_row, &row.index);
-    block.bind_row(c, &found.rows, &line);
+    let number = block.bind_row(c, &found.rows, &line);
+    let number = c.f.add(&before, &number);
     let offset = c.f.mul(&row.index, &Value::new(BLOCK_COLUMNS));
     let results = c.f.at("float", &scratch.result, &offset);
     let column = c.f.begin_count(&block.columns);
@@ -268,7 +316,10 @@ fn write_block(
         c.f.begin_else(&mut branch, &[product]);
         value = c.f.end_if(branch, &[class.ty()], &[value]).swap_remove(0);
     }
-    write_step(c, step, &value);
+    match parts {
+        Some(parts) => parts.write(c, (step, found), (&number, &flat), &value),
+        None => write_step(c, step, &value),
+    }
     c.leave();
     c.f.end_loop(column, &[]);
     c.leave();

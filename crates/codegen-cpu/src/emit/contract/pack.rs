@@ -7,7 +7,7 @@ use tilec_ir::Id;
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Var};
 
 use super::matching::Contraction;
-use super::{BLOCK_SUMMED, Block, Tile};
+use super::{BLOCK_SUMMED, Block, Tile, turn};
 use crate::emit::context::Context;
 use crate::emit::function::Value;
 use crate::emit::loops::is_linear;
@@ -35,7 +35,7 @@ pub(super) fn left(
     a: &Value,
 ) {
     let ty = class.ty();
-    let rows = round_up(c, &block.rows, Tile::of(c.machine).rows);
+    let (_, rows) = Tile::of(c.machine).cover(c, &block.rows);
     let row = c.f.begin_count(&rows);
     c.enter();
     let inside = c.f.def(format_args!("icmp slt i64 {}, {}", row.index, block.rows));
@@ -148,23 +148,11 @@ fn panel_by_columns(
     let line = c.f.at(ty, lines, &line);
     fill(c, class, &line, &block.summed);
     c.f.end_loop(rest, &[]);
-    turn(c, class, (lines, start), &block.summed);
-}
-
-/// `to[k][column] = from[column][k]`
-fn turn(c: &mut Context<'_>, class: Class, (from, to): (&Value, &Value), summed: &Value) {
-    let width = Value::new(Tile::of(c.machine).columns);
-    let ty = class.ty();
-    let outer = c.f.begin_count(summed);
-    let line = c.f.mul(&outer.index, &width);
-    let line = c.f.at(ty, to, &line);
-    let inner = c.f.begin_count(&width);
-    let offset = c.f.mul(&inner.index, &Value::new(BLOCK_SUMMED));
-    let offset = c.f.add(&offset, &outer.index);
-    let value = c.f.load(ty, from, &offset);
-    c.f.store(ty, &value, &line, &inner.index);
-    c.f.end_loop(inner, &[]);
-    c.f.end_loop(outer, &[]);
+    c.f.run(format_args!(
+        "call void {}(ptr {lines}, ptr {start}, i64 {})",
+        turn::NAME,
+        block.summed
+    ));
 }
 
 /// Whether the operands of the right group lie along the columns in memory.

@@ -7,7 +7,7 @@
 //! order[..]       the rows, bucket after bucket
 //! ```
 
-use tilec_ir::IntId;
+use tilec_ir::{IntId, Kernel};
 
 use super::matching::Contraction;
 use crate::emit::context::Context;
@@ -33,7 +33,7 @@ pub(super) fn emit(program: &mut Program<'_>, step: &Step, found: &Contraction) 
     let range = |vars: &[_]| -> Vec<IntId> { vars.iter().map(|&v| kernel.vars[v].range).collect() };
     let batch = range(&found.batch);
     let all = [batch.clone(), range(&found.rows)].concat();
-    let buckets = [batch.clone(), found.bucket.iter().map(|b| b.1).collect()].concat();
+    let buckets = buckets(kernel, found);
     // One more per batch than there are buckets: the second buffer follows the
     // first in memory and is what the first runs over into.
     let first = program.buffer(Bytes::Elements { shape: buckets, bytes: 8 });
@@ -56,6 +56,12 @@ pub(super) fn emit(program: &mut Program<'_>, step: &Step, found: &Contraction) 
         },
     );
     Some(sorted)
+}
+
+/// How many buckets there are, along the variables of batches and in each of these.
+pub(super) fn buckets(kernel: &Kernel, found: &Contraction) -> Vec<IntId> {
+    let batch = found.batch.iter().map(|&v| kernel.vars[v].range);
+    batch.chain(found.bucket.map(|bucket| bucket.1)).collect()
 }
 
 impl Sorted {
