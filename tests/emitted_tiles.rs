@@ -381,6 +381,44 @@ fn grouped_products_agree(chip: &str, uses: &str, groups: &[(&str, bool)]) {
     }
 }
 
+/// Groups of no row, one, some and more than a tile has; columns and what is summed over that
+/// end within a tile, a slot and 16 bytes, for which what stands behind is taken.
+const DUAL: [(&str, bool); 9] = [
+    ("M=0 T=0 E=3 S=2 D=16 F=8", false),
+    ("M=1 T=1 E=8 S=1 D=48 F=40", false),
+    ("M=63 T=63 E=1 S=1 D=16 F=72", false),
+    ("M=65 T=65 E=1 S=1 D=144 F=8", false),
+    ("M=77 T=77 E=1 S=1 D=32 F=136", false),
+    ("M=127 T=127 E=2 S=1 D=16 F=24", true),
+    ("M=129 T=43 E=5 S=3 D=160 F=264", false),
+    ("M=200 T=129 E=3 S=1 D=256 F=128", true),
+    ("M=5 T=5 E=2 S=1 D=7 F=5", false),
+];
+
+/// Both products by one kernel, and what is launched where it cannot be.
+#[test]
+fn dual_contractions_agree_with_the_interpreter() {
+    let mut random = Random::new(seed());
+    let mut tiled = tiled("tests/cases/dual/taken", "h200");
+    // Rows that lie innermost, and groups with scales, unless every one is asked for.
+    let few = |of: &Tiled| ["dual_geglu", "dual_one_tensor"].contains(&of.kernel.name.as_str());
+    let all = every::asked() || std::env::var("TILEC_TILES").is_ok();
+    tiled.retain(|of| all || few(of));
+    let programs: Vec<_> = tiled.iter().map(|of| of.emitted.clone()).collect();
+    let mut cases = Vec::new();
+    for (program, of) in tiled.iter().enumerate() {
+        assert!(of.emitted.source.contains("// of both sums"), "{}", of.name);
+        cases.extend(DUAL.iter().filter_map(|(sizes, one)| {
+            grouped_case(program, &of.kernel, sizes, *one, &mut random)
+        }));
+    }
+    assert!(cases.len() > 6 * tiled.len(), "{} launches", cases.len());
+    let actual = host::run(&programs, &cases).unwrap_or_else(|said| panic!("{said}"));
+    for (case, actual) in cases.iter().zip(&actual) {
+        judge(&tiled[case.program], case, actual, false);
+    }
+}
+
 /// A launch at some sizes, all rows of `one` group or as drawn.
 fn grouped_case<'k>(
     program: usize,

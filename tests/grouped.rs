@@ -7,8 +7,10 @@ mod files;
 
 use std::path::Path;
 
+use tilec_codegen_cuda::{Source, emit};
 use tilec_ir::plan::{Form, Plan, RegionKind, WeightDim, text, verify};
 use tilec_ir::tensor::{ExprKind, Role, Scalar};
+use tilec_ir::tile::print;
 use tilec_ir::{Array, Kernel, compare, interpret, launch};
 use tilec_passes::{compile_plan, normalize, recognize};
 
@@ -62,6 +64,62 @@ fn spellings_of_the_layer_give_one_plan_and_others_what_one_expects() {
         taken.push(name);
     }
     files::assert_no_stale_snapshots("grouped", &taken);
+}
+
+/// Two products by one kernel where a tile block asks for it, as it is cut and emitted; what is
+/// close to it is told why it is not.
+#[test]
+fn dual_contractions_are_cut_or_declined() {
+    let chip = tilec_target::chip("h200").expect("it has a table");
+    let mut taken = Vec::new();
+    for path in files::tile_files("tests/cases/dual") {
+        let text = std::fs::read_to_string(&path).expect("cases are text");
+        let checked = tilec_frontend::check(&text);
+        assert!(checked.diagnostics.is_empty(), "{}: {:#?}", path.display(), checked.diagnostics);
+        let mut reasons = String::new();
+        for (at, kernel) in checked.module.kernels.iter().enumerate() {
+            let tilings = checked.module.tilings.iter().filter(|tiling| tiling.kernel == at);
+            let tilings: Vec<_> = tilings.collect();
+            match compile_plan(plan(kernel), kernel, chip, &tilings) {
+                Ok(program) => {
+                    taken.push(kernel.name.clone());
+                    let file = path.file_name().expect("cases have names").to_string_lossy();
+                    let emitted = emit(&program, Source { file: &file, text: &text });
+                    let steps = print::print(&program);
+                    dual_snapshot(&kernel.name, &(steps + "\n" + dual_function(&emitted.source)));
+                }
+                Err(said) => {
+                    for diagnostic in said {
+                        let help = diagnostic.help.unwrap_or_default();
+                        reasons +=
+                            &format!("{}: {}\n    {help}\n", kernel.name, diagnostic.message);
+                    }
+                }
+            }
+        }
+        if !reasons.is_empty() {
+            dual_snapshot("declined", &reasons);
+            taken.push("declined".to_owned());
+        }
+    }
+    assert!(taken.len() >= 6, "{taken:?}");
+    files::assert_no_stale_snapshots("dual", &taken);
+}
+
+/// The function that multiplies by two matrices.
+fn dual_function(source: &str) -> &str {
+    let name = source.find("_dual_").expect("there is a dual contraction");
+    let begin = source[..name].rfind("extern \"C\"").expect("functions begin so");
+    let end = begin + source[begin..].find("\n}\n").expect("functions end") + 3;
+    &source[begin..end]
+}
+
+fn dual_snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/dual");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name.to_owned(), text));
 }
 
 /// The regions of a near miss, and each reason with its line.

@@ -143,7 +143,11 @@ fn is_tuned(body: &Body) -> bool {
     match body {
         Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
         // Selections by keys that are computed spill a few words; they read memory most.
-        Body::Scan(_) | Body::Points(_) | Body::Select(_) | Body::Ranks(_) => false,
+        Body::Scan(_)
+        | Body::Points(_)
+        | Body::Select(_)
+        | Body::Ranks(_)
+        | Body::Within(_) => false,
     }
 }
 
@@ -165,7 +169,12 @@ fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
             // On Hopper a warp's product of FP8 is one of f16.
             Unit::Fp8 => Some(if arch.starts_with("sm_9") { "HMMA" } else { "QMMA" }),
         },
-        Body::Rows(_) | Body::Scan(_) | Body::Points(_) | Body::Select(_) | Body::Ranks(_) => None,
+        Body::Rows(_)
+        | Body::Scan(_)
+        | Body::Points(_)
+        | Body::Select(_)
+        | Body::Ranks(_)
+        | Body::Within(_) => None,
     }
 }
 

@@ -96,6 +96,7 @@ fn families(program: &tile::Program) -> Vec<&'static str> {
         tile::Body::Points(_) => "points",
         tile::Body::Select(_) => "select",
         tile::Body::Ranks(_) => "ranks",
+        tile::Body::Within(_) => "within",
     };
     variants.map(family).collect()
 }

@@ -80,5 +80,6 @@ fn launches(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<Launch>
         Body::Points(_) => points::emit(cx, step, variant),
         Body::Select(_) => select::emit(cx, step, variant),
         Body::Ranks(_) => ranks::emit(cx, step, variant),
+        Body::Within(_) => Vec::new(),
     }
 }

@@ -11,6 +11,7 @@
 //! made it; an emitter only spells a program out, and cannot fail on a verified one.
 
 mod channels;
+mod dual;
 pub mod pipeline;
 pub mod print;
 pub mod select;
@@ -121,6 +122,9 @@ pub enum Body {
     Select(Select),
     /// An order by counting, for each value, those that come before it.
     Ranks(Ranks),
+    /// Nothing: the step at this position, a later one, computes it too. Its variant with the
+    /// same conditions is a dual contraction ([`Pipeline::dual`]).
+    Within(usize),
 }
 
 /// A contraction in which all threads of a block load tiles (of any layout,

@@ -38,7 +38,7 @@ struct Piece {
 /// Where a size or an offset is too complex a formula.
 pub fn allocate(program: &mut Program) -> Result<(), Vec<Diagnostic>> {
     let mut pieces = Vec::new();
-    for (tensor, (first, last)) in lives(&program.plan) {
+    for (tensor, (first, last)) in lives(program) {
         let shape = program.plan.kernel.tensors[tensor].shape.clone();
         let element = bytes(program.plan.kernel.tensors[tensor].element);
         let mut sizes = Symbols::new(&mut program.plan.kernel);
@@ -61,20 +61,22 @@ pub fn allocate(program: &mut Program) -> Result<(), Vec<Diagnostic>> {
 }
 
 /// The stored local tensors, each with the first and the last step that needs it.
-fn lives(plan: &Plan) -> BTreeMap<Id<Tensor>, (usize, usize)> {
+fn lives(program: &Program) -> BTreeMap<Id<Tensor>, (usize, usize)> {
+    let plan = &program.plan;
     let mut lives = BTreeMap::new();
     let unstored = unstored(plan);
     for (at, region) in plan.regions.iter().enumerate() {
+        let (latest, is_elsewhere) = (program.latest(at), program.is_elsewhere(at));
         for &equation in &region.covers {
             let equation = &plan.kernel.equations[equation];
-            let local = plan.kernel.tensors[equation.tensor].role == Role::Local;
+            let local = plan.kernel.tensors[equation.tensor].role == Role::Local && !is_elsewhere;
             if local && !unstored.contains(&equation.tensor) {
                 lives.entry(equation.tensor).or_insert((at, at));
             }
             for expr in reachable(&plan.kernel, equation.value) {
                 for tensor in reads(&plan.kernel, expr) {
                     if let Some((_, last)) = lives.get_mut(&tensor) {
-                        *last = at;
+                        *last = latest.max(*last);
                     }
                 }
             }
@@ -126,7 +128,8 @@ fn partials(program: &mut Program, at: usize) -> Result<Option<IntId>, Diagnosti
         | Body::Scan(_)
         | Body::Points(_)
         | Body::Select(_)
-        | Body::Ranks(_) => 1,
+        | Body::Ranks(_)
+        | Body::Within(_) => 1,
     });
     let most = parts.max().unwrap_or(1);
     let RegionKind::Contract(contract) = &program.plan.regions[at].kind else { return Ok(None) };

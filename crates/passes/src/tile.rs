@@ -65,16 +65,20 @@ fn variant(
 ) -> Option<Variant> {
     let Choice { when, cut, chosen_by } = choice;
     let name = unique(names, format!("{}_{}", name_of(plan, at), cut_name(&cut)));
-    let region = plan.regions[at].clone();
+    let (regions, region) = (&plan.regions, plan.regions[at].clone());
     let mut sizes = Symbols::new(&mut plan.kernel);
     let kernel = match cut {
-        Cut::Pipeline(cut) => pipeline_kernel(&mut sizes, &region, &cut, chip, name)?,
+        Cut::Pipeline(cut) => {
+            let of = cut.dual.map_or(&region, |[first, _]| &regions[first]);
+            pipeline_kernel(&mut sizes, of, &cut, chip, name)?
+        }
         Cut::Stepped(cut) => stepped_kernel(&mut sizes, &region, cut, chip, name)?,
         Cut::Rows(rows) => rows_kernel(&mut sizes, &region, rows, name)?,
         Cut::Scan(scan) => scan_kernel(&mut sizes, &region, scan, name)?,
         Cut::Points(points) => points_kernel(&mut sizes, &region, points, name)?,
         Cut::Select(select) => select_kernel(&mut sizes, &region, select, name)?,
         Cut::Ranks(ranks) => ranks_kernel(&mut sizes, &region, ranks, name)?,
+        Cut::Within(step) => within_kernel(&mut sizes, step, name),
     };
     Some(Variant { when, chosen_by, kernel })
 }
@@ -93,7 +97,11 @@ fn cut_name(cut: &Cut) -> String {
     match cut {
         Cut::Pipeline(cut) => {
             let [m, n, _] = cut.tile;
-            let kind = if cut.swapped { "few" } else { "wide" };
+            let kind = match (cut.swapped, cut.dual) {
+                (true, _) => "few",
+                (false, None) => "wide",
+                (false, Some(_)) => "dual",
+            };
             let split = if cut.split > 1 { format!("_split{}", cut.split) } else { String::new() };
             format!("{kind}_{m}x{n}{split}")
         }
@@ -116,6 +124,7 @@ fn cut_name(cut: &Cut) -> String {
             By::Parts(parts) => format!("parts_{}", parts.count),
         },
         Cut::Ranks(_) => "ranks".to_owned(),
+        Cut::Within(_) => "within".to_owned(),
     }
 }
 
@@ -146,6 +155,12 @@ fn pipeline_kernel(
     let blocks = chip.cuda().multiprocessors / cut.cluster * cut.cluster * cut.per_processor;
     let grid = Grid::Persistent { items, blocks };
     Some(Kernel { name, grid, threads: cut.threads(), body: Body::Pipeline(pipeline) })
+}
+
+/// No launch of its own.
+fn within_kernel(sizes: &mut Symbols<'_>, step: usize, name: String) -> Kernel {
+    let grid = Grid::PerItem { items: sizes.constant(0) };
+    Kernel { name, grid, threads: 32, body: Body::Within(step) }
 }
 
 /// The lengths and operands; licenses have made their choice already.

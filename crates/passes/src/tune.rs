@@ -13,6 +13,7 @@ mod block;
 mod boxed;
 mod contract;
 pub(crate) mod cut;
+mod dual;
 mod few;
 pub(crate) mod product;
 pub(crate) mod registers;
@@ -59,10 +60,13 @@ pub fn tune(
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
     let mut regions = Vec::new();
     for (at, given) in given.iter().enumerate() {
-        match region(&mut plan, at, chip, given, &mut diagnostics) {
+        match region(&mut plan, at, chip, &dual::apart(given), &mut diagnostics) {
             Some(choices) => regions.push(choices),
             None => diagnostics.push(too_complex(&plan, at)),
         }
+    }
+    if diagnostics.is_empty() {
+        dual::choose(&mut plan, chip, &given, &mut regions, &mut diagnostics);
     }
     if diagnostics.is_empty() { Ok(Tuned { plan, regions }) } else { Err(diagnostics) }
 }

@@ -5,7 +5,7 @@
 //! bytes that come, zeros for what lies outside of a tensor included. Where blocks of a
 //! cluster share an operand, each brings its share of every box to all of them.
 
-use tilec_ir::plan::Told;
+use tilec_ir::plan::{Contract, Told};
 use tilec_ir::tile::Side;
 
 use super::Wide;
@@ -23,7 +23,19 @@ enum Begin {
     At(String),
 }
 
-impl Wide<'_, '_, '_> {
+/// What is copied of one tensor into a slot.
+#[derive(Debug)]
+struct Piece<'p, 'm> {
+    side: Side,
+    contract: &'p Contract,
+    map: &'m str,
+    /// Bytes behind the operand's first, in each block of `k`.
+    after: u32,
+    /// Where it begins, if data tells.
+    begins: Option<Vec<Begin>>,
+}
+
+impl<'p> Wide<'_, '_, 'p> {
     pub(super) fn load(&mut self, maps: &Maps) {
         if let [Some(registers), _] = self.shape.registers {
             self.f.line(format!("tilec::registers_down<{registers}>();"));
@@ -47,7 +59,7 @@ impl Wide<'_, '_, '_> {
             self.say(&format!("constexpr tilec::u16 $mask = {mask}; // all blocks of the cluster"));
         }
         self.open_items();
-        let begins = [Side::A, Side::B].map(|side| self.begin(side));
+        let pieces = self.pieces(maps);
         let bytes = self.bytes();
         self.open("for (int $k = 0; $k < $depth; $k += $SLOT_K)");
         self.say(&format!(
@@ -60,18 +72,35 @@ impl Wide<'_, '_, '_> {
             "
         ));
         for block in 0..self.shape.blocks {
-            for (side, map, begin) in
-                [(Side::A, &maps.a, &begins[0]), (Side::B, &maps.b, &begins[1])]
-            {
-                match begin {
-                    None => self.copy(side, map, block),
-                    Some(begin) => self.copy_from(side, map, block, begin),
+            for piece in &pieces {
+                match &piece.begins {
+                    None => self.copy(piece, block),
+                    Some(begins) => self.copy_from(piece, block, begins),
                 }
             }
         }
         self.say("$place.next();");
         self.f.close();
         self.f.close();
+    }
+
+    /// What a slot takes: a tile of each operand, and beside that of `b` the one of a dual
+    /// contraction's second product.
+    fn pieces<'m>(&mut self, maps: &'m Maps) -> Vec<Piece<'p, 'm>> {
+        let half = self.shape.copied_rows(Side::B) * ROW_BYTES;
+        let (first, second) = (self.contract, self.beside);
+        let second = second.zip(maps.beside.as_ref());
+        let second = second.map(|(contract, map)| (Side::B, contract, map, half));
+        let all = [(Side::A, first, &maps.a, 0), (Side::B, first, &maps.b, 0)];
+        let all = all.into_iter().chain(second);
+        let piece = |(side, contract, map, after): (Side, &'p Contract, &'m String, u32)| Piece {
+            side,
+            contract,
+            map,
+            after,
+            begins: self.begin(contract, side),
+        };
+        all.map(piece).collect()
     }
 
     /// How many bytes come: of the boxes in which rows begin, where not all may.
@@ -91,8 +120,7 @@ impl Wide<'_, '_, '_> {
 
     /// Where an operand begins in the dimensions of its tensor, the innermost first, if data
     /// tells any of it; `None` along `k`.
-    fn begin(&mut self, side: Side) -> Option<Vec<Begin>> {
-        let contract = self.contract;
+    fn begin(&mut self, contract: &Contract, side: Side) -> Option<Vec<Begin>> {
         let (operand, rows) = match side {
             Side::A => (&contract.a, &contract.m),
             Side::B => (&contract.b, &contract.n),
@@ -123,14 +151,15 @@ impl Wide<'_, '_, '_> {
     }
 
     /// Copies one block of `k` of an operand that begins there, the boxes in which rows begin.
-    fn copy_from(&mut self, side: Side, map: &str, block: u32, begins: &[Begin]) {
+    fn copy_from(&mut self, piece: &Piece<'_, '_>, block: u32, begins: &[Begin]) {
+        let &Piece { side, map, after, .. } = piece;
         let (to, bytes, at) = match side {
             Side::A => ("$a_at", "$A_BYTES", "$tile.m"),
             Side::B => ("$b_at", "$B_BYTES", "$tile.n"),
         };
         let [_, outer] = maps::boxes(&self.shape, side);
-        let to = plus_times(to, block, bytes);
-        for first in (0..self.shape.side(side)).step_by(outer as usize) {
+        let to = plus(&plus_times(to, block, bytes), after);
+        for first in (0..self.shape.copied_rows(side)).step_by(outer as usize) {
             let place = begins.iter().map(|begin| match begin {
                 Begin::K => plus("$k", block * self.shape.block),
                 Begin::Row(from) => plus(&format!("{from}{at}"), first),
@@ -148,11 +177,12 @@ impl Wide<'_, '_, '_> {
     }
 
     /// Copies one block of `k` of one operand.
-    fn copy(&mut self, side: Side, map: &str, block: u32) {
+    fn copy(&mut self, piece: &Piece<'_, '_>, block: u32) {
+        let &Piece { side, contract, map, after, .. } = piece;
         let shape = &self.shape;
         let (to, bytes, at, operand) = match side {
-            Side::A => ("$a_at", "$A_BYTES", "$tile.m", &self.contract.a),
-            Side::B => ("$b_at", "$B_BYTES", "$tile.n", &self.contract.b),
+            Side::A => ("$a_at", "$A_BYTES", "$tile.m", &contract.a),
+            Side::B => ("$b_at", "$B_BYTES", "$tile.n", &contract.b),
         };
         let [inner, outer] = maps::boxes(shape, side);
         let sharers = shape.sharers(side);
@@ -164,12 +194,12 @@ impl Wide<'_, '_, '_> {
             (String::new(), String::new())
         };
         let k = plus("$k", block * shape.block);
-        let to = plus_times(to, block, bytes);
+        let to = plus(&plus_times(to, block, bytes), after);
         let copies = if shape.is_k_major(side) {
             vec![(format!("{to}{to_member}"), format!("{k}, {at}{of_member}"))]
         } else {
             let box_bytes = outer * sharers * 128;
-            let boxes = shape.side(side) / inner;
+            let boxes = shape.copied_rows(side) / inner;
             let one = |i| {
                 let to = plus(&to, i * box_bytes);
                 (format!("{to}{to_member}"), format!("{}, {k}{of_member}", plus(at, i * inner)))

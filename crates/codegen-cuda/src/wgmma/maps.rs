@@ -26,14 +26,22 @@ const ALIGNMENT: u32 = 16;
 pub(super) struct Maps {
     pub(super) a: String,
     pub(super) b: String,
+    /// Of the `b` of the second product of a dual contraction.
+    pub(super) beside: Option<String>,
     /// Of results that leave as boxes.
     pub(super) output: Option<String>,
 }
 
 /// Adds the maps of the operands to the function's parameters.
-pub(super) fn maps(f: &mut Function<'_, '_>, contract: &Contract, shape: &Shape) -> Maps {
+pub(super) fn maps(
+    f: &mut Function<'_, '_>,
+    contract: &Contract,
+    beside: Option<&Contract>,
+    shape: &Shape,
+) -> Maps {
     let [a, b] = [Side::A, Side::B].map(|side| operand(f, contract, side, shape));
-    Maps { a, b, output: None }
+    let beside = beside.map(|contract| operand(f, contract, Side::B, shape));
+    Maps { a, b, beside, output: None }
 }
 
 /// Elements of one box: along the innermost dimension, and along the other.
@@ -43,7 +51,7 @@ pub(super) fn boxes(shape: &Shape, side: Side) -> [u32; 2] {
         return [shape.block, FILLED_ROWS];
     }
     if shape.is_k_major(side) {
-        [shape.block, shape.side(side) / sharers]
+        [shape.block, shape.copied_rows(side) / sharers]
     } else {
         [shape.block, shape.block / sharers]
     }

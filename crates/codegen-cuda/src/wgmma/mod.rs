@@ -12,6 +12,7 @@
 //! items: while one is written out, the operands of the next arrive.
 
 mod boxes;
+mod dual;
 mod load;
 mod maps;
 mod math;
@@ -22,7 +23,7 @@ mod setup;
 mod shape;
 
 use tilec_ir::Id;
-use tilec_ir::plan::{Contract, RegionKind};
+use tilec_ir::plan::Contract;
 use tilec_ir::tensor::{Equation, Var};
 use tilec_ir::tile::{Body, Grid, Kernel, Pipeline, Step, Variant};
 use tilec_manifest::{Formula, Launch, Operator};
@@ -133,7 +134,9 @@ struct Wide<'s, 'f, 'p> {
     shape: Shape,
     pipeline: &'s Pipeline,
     contract: &'p Contract,
-    /// The sum, then its epilogue.
+    /// The second product of a dual contraction.
+    beside: Option<&'p Contract>,
+    /// The sum, or both of a dual contraction, then the epilogue.
     equations: Vec<&'p Equation>,
 }
 
@@ -141,14 +144,14 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let Body::Pipeline(pipeline) = &variant.kernel.body else {
         unreachable!("called for pipelines")
     };
-    let RegionKind::Contract(contract) = &cx.program.plan.regions[step.region].kind else {
-        unreachable!("pipelines are made of contractions")
-    };
-    let (equations, shape) = (cx.equations(step), Shape::new(pipeline, contract));
+    let contract = cx.program.contract(step.region, pipeline);
+    let contract = contract.expect("pipelines are made of contractions");
+    let beside = dual::beside(cx.program, pipeline);
+    let (equations, shape) = (dual::equations(cx, step, pipeline), Shape::new(pipeline, contract));
     let (grid, items) = (grid(cx, &variant.kernel, shape.cluster), items(cx, &variant.kernel));
     let mut f = cx.begin(&variant.kernel.name);
-    let words = Words::of(&mut f, WORDS);
-    let mut wide = Wide { f, words, shape, pipeline, contract, equations };
+    let words = Words::of(&mut f, if beside.is_some() { &*dual::WORDS } else { WORDS });
+    let mut wide = Wide { f, words, shape, pipeline, contract, beside, equations };
     wide.write(items);
     let shape = function::Shape {
         grid: [grid, 1.into(), 1.into()],

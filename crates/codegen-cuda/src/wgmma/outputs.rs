@@ -7,6 +7,7 @@
 //! d[n, m] = acc[m, n]            any other: element by element
 //! ```
 
+use tilec_ir::plan::Contract;
 use tilec_ir::tensor::{Binary, Equation, ExprKind, Tensor, Var};
 use tilec_ir::{Atom, Id, Kernel, walk};
 
@@ -21,7 +22,7 @@ use crate::types;
 pub(super) struct Output<'p> {
     pub(super) equation: &'p Equation,
     /// For each of its variables, which variable of the sum's equation it is.
-    places: Vec<usize>,
+    pub(super) places: Vec<usize>,
     /// Whether neighbors along `n` are neighbors in memory.
     in_rows: bool,
     /// Whether it is written.
@@ -39,6 +40,7 @@ impl<'p> Wide<'_, '_, 'p> {
         for (at, &equation) in self.equations.iter().enumerate() {
             let places = match at {
                 0 => (0..sum.vars.len()).collect(),
+                1 if self.beside.is_some() => self.places_beside(sum, equation),
                 _ => places(kernel, equation, &outputs),
             };
             let later = &self.equations[at + 1..];
@@ -94,8 +96,10 @@ impl<'p> Wide<'_, '_, 'p> {
             let equation = output.equation;
             self.bind_output(output);
             let element = self.f.kernel.tensors[equation.tensor].element;
-            let encoded = if which == 0 {
-                let value = self.total(equation, total);
+            let encoded = if self.beside.is_some() {
+                self.finished(element, row.is_some(), total)
+            } else if which == 0 {
+                let value = self.total(self.contract, equation, total);
                 known.push((equation.tensor, value.clone()));
                 self.f.encode(element, &value)
             } else {
@@ -157,7 +161,7 @@ impl<'p> Wide<'_, '_, 'p> {
     }
 
     /// The value of an equation that makes narrow floats, before it is rounded.
-    fn wide_value(&mut self, equation: &Equation) -> Text {
+    pub(super) fn wide_value(&mut self, equation: &Equation) -> Text {
         let value = equation.value;
         if let ExprKind::Convert(wide) = self.f.kernel.exprs[value].kind
             && self.f.known_expr(value).is_none()
@@ -169,7 +173,7 @@ impl<'p> Wide<'_, '_, 'p> {
     }
 
     /// Binds an equation's variables to those of the sum.
-    fn bind_output(&mut self, output: &Output<'p>) {
+    pub(super) fn bind_output(&mut self, output: &Output<'p>) {
         let sum = self.equations[0];
         for (&var, &place) in output.equation.vars.iter().zip(&output.places) {
             let name = self.f.var(sum.vars[place]);
@@ -182,10 +186,9 @@ impl<'p> Wide<'_, '_, 'p> {
     }
 
     /// `guard ? coefficient * sum : 0`; rows that there are not are never stored.
-    fn total(&mut self, equation: &Equation, sum: &str) -> Text {
+    pub(super) fn total(&mut self, contract: &Contract, equation: &Equation, sum: &str) -> Text {
         let class = self.class();
         let mut value = Text::atom(sum);
-        let contract = self.contract;
         if let Some(coefficient) = contract.coefficient {
             let factor = self.f.value(coefficient);
             value = self.f.combine(Binary::Mul, class, &factor, &value);
@@ -205,7 +208,7 @@ impl<'p> Wide<'_, '_, 'p> {
     }
 
     /// Notes the elements at hand that an equation reads.
-    fn note_known(&mut self, equation: &Equation, known: &[(Id<Tensor>, Text)]) {
+    pub(super) fn note_known(&mut self, equation: &Equation, known: &[(Id<Tensor>, Text)]) {
         let kernel = self.f.kernel;
         for expr in walk::reachable(kernel, equation.value) {
             if let ExprKind::Read(tensor, _) = &kernel.exprs[expr].kind

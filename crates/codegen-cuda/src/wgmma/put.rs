@@ -18,27 +18,32 @@ const OF_WARP: u32 = 16 * 64;
 
 impl<'p> Wide<'_, '_, 'p> {
     pub(super) fn put(&mut self) {
-        let outputs = self.outputs();
+        let outputs = self.stored_outputs();
         let m = self.end_of_rows();
         let n = self.length(&self.contract.n.clone(), "all_n");
         let (ty, sum) = (self.class().cpp(), self.sum());
         self.say(&format!("{ty}* const $to = $staging + $warp * {OF_WARP};"));
         self.open_groups();
+        let columns = self.shape.output_columns_word();
         self.f.line("#pragma unroll");
-        self.open("for (int $part = 0; $part < $COLUMNS; $part += 64)");
+        self.open(&format!("for (int $part = 0; $part < {columns}; $part += 64)"));
+        let staged = match self.beside {
+            Some(beside) => self.join(beside, &m, &n),
+            None => format!("tilec::stage<$COLUMNS>($to, {sum}, $part);"),
+        };
         self.say(&format!(
             "
             __syncwarp();
-            tilec::stage<$COLUMNS>($to, {sum}, $part);
+            {staged}
             __syncwarp();
             "
         ));
         let short = self.is_short(&outputs);
         if short {
             self.say(&format!(
-                "const bool $whole = $tile.m + $ROWS <= {m} && $tile.n + $COLUMNS <= {n};"
+                "const bool $whole = $tile.m + $ROWS <= {m} && $tile.n + {columns} <= {n};"
             ));
-            self.open("if ($whole && $part + $lane % 8 * 8 < $COLUMNS)");
+            self.open(&format!("if ($whole && $part + $lane % 8 * 8 < {columns})"));
             self.four_rows(&outputs);
             self.f.close_else();
         }
@@ -122,10 +127,10 @@ impl<'p> Wide<'_, '_, 'p> {
     /// The 8 columns of one row that a lane has.
     fn rows(&mut self, outputs: &[Output<'p>], m: &str, n: &str) {
         let [row, column] = self.position();
-        let inside = if self.shape.columns.is_multiple_of(64) {
-            ""
+        let inside = if self.shape.output_columns().is_multiple_of(64) {
+            String::new()
         } else {
-            "$part + $column < $COLUMNS && "
+            format!("$part + $column < {} && ", self.shape.output_columns_word())
         };
         self.open(&format!("if ({inside}{row} < {m} && {column} < {n})"));
         self.open(&format!("if ({column} + 8 <= {n})"));

@@ -10,7 +10,7 @@
 //! a row of a tensor along `k`, and hands out one slot at a time. Positions outside of
 //! the tensors are clamped: what comes of them is never written.
 
-use tilec_ir::plan::{Scale, Varies};
+use tilec_ir::plan::{Contract, Scale, Varies};
 use tilec_ir::tensor::{ExprKind, Tensor};
 use tilec_ir::{Atom, Id, IntId, Scalar};
 
@@ -40,7 +40,10 @@ impl Wide<'_, '_, '_> {
         self.open("if ($helper < 2)");
         self.row_scales();
         self.f.close_else();
-        self.column_scales();
+        match self.beside {
+            Some(beside) => self.column_scales_of_both(beside),
+            None => self.column_scales(),
+        }
         self.f.close();
         self.hand_out();
         self.f.close();
@@ -54,7 +57,12 @@ impl Wide<'_, '_, '_> {
 
     /// Periods that are read at a time: whole slots.
     fn ahead(&self) -> u32 {
-        let computed = self.contract.scales.iter().any(|scale| self.row_of(scale).is_none());
+        let computed = {
+            let contracts = [Some(self.contract), self.beside].into_iter().flatten();
+            let is_computed =
+                |of: &Contract| of.scales.iter().any(|s| self.row_of(of, s).is_none());
+            contracts.into_iter().any(is_computed)
+        };
         let wanted = AHEAD[usize::from(self.rows_each() > 2 || computed)];
         let slot = self.shape.periods();
         slot * (wanted / slot).max(1)
@@ -76,7 +84,7 @@ impl Wide<'_, '_, '_> {
             self.bind(&contract.m, "$at");
         }
         self.bind(&contract.batch, "$tile.batch");
-        self.read(&scales, "$values[$i]");
+        self.read(contract, &scales, "$values[$i]");
         self.f.close();
     }
 
@@ -94,18 +102,18 @@ impl Wide<'_, '_, '_> {
             self.bind(&contract.n, "$at");
         }
         self.bind(&contract.batch, "$tile.batch");
-        self.read(&scales, "$values[0]");
+        self.read(contract, &scales, "$values[0]");
     }
 
     /// `to[j]` is the product of some scales in the period that is `j` ahead.
-    fn read(&mut self, scales: &[&Scale], to: &str) {
+    pub(super) fn read(&mut self, contract: &Contract, scales: &[&Scale], to: &str) {
         let mut is_first = true;
         for scale in scales {
             let cited = self.f.cx.source.cite(self.f.kernel.exprs[scale.expr].span);
             self.f.comment(&cited);
-            match self.row_of(scale) {
+            match self.row_of(contract, scale) {
                 Some((tensor, index)) => self.read_row(tensor, &index, to, is_first),
-                None => self.read_each(scale, to, is_first),
+                None => self.read_each(contract, scale, to, is_first),
             }
             is_first = false;
         }
@@ -118,8 +126,8 @@ impl Wide<'_, '_, '_> {
 
     /// The tensor and the indices before the last of a scale that is an element of an
     /// f32 tensor, the next period's next to it.
-    fn row_of(&self, scale: &Scale) -> Option<(Id<Tensor>, Vec<IntId>)> {
-        let (kernel, contract) = (self.f.kernel, self.contract);
+    fn row_of(&self, contract: &Contract, scale: &Scale) -> Option<(Id<Tensor>, Vec<IntId>)> {
+        let kernel = self.f.kernel;
         let ExprKind::Read(tensor, index) = &kernel.exprs[scale.expr].kind else { return None };
         let (&last, before) = index.split_last()?;
         let [k] = contract.k[..] else { return None };
@@ -158,10 +166,9 @@ impl Wide<'_, '_, '_> {
     }
 
     /// A scale that is computed, period by period.
-    fn read_each(&mut self, scale: &Scale, to: &str, is_first: bool) {
+    fn read_each(&mut self, contract: &Contract, scale: &Scale, to: &str, is_first: bool) {
         self.open_unrolled("$j", self.ahead());
         self.say("const int $k_at = min($k + $j * $PERIOD, $depth - 1);");
-        let contract = self.contract;
         self.bind(&contract.k, "$k_at");
         let value = self.f.value(scale.expr);
         let line = match (is_first, scale.inverse) {

@@ -87,7 +87,7 @@ impl Wide<'_, '_, '_> {
 
     /// Sets up the barriers; returns the tensor maps.
     pub(super) fn barriers(&mut self) -> Maps {
-        let mut maps = maps::maps(&mut self.f, self.contract, &self.shape);
+        let mut maps = maps::maps(&mut self.f, self.contract, self.beside, &self.shape);
         maps.output = self.output_map();
         let Shape { cluster, segment, .. } = self.shape;
         let writers = 1 + if segment.is_some() { SCALE_WARPS } else { 0 };
@@ -97,6 +97,9 @@ impl Wide<'_, '_, '_> {
         self.open("if ($warp == 0 && tilec::elect_one())");
         self.f.line(format!("tilec::tma_prefetch({});", maps.a));
         self.f.line(format!("tilec::tma_prefetch({});", maps.b));
+        if let Some(beside) = maps.beside.as_ref().filter(|&beside| *beside != maps.b) {
+            self.f.line(format!("tilec::tma_prefetch({beside});"));
+        }
         if let Some(output) = &maps.output {
             self.f.line(format!("tilec::tma_prefetch({output});"));
         }
@@ -152,6 +155,10 @@ impl Wide<'_, '_, '_> {
         };
         let (row, column) = (own("$row", b), own("$column", a));
         let width = self.shape.raster.width.max(1);
+        let columns = match self.shape.output_columns_word() {
+            "$COLUMNS" => "$COLUMNS".to_owned(),
+            half => format!("({half})"),
+        };
         let (along, across, along_groups, across_groups) = match self.shape.raster.band {
             Side::A => ("$row", "$column", "$m_groups", "$n_groups"),
             Side::B => ("$column", "$row", "$n_groups", "$m_groups"),
@@ -173,7 +180,7 @@ impl Wide<'_, '_, '_> {
                 const tilec::u32 $high = min($BAND, {along_groups} - $band);
                 const tilec::u32 {across} = $here / $high;
                 const tilec::u32 {along} = $band + $here - {across} * $high;
-                return $Tile{{static_cast<int>({row} * $ROWS), static_cast<int>({column} * $COLUMNS),
+                return $Tile{{static_cast<int>({row} * $ROWS), static_cast<int>({column} * {columns}),
                             static_cast<int>($left)}};
             }};
             "

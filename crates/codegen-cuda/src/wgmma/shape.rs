@@ -25,8 +25,10 @@ const LEAST_SEGMENT: u32 = 8;
 pub(super) struct Shape {
     /// Rows of the tile.
     pub(super) rows: u32,
-    /// Columns of the tile: rows of `b`.
+    /// Columns of the tile: rows of `b`, or of both of a dual contraction.
     pub(super) columns: u32,
+    /// Whether one half of them is of each product of a dual contraction.
+    pub(super) dual: bool,
     /// Columns of one instruction.
     pub(super) part: u32,
     /// Elements of `k` in 128 bytes.
@@ -84,6 +86,7 @@ impl Shape {
         Self {
             rows,
             columns,
+            dual: pipeline.dual.is_some(),
             part: instruction.columns,
             block,
             blocks: slot_k / block,
@@ -99,6 +102,9 @@ impl Shape {
             shares: pipeline.multicast.filter(|_| pipeline.cluster > 1),
             promotes: pipeline.accumulate != Accumulate::InPlace,
             segment: match pipeline.accumulate {
+                Accumulate::Scale(_) if pipeline.dual.is_some() => {
+                    Some(segment(gcd(instruction.columns, columns / 2), contract))
+                }
                 Accumulate::Scale(_) => Some(segment(instruction.columns, contract)),
                 Accumulate::InPlace | Accumulate::Promote(_) => None,
             },
@@ -128,6 +134,24 @@ impl Shape {
         match side {
             Side::A => self.rows,
             Side::B => self.columns,
+        }
+    }
+
+    /// Columns of the output that the tile has.
+    pub(super) fn output_columns(&self) -> u32 {
+        if self.dual { self.columns / 2 } else { self.columns }
+    }
+
+    /// The same in a template.
+    pub(super) fn output_columns_word(&self) -> &'static str {
+        if self.dual { "$COLUMNS / 2" } else { "$COLUMNS" }
+    }
+
+    /// Rows of one tensor in an operand's tile.
+    pub(super) fn copied_rows(&self, side: Side) -> u32 {
+        match side {
+            Side::A => self.rows,
+            Side::B => self.output_columns(),
         }
     }
 

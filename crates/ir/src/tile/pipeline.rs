@@ -32,6 +32,11 @@ pub struct Pipeline {
     pub swapped: bool,
     /// Tiles along `m`, `n` (over the whole tensors) and the product of the batch sizes.
     pub tiles: [IntId; 3],
+    /// The regions of the two products of a *dual contraction*, which share `a`: rows of the
+    /// `b` of the one and of the other stand side by side in a slot, so that one half of the
+    /// tile's columns is of each. The step is that of the second, whose epilogue reads both
+    /// sums; neither is stored. `None` for the one product of the step's region.
+    pub dual: Option<[usize; 2]>,
     /// How many parts `k` is cut into. Their sums meet by [`Pipeline::exchange`].
     pub split: u32,
     /// How the parts of a split meet.
@@ -83,6 +88,12 @@ impl Pipeline {
             Exchange::Cluster => self.cluster / self.split.max(1),
             Exchange::None | Exchange::Workspace => self.cluster,
         }
+    }
+
+    /// Columns of the output that a tile has.
+    #[must_use]
+    pub fn output_columns(&self) -> u32 {
+        if self.dual.is_some() { self.tile[1] / 2 } else { self.tile[1] }
     }
 
     /// Rows of the instructions' results in one tile.

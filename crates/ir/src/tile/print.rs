@@ -70,6 +70,10 @@ fn print_variant(kernel: &Kernel, variant: &Variant) -> String {
         if when.is_empty() { "always".to_owned() } else { format!("when {}", when.join(" and ")) };
     line(&mut out, &format!("  {when}"));
     line(&mut out, &format!("    {}  by {}", variant.kernel.name, variant.chosen_by));
+    if let Body::Within(step) = variant.kernel.body {
+        field(&mut out, "within", &format!("step {step}, a dual contraction"));
+        return out;
+    }
     let threads = variant.kernel.threads;
     let grid = match variant.kernel.grid {
         Grid::PerItem { items } => {
@@ -107,6 +111,7 @@ fn print_variant(kernel: &Kernel, variant: &Variant) -> String {
         ),
         Body::Select(select) => print_select(&mut out, kernel, select),
         Body::Ranks(ranks) => field(&mut out, "ranks", &format!("{} keys at a time", ranks.chunk)),
+        Body::Within(_) => {}
     }
     out
 }
@@ -175,6 +180,11 @@ fn print_pipeline(out: &mut String, pipeline: &Pipeline) {
     let [m, n, k] = pipeline.tile;
     let swapped = if pipeline.swapped { "; b on the row side" } else { "" };
     field(out, "tile", &format!("m {m}, n {n}, k {k}{swapped}"));
+    if let Some([first, second]) = pipeline.dual {
+        let half = pipeline.output_columns();
+        let text = format!("{half} columns each of steps {first} and {second}, which share a");
+        field(out, "dual", &text);
+    }
     if pipeline.split > 1 {
         let meet = match pipeline.exchange {
             Exchange::None => "do not meet",

@@ -19,7 +19,7 @@ use crate::plan::{Contract, RegionKind};
 use crate::tensor::Kernel as Equations;
 use crate::tile::{
     Accumulate, Body, Condition, Exchange, Grid, Kernel, Pipeline, Program, Put, Rows, Side,
-    Stepped, Unit, channels, select, workspace,
+    Stepped, Unit, Variant, channels, dual, select, workspace,
 };
 
 /// What a chip allows a block, in the words of no chip.
@@ -55,8 +55,7 @@ pub fn verify(program: &Program, limits: &Limits) -> Result<(), String> {
             ensure(names.insert(&kernel.name), || at("the name is taken".to_owned()))?;
             ensure(is_identifier(&kernel.name), || at("it is no identifier".to_owned()))?;
             only_sizes(program, kernel, &variant.when).map_err(at)?;
-            let region = &program.plan.regions[step.region].kind;
-            body(program, &mut ints, kernel, region, limits).map_err(at)?;
+            body(program, &mut ints, step.region, variant, limits).map_err(at)?;
         }
     }
     workspace::check(program)
@@ -103,17 +102,23 @@ pub(super) fn is_of_sizes(ints: &Ints, id: IntId) -> bool {
 fn body(
     program: &Program,
     ints: &mut Ints,
-    kernel: &Kernel,
-    region: &RegionKind,
+    at: usize,
+    variant: &Variant,
     limits: &Limits,
 ) -> Result<(), String> {
+    let (kernel, region) = (&variant.kernel, &program.plan.regions[at].kind);
     let threads = kernel.threads;
     ensure((1..=THREADS).contains(&threads) && threads.is_multiple_of(32), || {
         format!("{threads} threads")
     })?;
     match (&kernel.body, region) {
-        (Body::Pipeline(body), RegionKind::Contract(contract)) => {
+        (Body::Pipeline(body), RegionKind::Contract(_)) => {
+            dual::check(program, at, variant, body)?;
+            let contract = program.contract(at, body).ok_or("it is of no contraction")?;
             pipeline(&program.plan.kernel, ints, kernel, body, contract, limits)
+        }
+        (&Body::Within(step), RegionKind::Contract(_)) => {
+            dual::check_within(program, at, variant, step)
         }
         (Body::Stepped(body), RegionKind::Contract(contract)) => {
             stepped(&program.plan.kernel, ints, kernel, body, contract, limits)
@@ -144,7 +149,8 @@ fn body(
             | Body::Scan(_)
             | Body::Points(_)
             | Body::Select(_)
-            | Body::Ranks(_),
+            | Body::Ranks(_)
+            | Body::Within(_),
             RegionKind::Contract(_)
             | RegionKind::Rowwise(_)
             | RegionKind::Grouped(_)
@@ -245,7 +251,8 @@ fn pipeline(
     ensure(blocks > 0 && blocks.is_multiple_of(body.cluster), || {
         format!("{blocks} blocks in clusters of {}", body.cluster)
     })?;
-    let counts = tile_counts(equations, ints, contract, body.tile)?;
+    let [m, _, k] = body.tile;
+    let counts = tile_counts(equations, ints, contract, [m, body.output_columns(), k])?;
     ensure(counts == body.tiles, || "the tile counts are not those of the lengths".to_owned())?;
     let sharers = body.sharers();
     let together = match body.multicast {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::Id;
 use crate::int::{Atom, IntId, Ints};
-use crate::plan::{Part, Plan, RegionKind};
+use crate::plan::{Part, RegionKind};
 use crate::tensor::{FactKind, Kernel, Role, Tensor};
 use crate::tile::verify::ensure;
 use crate::tile::{Program, Scratch, Workspace};
@@ -17,12 +17,15 @@ const ALIGNMENT: i64 = 256;
 /// Says what is wrong with the workspace of a program, if anything is.
 pub(super) fn check(program: &Program) -> Result<(), String> {
     let kernel = &program.plan.kernel;
-    let lives = lives(&program.plan);
+    let lives = lives(program);
     let life = |holds: Scratch| match holds {
         Scratch::Partials(at) | Scratch::Counters(at) => Some((at, at)),
         Scratch::Tensor(tensor) => lives.get(&tensor).copied(),
     };
     for tensor in kernel.tensors_of(Role::Local) {
+        if is_elsewhere(program, tensor) {
+            continue;
+        }
         let read_outside = life(Scratch::Tensor(tensor)).is_some_and(|(first, last)| last > first)
             || is_stored(program, tensor);
         let placed = program.workspace.iter().any(|piece| piece.holds == Scratch::Tensor(tensor));
@@ -47,6 +50,15 @@ pub(super) fn check(program: &Program) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a tensor stays in the registers of a dual contraction.
+fn is_elsewhere(program: &Program, tensor: Id<Tensor>) -> bool {
+    let kernel = &program.plan.kernel;
+    let makes = |at: &usize| kernel.equations[*at].tensor == tensor;
+    let mut regions = program.plan.regions.iter();
+    let step = regions.position(|region| region.covers.iter().any(makes));
+    step.is_some_and(|step| program.is_elsewhere(step))
 }
 
 /// Whether a tensor is said to be stored.
@@ -80,16 +92,18 @@ fn is_stored(program: &Program, tensor: Id<Tensor>) -> bool {
 }
 
 /// The first and the last step that need a tensor, for all that steps make or read.
-fn lives(plan: &Plan) -> BTreeMap<Id<Tensor>, (usize, usize)> {
-    let kernel = &plan.kernel;
+fn lives(program: &Program) -> BTreeMap<Id<Tensor>, (usize, usize)> {
+    let kernel = &program.plan.kernel;
     let mut lives = BTreeMap::new();
-    for (at, region) in plan.regions.iter().enumerate() {
+    for (at, region) in program.plan.regions.iter().enumerate() {
+        let latest = program.latest(at);
         for &equation in &region.covers {
             let equation = &kernel.equations[equation];
             let read = reachable(kernel, equation.value);
             let read = read.into_iter().flat_map(|expr| reads(kernel, expr));
             for tensor in read.chain([equation.tensor]) {
-                lives.entry(tensor).or_insert((at, at)).1 = at;
+                let life = lives.entry(tensor).or_insert((at, at));
+                life.1 = life.1.max(latest);
             }
         }
     }

@@ -45,8 +45,11 @@ pub(crate) fn pipeline(
     product: &Product,
     cut: &PipelineCut,
 ) -> Option<Pipeline> {
-    let tiles =
-        [sizes.ceil(product.m, cut.tile[0])?, sizes.ceil(product.n, cut.tile[1])?, product.batch];
+    let tiles = [
+        sizes.ceil(product.m, cut.tile[0])?,
+        sizes.ceil(product.n, cut.output_columns())?,
+        product.batch,
+    ];
     let Skeleton { channels, roles, staging_bytes, shared_bytes } = skeleton(product, cut);
     let elements = product.operands.each_ref().map(|matrix| matrix.element);
     let k_major = product
@@ -57,6 +60,7 @@ pub(crate) fn pipeline(
         tile: cut.tile,
         swapped: cut.swapped,
         tiles,
+        dual: cut.dual,
         split: cut.split,
         exchange: if cut.split > 1 { Exchange::Cluster } else { Exchange::None },
         cluster: cut.cluster,
@@ -85,7 +89,11 @@ fn boxes(product: &Product, cut: &PipelineCut) -> bool {
     // Four boxes on top of scales and their partial sums are more than registers hold.
     let scaled = matches!(cut.accumulate, Accumulate::Scale(_));
     let fits = !scaled || cut.tile[1] <= 3 * BOX_COLUMNS;
-    product.epilogue.boxed && fits && !cut.swapped && cut.tile[1] >= BOX_COLUMNS
+    product.epilogue.boxed
+        && cut.dual.is_none()
+        && fits
+        && !cut.swapped
+        && cut.tile[1] >= BOX_COLUMNS
 }
 
 /// The items of a pipeline's grid: tiles of clusters.

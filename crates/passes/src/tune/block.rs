@@ -46,9 +46,9 @@ pub(crate) fn choices(
 }
 
 /// Why settings do not fit, and what would.
-struct Fault {
-    message: String,
-    help: String,
+pub(crate) struct Fault {
+    pub(crate) message: String,
+    pub(crate) help: String,
 }
 
 fn fault(message: String, help: impl Into<String>) -> Fault {
@@ -75,16 +75,7 @@ fn pipeline_choices(
     settings: &Settings,
 ) -> Result<Vec<Choice>, Fault> {
     let when = if tiles { product.copy_conditions(sizes) } else { None };
-    let Some(when) = when else {
-        return Err(fault(
-            format!(
-                "these operands cannot be copied to the matrix units of {} as tiles",
-                chip.name
-            ),
-            "tiles are copied of plain inputs of one narrow type, whose rows are multiples of 16 \
-             bytes; write `unit = mma`, or take cluster, share, swap and `unit = wgmma` out",
-        ));
-    };
+    let Some(when) = when else { return Err(no_tiles(chip)) };
     // Blocks of a cluster would not leave out the same tiles.
     if product.filled
         && (settings.cluster.is_some_and(|cluster| cluster > 1) || settings.share.is_some())
@@ -98,6 +89,54 @@ fn pipeline_choices(
     }
     let cut = pipeline_cut(sizes, product, chip, settings)?;
     Ok(vec![Choice { when, cut: Cut::Pipeline(cut), chosen_by: CHOSEN_BY.to_owned() }])
+}
+
+/// The operands are not such that tiles of them can be copied.
+pub(crate) fn no_tiles(chip: &Chip) -> Fault {
+    fault(
+        format!("these operands cannot be copied to the matrix units of {} as tiles", chip.name),
+        "tiles are copied of plain inputs of one narrow type, whose rows are multiples of 16 \
+         bytes; write `unit = mma`, or take cluster, share, swap, dual and `unit = wgmma` out",
+    )
+}
+
+/// The cut of a dual contraction of products like `product`: half of the columns for each.
+pub(crate) fn dual_cut(
+    sizes: &Symbols<'_>,
+    product: &Product,
+    products: [usize; 2],
+    chip: &Chip,
+    settings: &Settings,
+) -> Result<PipelineCut, Fault> {
+    let others = settings.cluster.is_some_and(|cluster| cluster > 1)
+        || settings.share.is_some()
+        || settings.split.is_some_and(|split| split > 1)
+        || settings.swap == Some(true)
+        || settings.unit.is_some_and(|unit| unit != Wanted::Wgmma);
+    if others {
+        return Err(fault(
+            "a dual contraction is of wide tiles, which each block multiplies for itself"
+                .to_owned(),
+            "take cluster, share, split, swap and other units out",
+        ));
+    }
+    let tile = [settings.m.unwrap_or(128), settings.n.unwrap_or(256)];
+    let base = PipelineCut { dual: Some(products), ..wide::shape(product, tile, None) };
+    let mut cut = overridden(base, settings);
+    cut.band = wide::band(sizes, product);
+    let half = wide::side_step(product);
+    if !cut.tile[1].is_multiple_of(2 * half) {
+        return Err(fault(
+            format!("n = {} is not two times a multiple of {half}", cut.tile[1]),
+            format!(
+                "write n = {}: half of it is of each product",
+                cut.tile[1].next_multiple_of(2 * half)
+            ),
+        ));
+    }
+    multiples(product, &cut)?;
+    registers(product, &cut)?;
+    shared_memory(product, cut, chip, settings.stages)
 }
 
 /// The cut with what the settings say and the model for the rest.

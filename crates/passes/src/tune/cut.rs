@@ -34,6 +34,8 @@ pub enum Cut {
     Select(Select),
     /// An order by counting.
     Ranks(Ranks),
+    /// Nothing: the step at this position computes it too, as a dual contraction.
+    Within(usize),
 }
 
 /// A contraction cut for roles joined by channels. What the instruction needs
@@ -44,6 +46,9 @@ pub struct PipelineCut {
     pub tile: [u32; 3],
     /// Whether `b` takes the row side of the instruction.
     pub swapped: bool,
+    /// The regions of the products of a dual contraction, of each of which half of the
+    /// columns are.
+    pub dual: Option<[usize; 2]>,
     /// Slots of operands.
     pub stages: u32,
     /// Parts of `k`, which meet in the cluster.
@@ -84,6 +89,12 @@ impl PipelineCut {
     #[must_use]
     pub fn column_side(&self) -> u32 {
         if self.swapped { self.tile[0] } else { self.tile[1] }
+    }
+
+    /// Columns of the output that a tile has.
+    #[must_use]
+    pub fn output_columns(&self) -> u32 {
+        if self.dual.is_some() { self.tile[1] / 2 } else { self.tile[1] }
     }
 
     /// Registers of a thread that accumulators take.

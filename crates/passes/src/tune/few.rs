@@ -62,6 +62,7 @@ pub(crate) fn shape(product: &Product, few: Few) -> PipelineCut {
     PipelineCut {
         tile: [few.rows, INSTRUCTION_ROWS * few.groups, few.blocks * product.k_block()],
         swapped: true,
+        dual: None,
         stages: 1,
         split: few.split,
         cluster: few.split * few.share,

@@ -33,6 +33,8 @@ pub struct Settings {
     pub split: Option<u32>,
     /// Whether the columns take the row side of the instruction.
     pub swap: Option<bool>,
+    /// Whether one kernel computes both products of a dual contraction.
+    pub dual: bool,
     /// What multiplies.
     pub unit: Option<Wanted>,
     /// Warps that share a row.
@@ -90,9 +92,14 @@ impl Settings {
     /// Whether nothing is said of how to cut; licenses say nothing of that.
     #[must_use]
     pub fn is_silent(&self) -> bool {
+        *self == self.only_licenses()
+    }
+
+    /// The same licenses, and nothing said of how to cut.
+    #[must_use]
+    pub fn only_licenses(&self) -> Self {
         let Self { promote_never, tf32, fp8_native, bfp8, .. } = *self;
-        let licenses = Self { promote_never, tf32, fp8_native, bfp8, ..Self::default() };
-        *self == licenses
+        Self { promote_never, tf32, fp8_native, bfp8, ..Self::default() }
     }
 
     /// The precision licenses.
@@ -124,6 +131,7 @@ impl Settings {
             word("share", share),
             integer("split", self.split),
             word("swap", self.swap.map(|swap| if swap { "yes" } else { "no" })),
+            word("dual", self.dual.then_some("yes")),
             word("unit", unit),
             integer("warps", self.warps),
             integer("rows", self.rows),
@@ -172,6 +180,7 @@ impl Settings {
             "rows" => self.rows = number,
             "share" => self.share = Some(if word == "a" { Side::A } else { Side::B }),
             "swap" => self.swap = Some(word == "yes"),
+            "dual" => self.dual = word == "yes",
             "promote" => self.promote_never = word == "never",
             "tf32" => self.tf32 = word == "yes",
             "fp8" => self.fp8_native = word == "native",

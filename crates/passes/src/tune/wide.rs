@@ -139,6 +139,7 @@ fn parted(
     PipelineCut {
         tile: [rows, columns, product.k_block()],
         swapped: false,
+        dual: None,
         stages: 1,
         split: 1,
         cluster: if share.is_some() { 2 } else { 1 },
@@ -199,6 +200,14 @@ pub(crate) fn columns_exist(product: &Product, columns: u32) -> bool {
         (false, false) => 8,
     };
     (8..=256).contains(&columns) && columns.is_multiple_of(step)
+}
+
+/// What the columns of each product of a dual contraction are a multiple of: boxes of rows
+/// that lie innermost, else columns that may have the same scales.
+pub(crate) fn side_step(product: &Product) -> u32 {
+    let boxes = product.operands[1].lies().is_some_and(|lies| lies.layout == Layout::Rows);
+    let scaled = product.column_block.is_some();
+    if boxes || scaled { 64 } else { 8 }
 }
 
 /// Choices for many rows; none if the operands cannot be copied as tiles.
