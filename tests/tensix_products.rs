@@ -5,6 +5,8 @@
 //! Bounds are those of `tilec run --check`: they follow from the formats and from what the
 //! matrix unit does to a sum, see `tilec_ir::compare`.
 
+#[path = "tensix_products/grouped.rs"]
+mod grouped;
 #[path = "support/tensix.rs"]
 mod tensix;
 

@@ -9,7 +9,7 @@ use tilec::stage::Compilation;
 use tilec::tensix::Tensix;
 use tilec_codegen_tt::Source;
 use tilec_ir::compare::{Verdict, check_with};
-use tilec_ir::dataflow::{Program, verify};
+use tilec_ir::dataflow::{Move, Op, Program, Step, verify};
 use tilec_ir::interpret::interpret_all;
 use tilec_ir::tensor::Role;
 use tilec_ir::{Array, Diagnostic, Element, Kernel, Launch, Module, launch};
@@ -116,23 +116,23 @@ struct Run {
     counters: Vec<Vec<Counters>>,
 }
 
-/// Compiles a kernel of a module for a chip and sizes, runs it in the emulator on inputs
-/// drawn from a seed, and compares the outputs with the interpreter's.
+/// Compiles a kernel of a module for a chip and sizes, runs it in the emulator on inputs that
+/// are drawn, then changed, and compares the outputs with the interpreter's.
 fn run(
     (text, module): (&str, &Module),
     name: &str,
     chip: &Chip,
     set: &[(&str, i64)],
-    seed: u64,
+    changed: impl FnOnce(Vec<Array>) -> Vec<Array>,
     options: &Options,
 ) -> Result<Run, Fault> {
     let kernel = named(module, name);
     let unknown = kernel.tensors_of(Role::Input).map(|_| None);
     let bound = bind(module, name, set, unknown);
-    let inputs: Vec<_> = kernel
+    let drawn = kernel
         .tensors_of(Role::Input)
-        .map(|tensor| draw::draw(kernel, &bound, tensor, seed).expect("it fits into memory"))
-        .collect();
+        .map(|tensor| draw::draw(kernel, &bound, tensor, 1).expect("it fits into memory"));
+    let inputs = changed(drawn.collect());
     let Executed { program, outputs, counters } =
         execute((text, module), name, chip, &bound, set, &inputs, options)?;
     let mut allowed = licenses(module, kernel, &chip.name);
@@ -168,16 +168,37 @@ pub(crate) fn try_on(
     set: &[(&str, i64)],
     options: &Options,
 ) -> Result<(), Fault> {
-    let run = run(source, name, chip, set, 1, options)?;
+    let run = run(source, name, chip, set, |inputs| inputs, options)?;
+    right(&run)
+}
+
+/// As [`try_on`] with inputs that are changed after they were drawn; gives the program, and what
+/// the cores of each of its steps did.
+#[allow(dead_code, reason = "most tests take inputs as they are drawn")]
+pub(crate) fn try_with(
+    source: (&str, &Module),
+    name: &str,
+    chip: &Chip,
+    set: &[(&str, i64)],
+    changed: impl FnOnce(Vec<Array>) -> Vec<Array>,
+) -> Result<(Program, Vec<Vec<Counters>>), Fault> {
+    let run = run(source, name, chip, set, changed, &Options::default())?;
+    right(&run)?;
+    Ok((run.program, run.counters))
+}
+
+fn right(run: &Run) -> Result<(), Fault> {
     match run.verdicts.iter().find(|verdict| !verdict.passes()) {
         Some(verdict) => Err(Fault::Wrong(format!("{verdict:#?}"))),
-        None => same_counts(&run).map_err(Fault::Wrong),
+        None => same_counts(run).map_err(Fault::Wrong),
     }
 }
 
-/// What the emulator counted is what the verifier of dataflow programs counts.
+/// What the emulator counted is what the verifier of dataflow programs counts; at most that where
+/// tables tell what there is to do.
 fn same_counts(run: &Run) -> Result<(), String> {
-    for (planned, cores) in verify::traffic(&run.program).iter().zip(&run.counters) {
+    let planned = verify::traffic(&run.program);
+    for ((step, planned), cores) in run.program.steps.iter().zip(&planned).zip(&run.counters) {
         let sum = |of: fn(&Counters) -> u64| cores.iter().map(of).sum::<u64>();
         let most = cores.iter().map(|core| core.tile_products).max().unwrap_or(0);
         let counted = [
@@ -188,11 +209,25 @@ fn same_counts(run: &Run) -> Result<(), String> {
         ];
         let expected =
             [planned.dram_read, planned.dram_written, planned.multicast, planned.products.most];
-        if counted != expected {
+        let less = counted.iter().zip(&expected).all(|(counted, expected)| counted <= expected);
+        if counted != expected && !(less && data_tells(step)) {
             return Err(format!("planned {expected:?} bytes and products, counted {counted:?}"));
         }
     }
     Ok(())
+}
+
+/// Whether data tells what a step does, or what of its tables it reads.
+fn data_tells(step: &Step) -> bool {
+    fn any(body: &[Op]) -> bool {
+        body.iter().any(|op| match op {
+            Op::Learn { .. } | Op::Move(Move::Elements(_)) => true,
+            Op::Loop { body, .. } => any(body),
+            Op::If { then, otherwise, .. } => any(then) || any(otherwise),
+            _ => false,
+        })
+    }
+    step.roles().iter().any(|(_, role)| any(&role.body))
 }
 
 fn emulate(

@@ -157,6 +157,7 @@ fn find<'p>(ops: &'p [Op], first: &mut First<'p>) {
             Op::Equation(_)
             | Op::Comment(_)
             | Op::Let(..)
+            | Op::Learn { .. }
             | Op::Reserve(..)
             | Op::Push(..)
             | Op::Wait(..)

@@ -31,17 +31,27 @@ const HEADERS: [&str; 20] = [
 ];
 
 /// The headers of data-movement kernels, each after those that it needs.
-const MOVERS: [&str; 2] = [include_str!("../device/l1.h"), include_str!("../device/rank.h")];
+const MOVERS: [&str; 4] = [
+    include_str!("../device/l1.h"),
+    include_str!("../device/rank.h"),
+    include_str!("../device/work.h"),
+    include_str!("../device/elements.h"),
+];
 
 const OPENING: &str = "namespace tilec {\n";
 const CLOSING: &str = "} // namespace tilec\n";
 
 /// What some functions need of the headers, in order; each with the first paragraph of its comment.
 pub(crate) fn headers(functions: &BTreeSet<String>) -> Vec<String> {
+    // A kernel moves or computes: what both headers name is not the same.
+    [&HEADERS[..], &MOVERS].into_iter().flat_map(|headers| of_headers(headers, functions)).collect()
+}
+
+fn of_headers(headers: &[&'static str], functions: &BTreeSet<String>) -> Vec<String> {
     let mut wanted: BTreeSet<&str> = functions.iter().map(String::as_str).collect();
     let mut texts = Vec::new();
     // An item only uses what stands before it, so going backwards meets its users first.
-    for header in HEADERS.into_iter().chain(MOVERS).rev() {
+    for header in headers.iter().rev() {
         let mut kept: Vec<&str> = Vec::new();
         for item in items(header).into_iter().rev() {
             if defined(item).iter().any(|name| wanted.contains(name)) {
@@ -89,9 +99,11 @@ fn items(header: &'static str) -> Vec<&'static str> {
 }
 
 /// What stands before the name of an item.
-const DEFINITIONS: [&str; 7] = [
+const DEFINITIONS: [&str; 9] = [
     "inline void ",
     "inline uint32_t ",
+    "inline int32_t ",
+    "inline Table<Pages> ",
     "inline bool ",
     "inline Pair ",
     "struct ",

@@ -75,6 +75,7 @@ impl Formats {
             Op::Equation(_)
             | Op::Comment(_)
             | Op::Let(..)
+            | Op::Learn { .. }
             | Op::Reserve(..)
             | Op::Push(..)
             | Op::Wait(..)

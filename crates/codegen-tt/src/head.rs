@@ -141,6 +141,10 @@ fn device_headers(kernel: &mut Kernel<'_>) {
     let mut functions: BTreeSet<String> =
         kernel.needs.vectors.iter().map(vector::function).collect();
     functions.extend(kernel.needs.l1_functions.iter().map(|&name| name.to_owned()));
+    // Threads of the compute role learn words from each other.
+    if kernel.needs.learns && kernel.role_name != RoleName::Compute {
+        functions.insert("work_word".to_owned());
+    }
     for header in device::headers(&functions) {
         kernel.line("");
         header.lines().for_each(|line| kernel.line(line));

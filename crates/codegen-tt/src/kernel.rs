@@ -12,7 +12,7 @@ use tilec_manifest::tensix;
 use crate::formats::Formats;
 use crate::names::KernelNames;
 use crate::needs::Needs;
-use crate::{arguments, head};
+use crate::{arguments, elements, head};
 
 /// Which of a core's processors a kernel is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,8 @@ pub(crate) struct Kernel<'p> {
     pub(crate) semaphores: BTreeMap<SemaphoreAt, SemaphoreNames>,
     /// Counts of pages that have a name.
     pub(crate) counts: BTreeMap<(CircularAt, u32), String>,
+    /// What the tables of rings are called.
+    pub(crate) tables: BTreeMap<CircularAt, String>,
     /// What the unpacker and the packer are set to at this place.
     pub(crate) formats: Formats,
 }
@@ -94,19 +96,22 @@ impl<'p> Kernel<'p> {
         source: Source<'p>,
     ) -> Self {
         let role = role_name.of(step);
+        let mut needs = Needs::of(role);
+        needs.l1_functions.extend(elements::functions(&program.plan.kernel, &needs.elements));
         Self {
             program,
             step,
             role_name,
             role,
             source,
-            needs: Needs::of(role),
+            needs,
             names: KernelNames::new(),
             out: Writer::default(),
             rings: BTreeMap::new(),
             buffers: BTreeMap::new(),
             semaphores: BTreeMap::new(),
             counts: BTreeMap::new(),
+            tables: BTreeMap::new(),
             formats: Formats::default(),
         }
     }
@@ -186,6 +191,7 @@ impl<'p> Kernel<'p> {
                 let name = self.names.number(name);
                 self.line(format!("const uint32_t {name} = {value};"));
             }
+            Op::Learn { name, list, word } => self.learn(name, *list, word),
             Op::Loop { name, count, body } => self.repeat(name, count, body),
             Op::If { test, then, otherwise } => self.branch("if", test, then, otherwise),
             Op::Reserve(ring, count) => self.window("cb_reserve_back", *ring, *count),

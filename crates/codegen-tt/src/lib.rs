@@ -14,6 +14,7 @@
 mod arguments;
 mod compute;
 mod device;
+mod elements;
 mod formats;
 mod head;
 mod kernel;
@@ -23,6 +24,7 @@ mod names;
 mod needs;
 mod rank;
 mod vector;
+mod work;
 
 use tilec_ir::dataflow::{Program, Step};
 use tilec_manifest::tensix::Programs;

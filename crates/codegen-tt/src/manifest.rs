@@ -60,6 +60,8 @@ fn circular((index, ring): (u32, &Circular)) -> CircularBuffer {
 fn buffer(program: &Program, buffer: &Buffer) -> tensix::Buffer {
     let kernel = &program.plan.kernel;
     let tensor = &kernel.tensors[buffer.tensor];
+    let mut same = program.buffers.iter().filter(|other| other.tensor == buffer.tensor);
+    let is_first = same.next().is_some_and(|first| first.name == buffer.name);
     let size = |&size: &_| {
         let size = kernel.ints.as_constant(size).expect("all sizes are bound");
         u64::try_from(size).expect("sizes are never negative")
@@ -73,7 +75,9 @@ fn buffer(program: &Program, buffer: &Buffer) -> tensix::Buffer {
         tensor: tensor.name.clone(),
         role: match tensor.role {
             tensor::Role::Input => Role::Input,
-            tensor::Role::Output => Role::Output,
+            tensor::Role::Output if is_first => Role::Output,
+            // A copy, for programs that read it otherwise.
+            tensor::Role::Output => Role::Local,
             tensor::Role::Local => Role::Local,
         },
         element: element(tensor.element).to_owned(),

@@ -49,6 +49,9 @@ impl Kernel<'_> {
                 self.call("noc_async_write", &[source, target, bytes]);
             }
             Move::Rank(op) => self.rank(op),
+            Move::Work(op) => self.work(op),
+            Move::Open(table) => self.open_table(*table),
+            Move::Elements(elements) => self.elements(elements),
             Move::Zero { into, at } => {
                 let (address, bytes) = (self.address(*into, at), self.tile_bytes(*into));
                 self.call("tilec::zero_tile", &[address, bytes]);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tilec_ir::dataflow::index::{Index, Operator, Test};
 use tilec_ir::dataflow::{
-    Area, BufferAt, CircularAt, Math, Move, Op, Rank, Role, SemaphoreAt, Vector,
+    Area, BufferAt, CircularAt, Made, Math, Move, Op, Rank, Role, SemaphoreAt, Vector, Work,
 };
 
 use crate::rank;
@@ -44,6 +44,10 @@ pub(crate) struct Needs {
     pub(crate) pages_of: BTreeMap<BufferAt, CircularAt>,
     /// Functions on tiles in L1.
     pub(crate) l1_functions: BTreeSet<&'static str>,
+    /// Whether it learns words of a list.
+    pub(crate) learns: bool,
+    /// What is computed element by element.
+    pub(crate) elements: Vec<Made>,
     /// Whether tiles are copied to DST.
     pub(crate) copies: bool,
 }
@@ -65,6 +69,11 @@ impl Needs {
         match op {
             Op::Equation(_) | Op::Comment(_) => {}
             Op::Let(_, index) => self.index(index),
+            Op::Learn { list, word, .. } => {
+                self.learns = true;
+                self.rings.insert(*list);
+                self.index(word);
+            }
             Op::Loop { count, body, .. } => {
                 self.index(count);
                 self.ops(body);
@@ -121,6 +130,16 @@ impl Needs {
                 add(&mut self.areas, *area);
             }
             Move::Rank(op) => self.rank(op),
+            Move::Work(op) => self.work(op),
+            Move::Open(table) => {
+                self.l1_functions.insert("open_table");
+                self.rings.insert(table.ring);
+            }
+            Move::Elements(elements) => {
+                self.minimum = true;
+                self.rings.insert(elements.into);
+                self.elements.push(elements.made.clone());
+            }
             Move::ReadBarrier | Move::WriteBarrier => {}
             Move::Multicast { from, into, tiles, area, .. } => {
                 self.window(*from, *tiles);
@@ -168,6 +187,14 @@ impl Needs {
                 self.rings.extend([places.list.ring, *from, *into]);
             }
         }
+    }
+
+    fn work(&mut self, op: &Work) {
+        self.l1_functions.insert(match op {
+            Work::Fetch { .. } => "fetch_table",
+            Work::Deal(_) => "deal_work",
+        });
+        self.rings.extend(op.filled().into_iter().chain(op.read()));
     }
 
     fn math(&mut self, op: &Math) {

@@ -22,6 +22,7 @@
 
 pub mod budget;
 pub mod cycles;
+mod elements;
 pub mod index;
 mod moves;
 pub mod print;
@@ -30,15 +31,18 @@ mod rank;
 mod testing;
 mod vector;
 pub mod verify;
+mod work;
 
 use crate::arena::Id;
 use crate::plan::{EquationAt, Plan};
 use crate::tensor::Tensor;
 
+pub use elements::{Bins, Elements, MOST_HELD, Made, Running, Table};
 pub use index::{Index, Test};
 pub use moves::{Area, Move};
 pub use rank::{FETCHED_BYTES, Key, KeyKind, List, Places, Rank};
 pub use vector::{BinaryVector, Spread, UnaryVector, Vector, WordVector};
+pub use work::{Deal, RUN_WORDS, Run, Work, table_bytes};
 
 /// The position of a [`Buffer`] in [`Program::buffers`].
 pub type BufferAt = usize;
@@ -76,7 +80,8 @@ pub struct Program {
 pub struct Buffer {
     /// Its name, unique in the program.
     pub name: String,
-    /// What it holds. An input may lie in several buffers, in different orders.
+    /// What it holds. A tensor may lie in several buffers, in different orders: an input as
+    /// the host laid it out, others copied from the first one, which is an output's own.
     pub tensor: Id<Tensor>,
     /// Dimensions that tell the matrices.
     pub batch: Vec<usize>,
@@ -227,6 +232,16 @@ pub enum Op {
     Comment(String),
     /// Names a number.
     Let(String, Index),
+    /// Names a word of a [work list](Work), which is known when the step runs.
+    Learn {
+        /// The name.
+        name: String,
+        /// The ring that holds the list: pages that this role has reserved and filled, or has
+        /// waited for.
+        list: CircularAt,
+        /// Which word from the first page on.
+        word: Index,
+    },
     /// `for name in 0 .. count`
     Loop {
         /// The counter, unique among the names of the role that are visible here.

@@ -7,7 +7,7 @@ use tilec_ir::tile::{Program, verify};
 use tilec_target::Chip;
 
 use crate::counted::count;
-use crate::route::route;
+use crate::route::{Rows, route};
 use crate::tune::select::is_searched;
 use crate::ungroup::{adds_up_at_points, ungroup};
 use crate::{allocate, legalize, tile, tune};
@@ -23,7 +23,7 @@ pub fn compile_plan(
     chip: &Chip,
     tilings: &[&Tiling],
 ) -> Result<Program, Vec<Diagnostic>> {
-    let plan = ungroup(route(plan), adds_up_at_points);
+    let plan = ungroup(route(plan, Rows::Sorted), adds_up_at_points);
     let plan = legalize(count(plan, is_searched), chip);
     let tuned = tune(plan, source, chip, tilings)?;
     let mut program = tile(tuned, chip)?;

@@ -9,8 +9,11 @@
 //! for in vain and what no cut fits into L1 are located diagnostics, of all regions at
 //! once; a program that comes out verifies.
 
+mod attempts;
 mod contract;
 mod draft;
+mod elements;
+mod gather;
 mod points;
 mod rows;
 mod select;
@@ -23,6 +26,7 @@ use tilec_ir::tensor::{Expr, ExprKind, Kernel, Reduction, Scalar, Tiling, Var};
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind};
 use tilec_target::{Chip, Tensix};
 
+use crate::route::{Rows, route};
 use crate::tune::settings::{self, Given};
 use crate::ungroup::ungroup;
 pub use contract::left_out;
@@ -43,19 +47,14 @@ pub fn compile_dataflow(
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
-    let plan = select::stored(ungroup(plan, |_, _| false));
+    let plan = select::stored(ungroup(route(plan, Rows::Apart), |_, _| false));
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
     let mut draft = Draft::new(without_empty_terms(without_empty_sums(plan)), chip);
-    let mut steps = Vec::new();
-    for (at, given) in given.iter().enumerate() {
-        match region(&mut draft, at, given) {
-            Ok(more) => steps.extend(more),
-            Err(more) => diagnostics.extend(more),
-        }
-    }
-    if !diagnostics.is_empty() {
-        return Err(diagnostics);
-    }
+    let steps = match attempts::steps(&mut draft, given) {
+        Ok(steps) if diagnostics.is_empty() => steps,
+        Ok(_) => return Err(diagnostics),
+        Err(more) => return Err([diagnostics, more].concat()),
+    };
     let program = draft.finish(steps);
     verify::diagnose(&program, &limits(chip))?;
     Ok(program)
@@ -99,8 +98,8 @@ fn without_empty_terms(mut plan: Plan) -> Plan {
     plan
 }
 
-/// The steps of a region.
-fn region(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, Vec<Diagnostic>> {
+/// The steps of a region that computes with tiles.
+fn in_tiles(draft: &mut Draft, at: usize, given: &Given<'_>) -> Result<Vec<Step>, Vec<Diagnostic>> {
     match draft.plan.regions[at].kind.clone() {
         RegionKind::Contract(contract) => contract::steps(draft, at, &contract, given),
         RegionKind::Pointwise => points::steps(draft, at),

@@ -11,7 +11,8 @@
 //! Rows are sorted by group, a tile begins wherever its rows do, and it knows its group and
 //! how many of its rows are of it ([`tables`]): what stands in others is never read. All of this is equations: the plan still says what it means, and
 //! neither atomics nor the order of blocks have a part in the result. How many tiles there
-//! are is a formula of sizes; those that no group needs hold no row.
+//! are is a formula of sizes; those that no group needs hold no row. For cores that fetch whole
+//! pages the rows of tiles lie apart, `up'rows[b, i, d]`, with zeros behind the last one.
 //!
 //! Takes a plan that verifies; gives one that verifies and means the same. Products of a
 //! batch or with matrices that lie otherwise stay as they are.
@@ -24,8 +25,8 @@ use std::collections::VecDeque;
 
 use tilec_ir::int::TooComplex;
 use tilec_ir::plan::{
-    Axis, Contract, EquationAt, Form, Grouped, GroupedProduct, Operand, Plan, Region, RegionKind,
-    Scale, Varies, WeightDim, verify, widened,
+    Axis, Contract, EquationAt, Form, Grouped, GroupedProduct, Operand, Plan, Read, Region,
+    RegionKind, Scale, Varies, WeightDim, verify, widened,
 };
 use tilec_ir::tensor::{Expr, ExprKind, Tensor, Var};
 use tilec_ir::walk::reachable;
@@ -37,10 +38,20 @@ use draft::Draft;
 use lie::Lies;
 use tables::Tables;
 
+/// How the rows of groups come to tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// One behind the other; tiles of 128 begin anywhere among them.
+    Sorted,
+    /// Tiles of a multiple of 32 rows, fewer where groups are small, lie apart.
+    Apart,
+}
+
 /// The plan with its grouped products by tiles.
-pub(crate) fn route(mut plan: Plan) -> Plan {
+pub(crate) fn route(mut plan: Plan, lie: Rows) -> Plan {
     let before = plan.clone();
-    let (mut known, mut regions) = (Known::default(), Vec::new());
+    let known = Known { lie, tables: Vec::new(), lies: Lies::default() };
+    let (mut known, mut regions) = (known, Vec::new());
     let mut rest: VecDeque<_> = std::mem::take(&mut plan.regions).into();
     while let Some(region) = rest.pop_front() {
         let RegionKind::Grouped(grouped) = &region.kind else {
@@ -66,8 +77,9 @@ pub(crate) fn route(mut plan: Plan) -> Plan {
 }
 
 /// What was derived so far.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Known {
+    lie: Rows,
     tables: Vec<Tables>,
     lies: Lies,
 }
@@ -108,7 +120,7 @@ fn tiles(
     let at = match known.tables.iter().position(|tables| tables.are_of(&mut draft, grouped)) {
         Some(at) => at,
         None => {
-            let tables = Tables::new(&mut draft, grouped)?;
+            let tables = Tables::new(&mut draft, grouped, known.lie)?;
             known.tables.push(tables);
             known.tables.len() - 1
         }
@@ -118,7 +130,8 @@ fn tiles(
     let mut rows = None;
     for product in &grouped.products {
         let tensor = draft.kernel.equations[product.equation].tensor;
-        let contract = Operands { tables, grouped, rows: &mut rows, lies: &mut known.lies };
+        let (rows, lies, lie) = (&mut rows, &mut known.lies, known.lie);
+        let contract = Operands { tables, grouped, rows, lies, lie };
         let contract = contract.multiply(&mut draft, product)?;
         if product.contract.guard.is_none() && lie::may_lie(draft.kernel, after, tensor) {
             let point = [contract.batch[0], contract.m[0]];
@@ -213,6 +226,30 @@ fn rows(
     Ok(draft.points("rows", element, vars, value))
 }
 
+/// The rows of every tile, zeros behind them.
+fn rows_apart(
+    draft: &mut Draft<'_>,
+    tables: &Tables,
+    product: &GroupedProduct,
+) -> Result<Id<Tensor>, TooComplex> {
+    let contract = &product.contract;
+    let [tile, row] = tables.point(draft);
+    let k: Vec<_> = contract.k.iter().map(|&var| draft.like(var)).collect();
+    let at = tables.sorted_at(draft, tile, row)?;
+    let mut renaming = tables.rows_at(draft, &contract.m, at)?;
+    for (&old, &own) in contract.k.iter().zip(&k) {
+        let at = draft.at(own);
+        renaming.vars.insert(old, at);
+    }
+    let value = draft.copy(contract.a.expr, &renaming)?;
+    let (zero, element) = (draft.zero(value), contract.a.element);
+    let test = tables.holds(draft, tile, row);
+    let [value, zero] = [value, zero].map(|value| draft.narrow(value, element));
+    let value = draft.select(test, value, zero);
+    let vars = [vec![tile, row], k].concat();
+    Ok(draft.points("rows", element, vars, value))
+}
+
 /// What products of tiles are made of.
 struct Operands<'a> {
     tables: (usize, &'a Tables),
@@ -220,6 +257,7 @@ struct Operands<'a> {
     /// The sorted rows, once they are there.
     rows: &'a mut Option<Id<Tensor>>,
     lies: &'a mut Lies,
+    lie: Rows,
 }
 
 impl Operands<'_> {
@@ -233,7 +271,9 @@ impl Operands<'_> {
         let [tile, row] = tables.point(draft);
         let n: Vec<_> = old.n.iter().map(|&var| draft.like(var)).collect();
         let k: Vec<_> = old.k.iter().map(|&var| draft.like(var)).collect();
-        let (guard, filled) = (tables.holds(draft, tile, row), tables.filled(draft, tile));
+        let filled = tables.filled(draft, tile);
+        // Rows of zeros have sums of 0.
+        let guard = (self.lie == Rows::Sorted).then(|| tables.holds(draft, tile, row));
         let b = matrix(draft, tables, product, tile, [&n, &k])?;
         let scales = scales(draft, tables, product, [tile, row], [&n, &k])?;
         let a = self.rows(draft, [tile, row], &k)?;
@@ -247,7 +287,7 @@ impl Operands<'_> {
             scales,
             coefficient: old.coefficient,
             accumulator: old.accumulator,
-            guard: Some(guard),
+            guard,
             filled: Some(filled),
             epilogue: Vec::new(),
             stored: true,
@@ -268,13 +308,22 @@ impl Operands<'_> {
             return Ok(Operand { expr, element, read: Some(read) });
         }
         let tables = self.tables.1;
-        let sorted = match *self.rows {
-            Some(sorted) => sorted,
-            None => *self.rows.insert(rows(draft, tables, first)?),
+        let made = match *self.rows {
+            Some(made) => made,
+            None => *self.rows.insert(match self.lie {
+                Rows::Sorted => rows(draft, tables, first)?,
+                Rows::Apart => rows_apart(draft, tables, first)?,
+            }),
         };
+        if self.lie == Rows::Apart {
+            let index = point.iter().chain(k).map(|&var| draft.at(var)).collect();
+            let axes = [Axis::Batch(0), Axis::Row(0)].into_iter().chain((0..k.len()).map(Axis::K));
+            let read = Read { tensor: made, axes: axes.collect() };
+            return Ok(Operand { expr: draft.read(made, index), element, read: Some(read) });
+        }
         let begin = tables.sorted_at(draft, tile, row)?;
         let index = [begin].into_iter().chain(k.iter().map(|&var| draft.at(var))).collect();
-        Ok(Operand { expr: draft.read(sorted, index), element, read: None })
+        Ok(Operand { expr: draft.read(made, index), element, read: None })
     }
 }
 

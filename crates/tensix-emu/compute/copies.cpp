@@ -99,4 +99,12 @@ void copy(uint32_t index, uint32_t tile, uint32_t dst, bool transpose, const cha
     }
 }
 
+uint32_t read_word(uint32_t index, uint32_t tile, uint32_t word, const Where& at) {
+    const uint32_t words = emu::ring(index, at).page_bytes / 4;
+    const Page page = page_waited(index, tile + word / words, "read_tile_value", at);
+    uint32_t value;
+    std::memcpy(&value, page.bytes + word % words * 4, sizeof value);
+    return value;
+}
+
 }  // namespace emu

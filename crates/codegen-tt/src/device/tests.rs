@@ -47,7 +47,8 @@ const WORDS: [WordVector; 9] = [
 ];
 
 /// Functions of the reader and the writer.
-const MOVING: [&str; 14] = [
+const MOVING: [&str; 29] = [
+    "add_to_element",
     "clear_list",
     "copy_column",
     "fetch_elements",
@@ -56,10 +57,24 @@ const MOVING: [&str; 14] = [
     "list_bytes",
     "merge_list",
     "offer_row",
+    "open_table",
+    "put_element",
     "put_elements",
     "put_indices",
     "read_rows",
     "sort_list",
+    "table_bits",
+    "table_element",
+    "whole_clamped",
+    "whole_difference",
+    "whole_least",
+    "whole_magnitude",
+    "whole_most",
+    "whole_product",
+    "whole_quotient",
+    "whole_rest",
+    "whole_sum",
+    "wrapped",
     "write_rows",
     "zero_tile",
 ];
@@ -125,9 +140,9 @@ fn every_op_has_one_function() {
 
 #[test]
 fn what_is_pasted_defines_what_it_uses() {
-    let all = HEADERS.into_iter().chain(MOVERS);
-    let known: BTreeSet<&str> = all.flat_map(items).flat_map(defined).collect();
     for function in functions() {
+        let all = if MOVING.contains(&&*function) { &MOVERS[..] } else { &HEADERS };
+        let known: BTreeSet<&str> = all.iter().flat_map(|x| items(x)).flat_map(defined).collect();
         let text = pasted(&[&function]);
         let defined: BTreeSet<&str> = text.split("\n\n").flat_map(defined).collect();
         let missing: Vec<&str> =

@@ -1,7 +1,9 @@
 //! Ops of the reader and the writer: pages between DRAM and L1, and from core to core.
 
+use super::elements::{Elements, Table};
 use super::index::Index;
 use super::rank::Rank;
+use super::work::Work;
 use super::{BufferAt, CircularAt, SemaphoreAt};
 
 /// An op of the reader or the writer.
@@ -120,6 +122,12 @@ pub enum Move {
     },
     /// Puts elements in order.
     Rank(Rank),
+    /// Makes a list of work that tables tell.
+    Work(Work),
+    /// Begins to keep pages of a table; none is in L1 yet.
+    Open(Table),
+    /// Computes a page element by element.
+    Elements(Elements),
     /// Sets this core's semaphore.
     Set(SemaphoreAt, u32),
     /// Waits until this core's semaphore has this value.
@@ -165,9 +173,12 @@ impl Move {
             Self::Deliver { at, to, .. } => vec![at, to],
             Self::SignalOne { to, .. } => vec![to],
             Self::Rank(op) => op.indices(),
+            Self::Work(op) => op.indices(),
+            Self::Elements(elements) => vec![&elements.page],
             Self::ReadBarrier
             | Self::WriteBarrier
             | Self::Multicast { .. }
+            | Self::Open(_)
             | Self::Set(..)
             | Self::Until(..)
             | Self::SignalAll { .. } => Vec::new(),
@@ -182,7 +193,10 @@ impl Move {
             | Self::ReadRows { buffer, into: ring, .. }
             | Self::Write { buffer, from: ring, .. }
             | Self::WriteRows { buffer, from: ring, .. }
-            | Self::Rank(Rank::Fetch { buffer, into: ring, .. }) => Some((buffer, ring)),
+            | Self::Open(Table { buffer, ring })
+            | Self::Elements(Elements { buffer, into: ring, .. })
+            | Self::Rank(Rank::Fetch { buffer, into: ring, .. })
+            | Self::Work(Work::Fetch { table: buffer, into: ring }) => Some((buffer, ring)),
             Self::Zero { .. }
             | Self::ReadBarrier
             | Self::WriteBarrier
@@ -190,6 +204,7 @@ impl Move {
             | Self::Multicast { .. }
             | Self::Deliver { .. }
             | Self::Rank(_)
+            | Self::Work(_)
             | Self::Set(..)
             | Self::Until(..)
             | Self::SignalOne { .. }
@@ -197,14 +212,19 @@ impl Move {
         }
     }
 
-    /// The buffer that it reads or writes, to be changed.
-    pub fn buffer_mut(&mut self) -> Option<&mut BufferAt> {
+    /// The buffers that it names, to be changed.
+    pub fn buffers_mut(&mut self) -> Vec<&mut BufferAt> {
         match self {
+            Self::Elements(Elements { tables, buffer, .. }) => {
+                tables.iter_mut().map(|table| &mut table.buffer).chain([buffer]).collect()
+            }
             Self::Read { buffer, .. }
             | Self::ReadRows { buffer, .. }
             | Self::Write { buffer, .. }
             | Self::WriteRows { buffer, .. }
-            | Self::Rank(Rank::Fetch { buffer, .. }) => Some(buffer),
+            | Self::Open(Table { buffer, .. })
+            | Self::Rank(Rank::Fetch { buffer, .. })
+            | Self::Work(Work::Fetch { table: buffer, .. }) => vec![buffer],
             Self::Zero { .. }
             | Self::ReadBarrier
             | Self::WriteBarrier
@@ -212,10 +232,11 @@ impl Move {
             | Self::Multicast { .. }
             | Self::Deliver { .. }
             | Self::Rank(_)
+            | Self::Work(_)
             | Self::Set(..)
             | Self::Until(..)
             | Self::SignalOne { .. }
-            | Self::SignalAll { .. } => None,
+            | Self::SignalAll { .. } => Vec::new(),
         }
     }
 }

@@ -28,6 +28,7 @@ mod rank;
 mod role;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use crate::dataflow::budget::{format_name, plural, table};
 use crate::dataflow::{Buffer, Program, Step};

@@ -3,6 +3,7 @@
 mod copy;
 mod product;
 mod select;
+mod work;
 
 use crate::arena::{Arena, Id};
 use crate::dataflow::verify::Limits;
@@ -17,6 +18,7 @@ use crate::tensor::{Equation, Expr, ExprKind, Kernel, Scalar, Tensor};
 pub(super) use copy::copy;
 pub(super) use product::{Shape, product};
 pub(super) use select::{ARRIVED, BEST, LISTS, READY, list, select};
+pub(super) use work::{GROUPS, LISTS as WORK, W as LISTED_W, X as LISTED_X, listed};
 
 /// A chip of 8 x 8 cores.
 pub(super) const LIMITS: Limits = Limits {

@@ -23,8 +23,10 @@ mod capacity;
 mod code;
 mod counts;
 mod deadlock;
+mod elements;
 mod fault;
 mod formats;
+mod learnt;
 mod machine;
 mod math;
 mod moves;
@@ -39,6 +41,7 @@ mod signals;
 mod state;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use crate::dataflow::{Program, print};
 use crate::diagnostic::Diagnostic;
@@ -139,6 +142,7 @@ fn run_in_order(
         formats::check(program, step, &codes, limits, &mut faults.of(program, step));
         capacity::arguments(step, &codes, &mut faults.of(program, step));
         sides::check(step, &codes, &mut faults.of(program, step));
+        learnt::check(step, &mut faults.of(program, step));
         if faults.count() > earlier {
             continue;
         }

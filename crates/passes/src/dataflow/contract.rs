@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`product`] says what is multiplied, [`finish`] what follows, [`cut`] how large blocks
-//! are; then the three roles are spelled out. The reader brings `a` and what the epilogue
+//! are; then the three roles are spelled out. Which blocks a core has is known ahead, or told
+//! by tables when the step runs ([`listed`]). The reader brings `a` and what the epilogue
 //! reads, the writer brings `b` and writes results.
 
 mod block;
@@ -19,6 +20,7 @@ mod cut;
 mod finish;
 mod format;
 mod integer;
+mod listed;
 mod load;
 mod load_scale;
 mod make;

@@ -23,12 +23,23 @@ pub(crate) struct Draft<'a> {
     pub(crate) plan: Plan,
     pub(crate) chip: &'a Chip,
     pub(crate) buffers: Vec<Buffer>,
+    /// Whether a tensor that lies otherwise than it is read is copied first.
+    pub(crate) turns: bool,
+    /// The buffers that are to be copied, and to which others.
+    turned: Vec<[BufferAt; 2]>,
     steps: BTreeSet<String>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(plan: Plan, chip: &'a Chip) -> Self {
-        Self { plan, chip, buffers: Vec::new(), steps: BTreeSet::new() }
+        Self {
+            plan,
+            chip,
+            buffers: Vec::new(),
+            turns: false,
+            turned: Vec::new(),
+            steps: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn tensix(&self) -> &'a Tensix {
@@ -60,13 +71,43 @@ impl<'a> Draft<'a> {
         }
         // Without a writer, the region that should have been it has failed.
         let Some((at, written)) = same.next() else { return self.push(wanted) };
+        if let Some(found) = self.same(&wanted) {
+            return Ok(found);
+        }
+        if self.turns && can_turn(written.format, wanted.format) {
+            let into = self.push(wanted)?;
+            self.turned.push([at, into]);
+            return Ok(into);
+        }
         if (written.format, wanted.format) == (Format::Word, Format::U16) {
             return Err(words_again(&self.plan.kernel, tensor, span));
         }
-        if written.format != wanted.format || !same_pages(&self.plan.kernel, written, &wanted) {
-            return Err(other_order(&self.plan.kernel, tensor, span));
-        }
-        Ok(at)
+        Err(other_order(&self.plan.kernel, tensor, span))
+    }
+
+    /// A buffer with the same pages.
+    fn same(&self, wanted: &Buffer) -> Option<BufferAt> {
+        let kernel = &self.plan.kernel;
+        self.buffers.iter().position(|buffer| {
+            let same = (buffer.tensor, buffer.format) == (wanted.tensor, wanted.format);
+            same && same_pages(kernel, buffer, wanted)
+        })
+    }
+
+    /// The copies that were asked for since this was last called.
+    pub(crate) fn take_turned(&mut self) -> Vec<[BufferAt; 2]> {
+        std::mem::take(&mut self.turned)
+    }
+
+    /// The buffer that a step wrote a tensor to.
+    pub(crate) fn written(&self, tensor: Id<Tensor>) -> Option<BufferAt> {
+        self.buffers.iter().position(|buffer| buffer.tensor == tensor)
+    }
+
+    /// Forgets the buffers that were asked for since there were so many.
+    pub(crate) fn forget(&mut self, buffers: usize) {
+        self.buffers.truncate(buffers);
+        self.turned.clear();
     }
 
     /// Whether [`Self::read`] would find a tensor in an order.
@@ -145,7 +186,7 @@ fn renumber(body: &mut [Op], moved: &[BufferAt]) {
                 renumber(then, moved);
                 renumber(otherwise, moved);
             }
-            Op::Move(op) => op.buffer_mut().into_iter().for_each(|at| *at = moved[*at]),
+            Op::Move(op) => op.buffers_mut().into_iter().for_each(|at| *at = moved[*at]),
             _ => {}
         }
     }
@@ -199,6 +240,13 @@ fn same_pages(kernel: &Kernel, a: &Buffer, b: &Buffer) -> bool {
         [batch, rows, columns]
     };
     joined(a) == joined(b)
+}
+
+/// Whether elements of a format can be copied to pages of another one with all their bits.
+fn can_turn(from: Format, into: Format) -> bool {
+    let is_word = |format| matches!(format, Format::F32 | Format::Word);
+    from == into && from.element_bytes().is_some()
+        || is_word(from) && (is_word(into) || into == Format::U16)
 }
 
 fn other_order(kernel: &Kernel, tensor: Id<Tensor>, span: Span) -> Diagnostic {

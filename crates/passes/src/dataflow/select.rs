@@ -31,7 +31,7 @@ use tilec_ir::plan::Select;
 use self::cut::Cut;
 use self::lists::Lists;
 use self::operands::{Operands, Side};
-pub(super) use self::stored::stored;
+pub(super) use self::stored::{insert, stored};
 use super::draft::{Draft, unique};
 use super::points::{Counter, digits, lets};
 

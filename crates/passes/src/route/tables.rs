@@ -22,11 +22,14 @@ use tilec_ir::plan::Grouped;
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Tensor, Var};
 use tilec_ir::{Id, IntId, Scalar};
 
+use super::Rows;
 use super::draft::Draft;
 use crate::recognize::Renaming;
 
 /// Rows of a tile: what matrix instructions of a block take at once.
 const ROWS: i64 = 128;
+/// Rows of a tile of cores that multiply blocks of 32, at least and at most.
+const APART: [i64; 2] = [32, 128];
 /// Rows that are counted together.
 const CHUNK: i64 = 256;
 
@@ -37,6 +40,8 @@ pub(super) struct Tables {
     m: Vec<Id<Var>>,
     key: Id<Expr>,
     groups: IntId,
+    /// Rows of a tile.
+    height: i64,
     /// How many tiles there are.
     tiles: IntId,
     place: Id<Tensor>,
@@ -50,17 +55,22 @@ pub(super) struct Tables {
 
 impl Tables {
     /// Defines the tables.
-    pub(super) fn new(draft: &mut Draft<'_>, grouped: &Grouped) -> Result<Self, TooComplex> {
+    pub(super) fn new(
+        draft: &mut Draft<'_>,
+        grouped: &Grouped,
+        lie: Rows,
+    ) -> Result<Self, TooComplex> {
         let product = &grouped.products[0];
         let (m, groups) = (product.contract.m.clone(), grouped.groups);
         let key = draft.int(product.group);
         let rows = length(draft, &m)?;
-        let size = draft.kernel.ints.constant(ROWS);
+        let height = height(draft, rows, groups, lie);
+        let size = draft.kernel.ints.constant(height);
         let tiles = draft.kernel.ints.ceil_div(rows, size)?;
         let tiles = draft.kernel.ints.add(tiles, groups)?;
         let size = draft.kernel.ints.constant(CHUNK);
         let chunks = draft.kernel.ints.ceil_div(rows, size)?;
-        let mut writer = Writer { draft, m: &m, key, groups, rows, chunks };
+        let mut writer = Writer { draft, m: &m, key, groups, rows, chunks, height };
         let within = writer.within()?;
         let counted = Counted { within, before: writer.chunks_before(within) };
         let count = writer.count(within);
@@ -72,7 +82,7 @@ impl Tables {
         let group = writer.group(first, count, tiles);
         let filled = writer.filled(group, first, count, tiles);
         let begin = writer.begin(group, first, start, tiles)?;
-        Ok(Self { m, key, groups, tiles, place, group, begin, order, filled, rows })
+        Ok(Self { m, key, groups, height, tiles, place, group, begin, order, filled, rows })
     }
 
     /// Whether these are the tables of other products too.
@@ -97,7 +107,7 @@ impl Tables {
 
     /// Variables for a tile and for a row of it.
     pub(super) fn point(&self, draft: &mut Draft<'_>) -> [Id<Var>; 2] {
-        let size = draft.kernel.ints.constant(ROWS);
+        let size = draft.kernel.ints.constant(self.height);
         [draft.var("b", self.tiles), draft.var("i", size)]
     }
 
@@ -115,7 +125,7 @@ impl Tables {
     /// A variable for a place of the sorted rows. Behind the last of them there are as many as
     /// a tile has, so that no tile ends outside.
     pub(super) fn sorted(&self, draft: &mut Draft<'_>) -> Result<Id<Var>, TooComplex> {
-        let more = draft.kernel.ints.constant(ROWS);
+        let more = draft.kernel.ints.constant(self.height);
         let places = draft.kernel.ints.add(self.rows, more)?;
         Ok(draft.var("p", places))
     }
@@ -166,10 +176,25 @@ impl Tables {
     ) -> Result<[IntId; 2], TooComplex> {
         let row = flat(draft, m)?;
         let place = draft.element(self.place, vec![row]);
-        let size = draft.kernel.ints.constant(ROWS);
+        let size = draft.kernel.ints.constant(self.height);
         let tile = draft.kernel.ints.div(place, size)?;
         Ok([tile, draft.kernel.ints.rem(place, size)?])
     }
+}
+
+/// Rows of a tile: apart, as many as a group has on average, so that few are padding.
+fn height(draft: &Draft<'_>, rows: IntId, groups: IntId, lie: Rows) -> i64 {
+    if lie == Rows::Sorted {
+        return ROWS;
+    }
+    let [least, most] = APART;
+    let [rows, groups] = [rows, groups].map(|size| draft.kernel.ints.as_constant(size));
+    let mean = rows.unwrap_or(0) / groups.unwrap_or(1).max(1);
+    let mut height = least;
+    while height < most && 4 * height <= mean {
+        height *= 2;
+    }
+    height
 }
 
 /// How many rows there are.
@@ -231,6 +256,7 @@ struct Writer<'a, 'k> {
     groups: IntId,
     rows: IntId,
     chunks: IntId,
+    height: i64,
 }
 
 const CHUNKS: &str = "rows are counted by chunks";
@@ -335,7 +361,7 @@ impl Writer<'_, '_> {
     fn tiles_of(&mut self, count: Id<Tensor>, group: IntId) -> Id<Expr> {
         let draft = &mut *self.draft;
         let count = draft.read(count, vec![group]);
-        let (more, size) = (draft.constant(ROWS - 1), draft.constant(ROWS));
+        let (more, size) = (draft.constant(self.height - 1), draft.constant(self.height));
         let count = draft.binary(Binary::Add, count, more);
         draft.binary(Binary::Div, count, size)
     }
@@ -371,12 +397,12 @@ impl Writer<'_, '_> {
         let draft = &mut *self.draft;
         let size = draft.kernel.ints.constant(CHUNK);
         let chunk = draft.kernel.ints.div(at, size)?;
-        let (first, size) = (draft.read(first, vec![group]), draft.constant(ROWS));
+        let (first, size) = (draft.read(first, vec![group]), draft.constant(self.height));
         let (before, rank) = (draft.read(before, vec![group, chunk]), draft.read(rank, vec![at]));
         let first = draft.binary(Binary::Mul, first, size);
         let within = draft.binary(Binary::Add, before, rank);
         let place = draft.binary(Binary::Add, first, within);
-        let size = draft.kernel.ints.constant(ROWS);
+        let size = draft.kernel.ints.constant(self.height);
         let places = draft.kernel.ints.mul(tiles, size)?;
         let place = draft.clamped(place, places);
         Ok(draft.points("place", Scalar::Idx(places), vec![row], place))
@@ -429,7 +455,7 @@ impl Writer<'_, '_> {
         let group = draft.element(group, vec![at]);
         let (at, first) = (draft.int(at), draft.read(first, vec![group]));
         let before = draft.binary(Binary::Sub, at, first);
-        let size = draft.constant(ROWS);
+        let size = draft.constant(self.height);
         draft.binary(Binary::Mul, before, size)
     }
 

@@ -118,4 +118,9 @@ void pack_to(uint32_t dst, uint32_t ring, uint32_t page, const char* call, const
 // Pushes pages of the compute kernel; packing in order starts anew.
 void push_packed(uint32_t ring, uint32_t pages, const Where& at);
 
+// ---- words ----
+
+// Word `word` of the pages waited for, from the first word of page `tile` on.
+uint32_t read_word(uint32_t ring, uint32_t tile, uint32_t word, const Where& at);
+
 }  // namespace emu

@@ -1,9 +1,9 @@
 //! The ops of the reader and the writer in a line each.
 
-use crate::dataflow::{Area, Move};
+use crate::dataflow::{Area, Elements, Made, Move, Table};
 
-use super::rank;
 use super::role::Names;
+use super::{rank, work};
 
 /// `read a[first + tile] -> a 0`
 pub(super) fn text(names: Names<'_>, op: &Move) -> String {
@@ -24,6 +24,19 @@ pub(super) fn text(names: Names<'_>, op: &Move) -> String {
             format!("deliver {from} {tiles} -> {into} {at} of {to} in the {area}")
         }
         Move::Rank(op) => rank::text(names, op),
+        Move::Work(op) => work::text(names, op),
+        Move::Open(Table { buffer, ring }) => {
+            format!("open {} in {}", names.buffer(*buffer), names.ring(*ring))
+        }
+        Move::Elements(Elements { made, buffer, page, into, .. }) => {
+            let how = match made {
+                Made::Equation(_) => "elements",
+                Made::Bins(..) => "bins",
+                Made::Running(..) => "running sums",
+                Made::Copies => "copies",
+            };
+            format!("{how} of {}[{page}] -> {} 0", names.buffer(*buffer), names.ring(*into))
+        }
         Move::Zero { into, at } => format!("zero {} {at}", names.ring(*into)),
         Move::ReadBarrier => "read barrier".to_owned(),
         Move::Write { buffer, page, from, at } => {

@@ -56,6 +56,7 @@ fn print_body(out: &mut String, names: Names<'_>, body: &[Op], depth: usize) {
             Op::Equation(_)
             | Op::Comment(_)
             | Op::Let(..)
+            | Op::Learn { .. }
             | Op::Reserve(..)
             | Op::Push(..)
             | Op::Wait(..)
@@ -82,6 +83,9 @@ fn op_line(names: Names<'_>, op: &Op) -> String {
         }
         Op::Comment(text) => format!("# {text}"),
         Op::Let(name, value) => format!("{name} = {value}"),
+        Op::Learn { name, list, word } => {
+            format!("learn {name} = {} word {word}", names.ring(*list))
+        }
         Op::Loop { name, count, .. } => format!("for {name} in 0 .. {count}"),
         Op::If { test, .. } => format!("if {}", test_text(test)),
         Op::Reserve(ring, count) => format!("reserve {} {count}", names.ring(*ring)),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dataflow::index::Operator;
-use crate::dataflow::{Index, Op, Role, Step, Test};
+use crate::dataflow::{CircularAt, Index, Op, Role, Step, Test};
 use crate::plan::EquationAt;
 
 use super::fault::Site;
@@ -36,6 +36,8 @@ pub(super) enum Check {
 #[derive(Debug)]
 pub(super) enum Instruction<'a> {
     Let(Slot, Number),
+    /// Names a word of a list in a ring.
+    Learn(Slot, CircularAt, Number),
     /// Goes on after `end`, its [`Instruction::Again`], if the count is 0.
     Loop {
         counter: Slot,
@@ -117,6 +119,7 @@ impl<'a> Code<'a> {
             |(instruction, site)| match instruction {
                 Instruction::Do(op, _) => Some((*op, site)),
                 Instruction::Let(..)
+                | Instruction::Learn(..)
                 | Instruction::Loop { .. }
                 | Instruction::Again { .. }
                 | Instruction::Unless(..)
@@ -153,6 +156,11 @@ impl<'a> Writer<'a> {
                 let slot = self.slot(name);
                 self.put(Instruction::Let(slot, value));
             }
+            Op::Learn { name, list, word } => {
+                let word = self.number(word);
+                let slot = self.slot(name);
+                self.put(Instruction::Learn(slot, *list, word));
+            }
             Op::Loop { name, count, body } => self.repeat(op, name, count, body),
             Op::If { test, then, otherwise } => self.branch(test, then, otherwise),
             Op::Reserve(..)
@@ -186,7 +194,9 @@ impl<'a> Writer<'a> {
         let mut slots = BTreeSet::new();
         for instruction in &self.code.instructions[range] {
             match instruction {
-                Instruction::Let(_, number) | Instruction::Loop { count: number, .. } => {
+                Instruction::Let(_, number)
+                | Instruction::Learn(_, _, number)
+                | Instruction::Loop { count: number, .. } => {
                     number.slots(&mut slots);
                 }
                 Instruction::Unless(check, _) => check.slots(&mut slots),
@@ -252,7 +262,12 @@ impl<'a> Writer<'a> {
 /// Whether nothing in it waits or moves a ring's ends.
 fn is_still(op: &Op) -> bool {
     match op {
-        Op::Reserve(..) | Op::Push(..) | Op::Wait(..) | Op::Pop(..) | Op::Move(_) => false,
+        Op::Reserve(..)
+        | Op::Push(..)
+        | Op::Wait(..)
+        | Op::Pop(..)
+        | Op::Learn { .. }
+        | Op::Move(_) => false,
         Op::Loop { body, .. } => body.iter().all(is_still),
         Op::If { then, otherwise, .. } => then.iter().chain(otherwise).all(is_still),
         Op::Equation(_) | Op::Comment(_) | Op::Let(..) | Op::Math(_) => true,

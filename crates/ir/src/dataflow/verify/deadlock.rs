@@ -29,6 +29,7 @@ impl Machine<'_> {
         let what = match &self.codes[task.role].instructions[task.next] {
             Instruction::Do(op, _) => self.wanted(task, op),
             Instruction::Let(..)
+            | Instruction::Learn(..)
             | Instruction::Loop { .. }
             | Instruction::Again { .. }
             | Instruction::Unless(..)

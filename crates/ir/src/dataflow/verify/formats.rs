@@ -1,7 +1,9 @@
 //! Formats: what may be multiplied by what, what a chip can take, what DST can hold.
 
 use crate::dataflow::budget::format_name;
-use crate::dataflow::{BufferAt, CircularAt, Format, Math, Move, Op, Program, Rank, Step};
+use crate::dataflow::{
+    BufferAt, CircularAt, Elements, Format, Math, Move, Op, Program, Rank, Step, Table, Work,
+};
 
 use super::Limits;
 use super::code::Code;
@@ -61,6 +63,7 @@ impl Formats<'_> {
             Op::Equation(_)
             | Op::Comment(_)
             | Op::Let(..)
+            | Op::Learn { .. }
             | Op::Loop { .. }
             | Op::If { .. }
             | Op::Reserve(..)
@@ -88,6 +91,11 @@ impl Formats<'_> {
                 self.page(*buffer, *ring).or_else(|| self.elements(*ring, None))
             }
             Move::Rank(op) => self.of_rank(op),
+            Move::Work(op) => self.of_work(op),
+            Move::Open(Table { buffer, ring })
+            | Move::Elements(Elements { buffer, into: ring, .. }) => {
+                self.page(*buffer, *ring).or_else(|| self.elements(*ring, None))
+            }
             Move::Zero { .. }
             | Move::ReadBarrier
             | Move::WriteBarrier
@@ -113,6 +121,15 @@ impl Formats<'_> {
             }
             Rank::Values { from, into, .. } => self.same(*from, *into),
         }
+    }
+
+    fn of_work(&self, op: &Work) -> Option<String> {
+        let fetched = match op {
+            Work::Fetch { table, into } => self.page(*table, *into),
+            Work::Deal(_) => None,
+        };
+        let rings = op.filled().into_iter().chain(op.read());
+        fetched.or_else(|| rings.into_iter().find_map(|ring| self.elements(ring, Some(32))))
     }
 
     /// Whether a ring's elements lie one by one, of so many bits.

@@ -1,8 +1,8 @@
 //! All roles of all cores of a step, run together: each goes on until it must wait.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::dataflow::{CircularAt, Op, Program, Step};
+use crate::dataflow::{BufferAt, CircularAt, Op, Program, Step};
 
 use super::code::{Code, Instruction, Slot, Still};
 use super::counts::{Counts, OfCores};
@@ -46,7 +46,11 @@ pub(super) struct Core {
     pub(super) at: [u32; 2],
     pub(super) rings: Vec<Ring>,
     pub(super) words: Vec<Word>,
+    /// Work lists, by the ring that holds them.
+    pub(super) lists: HashMap<CircularAt, Vec<u32>>,
     pub(super) counts: Counts,
+    /// Tables that were opened, by their ring.
+    pub(super) open: BTreeMap<CircularAt, BufferAt>,
 }
 
 /// A ring of one core.
@@ -111,7 +115,9 @@ impl<'a> Machine<'a> {
             at,
             rings: vec![Ring::default(); step.circular.len()],
             words: step.semaphores.iter().map(|x| Word::new(x.initial)).collect(),
+            lists: HashMap::new(),
             counts: Counts::default(),
+            open: BTreeMap::new(),
         };
         let cores: Vec<_> = places.map(core).collect();
         let mut tasks = Vec::new();
@@ -196,6 +202,14 @@ impl<'a> Machine<'a> {
                 self.tasks[task].slots[*slot] = value;
                 self.tasks[task].next += 1;
             }
+            Instruction::Learn(slot, list, word) => {
+                let word = word.value(&self.tasks[task].slots);
+                let word = word.ok_or_else(|| self.fault(task, valueless("the place")))?;
+                let value = self.learn(task, *list, word);
+                let value = value.map_err(|sentence| self.fault(task, sentence))?;
+                self.tasks[task].slots[*slot] = value;
+                self.tasks[task].next += 1;
+            }
             Instruction::Loop { counter, count, end, still } => {
                 let count = count.value(&self.tasks[task].slots);
                 let count = count.ok_or_else(|| self.fault(task, valueless("the count")))?;
@@ -258,7 +272,12 @@ impl<'a> Machine<'a> {
             Op::Pop(ring, count) => self.pop(task, *ring, *count)?,
             Op::Move(op) => return self.transfer(task, op, numbers),
             Op::Math(op) => self.math(task, op, numbers)?,
-            Op::Equation(_) | Op::Comment(_) | Op::Let(..) | Op::Loop { .. } | Op::If { .. } => {
+            Op::Equation(_)
+            | Op::Comment(_)
+            | Op::Let(..)
+            | Op::Learn { .. }
+            | Op::Loop { .. }
+            | Op::If { .. } => {
                 unreachable!("these are other instructions")
             }
         }

@@ -39,6 +39,9 @@ impl Machine<'_> {
                 self.write_rows(task, (buffer, first), [second, third], from)?;
             }
             Move::Rank(ref op) => self.rank(task, op, numbers)?,
+            Move::Work(ref op) => self.work(task, op, numbers)?,
+            Move::Open(table) => self.open(task, table)?,
+            Move::Elements(ref elements) => self.elements(task, elements, first)?,
             Move::Deliver { from, into, tiles, area, .. } => {
                 let to = self.one_core(task, area, second)?;
                 self.deliver(task, from, into, first..first.saturating_add(tiles), to)?;

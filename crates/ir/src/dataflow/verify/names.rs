@@ -81,7 +81,7 @@ impl<'a> Scope<'a> {
             self.say(trail, sentence);
         }
         match op {
-            Op::Let(name, _) => self.define(name, trail),
+            Op::Let(name, _) | Op::Learn { name, .. } => self.define(name, trail),
             Op::Loop { name, body, .. } => {
                 let outer = self.names.len();
                 self.define(name, trail);
@@ -137,7 +137,9 @@ impl<'a> Scope<'a> {
 /// What an op computes numbers from; of a loop or branch, its head.
 pub(super) fn indices(op: &Op) -> Vec<&Index> {
     match op {
-        Op::Let(_, index) | Op::Loop { count: index, .. } => vec![index],
+        Op::Let(_, index) | Op::Learn { word: index, .. } | Op::Loop { count: index, .. } => {
+            vec![index]
+        }
         Op::If { test, .. } => {
             let mut found = Vec::new();
             of_test(test, &mut found);
@@ -179,6 +181,13 @@ fn positions(program: &Program, step: &Step, op: &Op) -> Vec<String> {
         && let Some((buffer, _)) = op.buffer()
     {
         check("buffer", buffer, program.buffers.len());
+    }
+    if let Op::Move(Move::Elements(elements)) = op {
+        let tables = elements.tables.iter();
+        tables.for_each(|table| check("buffer", table.buffer, program.buffers.len()));
+        if let Some(at) = elements.made.equation() {
+            check("equation", at, program.plan.kernel.equations.len());
+        }
     }
     if let Op::Move(
         Move::Set(semaphore, _)

@@ -31,6 +31,16 @@ pub(super) fn rings(op: &Op) -> Vec<(CircularAt, Side)> {
         Op::Move(Move::WriteRows { from, .. }) => vec![(*from, Producer)],
         Op::Move(Move::Deliver { from, into, .. }) => vec![(*from, Producer), (*into, Producer)],
         Op::Move(Move::Rank(op)) => of_rank(op),
+        Op::Move(Move::Work(op)) => {
+            let rings = op.filled().into_iter().chain(op.read());
+            rings.map(|ring| (ring, Producer)).collect()
+        }
+        Op::Learn { list, .. } => vec![(*list, Either)],
+        Op::Move(Move::Open(table)) => vec![(table.ring, Producer)],
+        Op::Move(Move::Elements(elements)) => {
+            let rings = elements.tables.iter().map(|table| table.ring);
+            rings.chain([elements.into]).map(|ring| (ring, Producer)).collect()
+        }
         Op::Move(Move::Write { from, .. }) => vec![(*from, Consumer)],
         Op::Move(Move::Column { from, into, .. } | Move::Multicast { from, into, .. }) => {
             vec![(*from, Either), (*into, Producer)]

@@ -9,6 +9,7 @@ mod rings;
 mod sends;
 mod units;
 mod walk;
+mod work;
 
 use crate::dataflow::testing::LIMITS;
 use crate::dataflow::{Op, Program};

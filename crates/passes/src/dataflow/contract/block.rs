@@ -54,7 +54,7 @@ pub(super) fn blocks(
 ) -> Vec<Op> {
     match cut.spread {
         Spread::Shared { passes } => shared(product, passes, body),
-        Spread::Items => items(product, cut, body),
+        Spread::Items | Spread::Listed => items(product, cut, body),
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) fn candidates(
     rooms: &[Room],
 ) -> Vec<Cut> {
     let tensix = draft.tensix();
+    if product.listed.is_some() {
+        return listed(draft, product, settings, rooms);
+    }
     let [m, n, _] = product.tiles();
     let rows = lines(m, tensix.rows, settings.m);
     let columns = lines(n, tensix.columns, settings.n);
@@ -41,6 +44,35 @@ pub(super) fn candidates(
                 let outline = (grid, Spread::Items, block);
                 found.extend(
                     rooms.iter().filter_map(|&room| complete(product, settings, room, outline)),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// Of a product of tiles of rows that tables tell: each tile is a block. One where the blocks of
+/// a run stay in L1 comes first with room for the next run's.
+fn listed(draft: &Draft<'_>, product: &Product, settings: &Settings, rooms: &[Room]) -> Vec<Cut> {
+    let tensix = draft.tensix();
+    let [m, n, depth] = product.tiles();
+    let mut depths = depths(product, settings);
+    let whole = settings.k.is_none() && product.scales.is_none() && product.words.is_none();
+    if whole && !depths.contains(&depth) {
+        depths.push(depth);
+    }
+    let mut found = Vec::new();
+    for block_columns in sizes(n, settings.n) {
+        for &depth in &depths {
+            let block = [m, block_columns, depth];
+            let grid = grid_of(product, block, [tensix.columns, tensix.rows]);
+            let cuts = rooms.iter().filter_map(|&room| {
+                complete(product, settings, room, (grid, Spread::Listed, block))
+            });
+            for cut in cuts {
+                let once = Cut { stages: 1, ..cut.clone() };
+                found.extend(
+                    [cut, once].into_iter().take(1 + usize::from(settings.stages.is_none())),
                 );
             }
         }

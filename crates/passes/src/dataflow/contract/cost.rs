@@ -9,6 +9,7 @@ use tilec_ir::dataflow::cycles::vector_cycles;
 use tilec_ir::dataflow::{BinaryVector, Fidelity, UnaryVector, Vector, WordVector};
 
 use super::cut::{Cut, Spread, Sums};
+use super::listed;
 use super::operand::{Operand, Side};
 use super::product::Product;
 use super::rings::scale_tiles;
@@ -48,7 +49,8 @@ pub(super) fn cost(draft: &Draft<'_>, product: &Product, cut: &Cut) -> Cost {
     let [a, b] = [Side::A, Side::B].map(|side| {
         let tile = product.operands[side as usize].format.tile_bytes();
         let bytes = f64::from(cut.multiplied_tiles(side) * tile) + scale_bytes(product, cut, side);
-        blocks * k_blocks * bytes / f64::from(tensix.noc_bytes_per_cycle)
+        let kept = if side == Side::B { listed::times_read(product, cut) } else { 1.0 };
+        blocks * k_blocks * kept * bytes / f64::from(tensix.noc_bytes_per_cycle)
     });
     let dram_rate = draft.chip.memory.bytes_per_second as f64 / tensix.clock_hz as f64;
     let parts = [
@@ -148,8 +150,9 @@ fn times_read(product: &Product, cut: &Cut, side: Side) -> f64 {
     match (cut.spread, side) {
         (Spread::Shared { passes: [_, columns] }, Side::A) => f64::from(columns),
         (Spread::Shared { passes: [rows, _] }, Side::B) => f64::from(rows),
-        (Spread::Items, Side::A) => f64::from(n.div_ceil(cut.block[1])),
+        (Spread::Items | Spread::Listed, Side::A) => f64::from(n.div_ceil(cut.block[1])),
         (Spread::Items, Side::B) => f64::from(m.div_ceil(cut.block[0])),
+        (Spread::Listed, Side::B) => listed::times_read(product, cut),
     }
 }
 

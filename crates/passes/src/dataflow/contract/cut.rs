@@ -51,6 +51,8 @@ pub(super) enum Spread {
     },
     /// Every block on its own.
     Items,
+    /// As a list tells that each core makes: see [`listed`](super::listed).
+    Listed,
 }
 
 /// Where sums are while they grow.
@@ -72,7 +74,7 @@ impl Cut {
     pub(super) fn cores_along(&self, side: Side) -> u32 {
         match self.spread {
             Spread::Shared { .. } => self.grid[side as usize],
-            Spread::Items => 1,
+            Spread::Items | Spread::Listed => 1,
         }
     }
 
@@ -96,7 +98,9 @@ impl Cut {
     pub(super) fn most_blocks(&self, product: &Product) -> u32 {
         match self.spread {
             Spread::Shared { passes: [rows, columns] } => product.batches * rows * columns,
-            Spread::Items => self.blocks(product).div_ceil(self.grid[0] * self.grid[1]),
+            Spread::Items | Spread::Listed => {
+                self.blocks(product).div_ceil(self.grid[0] * self.grid[1])
+            }
         }
     }
 }
@@ -112,6 +116,7 @@ pub(super) fn cut(
     let settings = &given.settings;
     let place = given.places.iter().map(|setting| setting.span).reduce(Span::to);
     check_depth(product, settings, place)?;
+    check_height(product, settings, place)?;
     let mut best: Option<(f64, Cut)> = None;
     let mut least: Option<(u64, Cut)> = None;
     for candidate in candidates(draft, product, settings, &rooms) {
@@ -156,6 +161,21 @@ fn check_depth(
     let message = format!("k = {k} does not divide the {period} of k that are scaled at once");
     Err(Diagnostic::new(Kind::BadSetting, place.unwrap_or(product.span), message)
         .help(format!("write k = {period} or a divisor of it that is a multiple of {TILE}")))
+}
+
+/// Tiles of groups have as many rows as the tables count.
+fn check_height(
+    product: &Product,
+    settings: &Settings,
+    place: Option<Span>,
+) -> Result<(), Diagnostic> {
+    let rows = product.tiles()[0] * TILE;
+    let Some(m) = settings.m.filter(|&m| product.listed.is_some() && m != rows) else {
+        return Ok(());
+    };
+    let message = format!("the rows of groups are in tiles of {rows} here, not of m = {m}");
+    Err(Diagnostic::new(Kind::BadSetting, place.unwrap_or(product.span), message)
+        .help("take m out: it follows from how many rows a group has on average"))
 }
 
 fn l1_bytes(draft: &Draft<'_>, product: &Product, cut: &Cut) -> u64 {

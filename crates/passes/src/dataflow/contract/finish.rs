@@ -149,7 +149,9 @@ fn axes_in(kernel: &Kernel, sum: &Equation, reader: &Equation, axes: &Axes) -> A
         _ => unreachable!("points are told by variables"),
     };
     let names: BTreeMap<_, _> = sum.vars.iter().copied().zip(index.into_iter().map(own)).collect();
-    let renamed = |vars: &[Id<Var>]| vars.iter().map(|var| names[var]).collect();
+    // The group of a tile is no point of the sum.
+    let renamed =
+        |vars: &[Id<Var>]| vars.iter().filter_map(|var| names.get(var).copied()).collect();
     Axes { batch: renamed(&axes.batch), rows: renamed(&axes.rows), columns: renamed(&axes.columns) }
 }
 

@@ -231,7 +231,7 @@ pub(super) fn reaches_over(product: &Product, cut: &Cut, side: usize) -> bool {
     let (tiles, block) = (product.tiles()[side], cut.block[side]);
     let blocks = match cut.spread {
         Spread::Shared { passes } => passes[side] * cut.grid[1 - side],
-        Spread::Items => tiles.div_ceil(block),
+        Spread::Items | Spread::Listed => tiles.div_ceil(block),
     };
     u64::from(blocks) * u64::from(block) != u64::from(tiles)
 }

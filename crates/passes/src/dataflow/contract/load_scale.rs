@@ -70,7 +70,7 @@ impl Load<'_> {
     pub(super) fn turn_scale(&self, k_block: &Index, input: &Input, ring: CircularAt) -> Vec<Op> {
         let Some(columns) = &input.columns else { return Vec::new() };
         let [rows, _] = scale_tiles(self.cut, input);
-        let batch = vec![Index::from(0); self.product.batch_ranges.len()];
+        let batch = vec![Index::from(0); self.product.operands[0].axes.batch.len()];
         let [_, column] = columns.place(&batch, 0.into(), &first_of(self.cut, k_block));
         each("row", rows, |row| {
             let [at, to] = [row.clone(), row];

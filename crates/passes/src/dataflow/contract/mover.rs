@@ -3,8 +3,9 @@
 
 use tilec_ir::dataflow::{Index, Move, Op, Test};
 
-use super::block::{Block, each, when};
+use super::block::{Block, blocks, each, when};
 use super::cut::Cut;
+use super::listed::{Walk, Worker, keeps_b};
 use super::load::{Load, reaches_over, read};
 use super::operand::Side;
 use super::product::Product;
@@ -25,8 +26,35 @@ impl Mover<'_> {
         Load { product, cut, numbers, side }
     }
 
+    /// All that the reader does.
+    pub(super) fn reader(&self) -> Vec<Op> {
+        let Some(listed) = self.product.listed else {
+            return blocks(self.product, self.cut, |block| self.reads(block));
+        };
+        let before = |block: &Block| {
+            let load = self.load(Side::B);
+            let kept = keeps_b(self.product, self.cut);
+            [if kept { load.blocks(block) } else { vec![] }, vec![]]
+        };
+        self.walk(Worker::Reader).runs(listed, |block| self.reads(block), before)
+    }
+
+    /// All that the writer does.
+    pub(super) fn writer(&self) -> Vec<Op> {
+        let Some(listed) = self.product.listed else {
+            return blocks(self.product, self.cut, |block| self.writes(block));
+        };
+        let nothing = |_: &Block| [vec![], vec![]];
+        self.walk(Worker::Writer).runs(listed, |block| self.writes(block), nothing)
+    }
+
+    fn walk(&self, role: Worker) -> Walk<'_> {
+        let Self { product, cut, numbers } = *self;
+        Walk { product, cut, numbers, role }
+    }
+
     /// The reader: blocks of `a`, then what the epilogue reads.
-    pub(super) fn reads(&self, block: &Block) -> Vec<Op> {
+    fn reads(&self, block: &Block) -> Vec<Op> {
         let mut ops = self.load(Side::A).blocks(block);
         if self.cut.takes_sums {
             return ops;
@@ -101,8 +129,9 @@ impl Mover<'_> {
     }
 
     /// The writer: blocks of `b`, then the results.
-    pub(super) fn writes(&self, block: &Block) -> Vec<Op> {
-        let mut ops = self.load(Side::B).blocks(block);
+    fn writes(&self, block: &Block) -> Vec<Op> {
+        let kept = keeps_b(self.product, self.cut);
+        let mut ops = if kept { Vec::new() } else { self.load(Side::B).blocks(block) };
         if self.cut.takes_sums {
             let [rows, columns, _] = self.cut.block;
             ops.extend(self.store(block, (0, Use::Sums), [rows, columns], [&0.into(), &0.into()]));

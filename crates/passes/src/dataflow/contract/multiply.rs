@@ -14,6 +14,7 @@ use tilec_ir::tensor::Kernel;
 
 use super::block::{Block, blocks, each, each_ahead, each_of};
 use super::cut::{Cut, Sums};
+use super::listed::{Walk, Worker, keeps_b};
 use super::load_scale::scale_place;
 use super::operand::Side;
 use super::product::Product;
@@ -39,13 +40,32 @@ impl Compute<'_> {
     /// What the vector unit can't compute.
     pub(super) fn body(&self) -> Result<Vec<Op>, Diagnostic> {
         let mut fault = None;
-        let ops = blocks(self.product, self.cut, |block| {
+        let block = |block: &Block| {
             self.block(block).unwrap_or_else(|error| {
                 fault = Some(error);
                 Vec::new()
             })
-        });
+        };
+        let ops = match self.product.listed {
+            None => blocks(self.product, self.cut, block),
+            Some(listed) => self.walk().runs(listed, block, |_| self.kept()),
+        };
         fault.map_or(Ok(ops), Err)
+    }
+
+    fn walk(&self) -> Walk<'_> {
+        let Self { product, cut, numbers, .. } = *self;
+        Walk { product, cut, numbers, role: Worker::Compute }
+    }
+
+    /// Waits for the blocks of `b` that stay for a run, and pops them after it.
+    fn kept(&self) -> [Vec<Op>; 2] {
+        let (ring, side) = (self.ring(Use::Operand(Side::B)), Side::B);
+        let tiles = self.cut.multiplied_tiles(side);
+        match keeps_b(self.product, self.cut) {
+            true => [vec![Op::Wait(ring, tiles)], vec![Op::Pop(ring, tiles)]],
+            false => [vec![], vec![]],
+        }
     }
 
     fn block(&self, block: &Block) -> Result<Vec<Op>, Diagnostic> {
@@ -270,7 +290,8 @@ impl Compute<'_> {
 
     /// Waits for or pops a block of `k`.
     pub(super) fn operands(&self, op: fn(CircularAt, u32) -> Op) -> Vec<Op> {
-        let sides = [Side::A, Side::B];
+        let kept = keeps_b(self.product, self.cut);
+        let sides = [Side::A, Side::B].into_iter().filter(|&side| !kept || side == Side::A);
         let operands =
             sides.map(|side| op(self.ring(Use::Operand(side)), self.cut.multiplied_tiles(side)));
         let inputs = self.product.scales.iter().flat_map(|scales| &scales.inputs).enumerate();
@@ -278,6 +299,6 @@ impl Compute<'_> {
             let [rows, columns] = scale_tiles(self.cut, input);
             op(self.ring(Use::Scale(at)), rows * columns)
         });
-        operands.into_iter().chain(scales).collect()
+        operands.chain(scales).collect()
     }
 }

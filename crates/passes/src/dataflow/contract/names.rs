@@ -21,7 +21,7 @@ pub(super) fn without_unused(body: Vec<Op>) -> Vec<Op> {
 fn lets(body: &[Op]) -> usize {
     body.iter()
         .map(|op| match op {
-            Op::Let(..) => 1,
+            Op::Let(..) | Op::Learn { .. } => 1,
             Op::Loop { body, .. } => lets(body),
             Op::If { then, otherwise, .. } => lets(then) + lets(otherwise),
             _ => 0,
@@ -31,7 +31,7 @@ fn lets(body: &[Op]) -> usize {
 
 fn retain(body: Vec<Op>, used: &BTreeSet<String>) -> Vec<Op> {
     let keep = |op| match op {
-        Op::Let(name, _) if !used.contains(&name) => None,
+        Op::Let(name, _) | Op::Learn { name, .. } if !used.contains(&name) => None,
         Op::Loop { name, count, body } => Some(Op::Loop { name, count, body: retain(body, used) }),
         Op::If { test, then, otherwise } => {
             let (then, otherwise) = (retain(then, used), retain(otherwise, used));
@@ -77,7 +77,7 @@ pub(super) fn names(body: &[Op]) -> BTreeSet<String> {
 
 fn of_op(op: &Op, names: &mut BTreeSet<String>) {
     match op {
-        Op::Let(_, index) => of_index(index, names),
+        Op::Let(_, index) | Op::Learn { word: index, .. } => of_index(index, names),
         Op::Loop { count, body, .. } => {
             of_index(count, names);
             body.iter().for_each(|op| of_op(op, names));

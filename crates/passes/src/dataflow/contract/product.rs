@@ -7,6 +7,7 @@ use tilec_ir::{Diagnostic, Id, Kind, Span};
 
 use super::finish::{Finish, finish};
 use super::integer;
+use super::listed::{Listed, listed};
 use super::operand::{Operand, operands};
 use super::passes::{fidelity, left_out};
 use super::scale::{Scales, scales};
@@ -39,6 +40,8 @@ pub(super) struct Product {
     /// What becomes of the sum.
     pub(super) finish: Finish,
     pub(super) fidelity: Fidelity,
+    /// What tells its tiles of rows, if tables do.
+    pub(super) listed: Option<Listed>,
     /// Of a sum of integers: how many tiles of `k` are exact in f32.
     pub(super) words: Option<u32>,
 }
@@ -89,11 +92,17 @@ pub(super) fn product(
     let sum = &draft.plan.kernel.equations[draft.plan.regions[region].covers[0]];
     let span = sum.span;
     let one = |fault| vec![fault];
+    let batch = contract.batch.clone();
+    let found = listed(draft, contract, span).map_err(one)?;
+    let (contract, listed) = match &found {
+        Some((contract, listed)) => (contract, Some(*listed)),
+        None => (contract, None),
+    };
     let words = match contract.accumulator {
         Scalar::F32 => None,
         _ => Some(integer::most_depth(&draft.plan.kernel, contract, span).map_err(one)?),
     };
-    let lengths = [&contract.m, &contract.n, &contract.k, &contract.batch]
+    let lengths = [&contract.m, &contract.n, &contract.k, &batch]
         .map(|vars| length(&draft.plan.kernel, vars, span));
     let [m, n, k, batches] = lengths;
     let lengths = [m.map_err(one)?, n.map_err(one)?, k.map_err(one)?];
@@ -106,7 +115,7 @@ pub(super) fn product(
     let ranges = |vars: &[Id<Var>]| -> Result<Vec<u32>, Vec<Diagnostic>> {
         vars.iter().map(|&var| length(&draft.plan.kernel, &[var], span).map_err(one)).collect()
     };
-    let (batch_ranges, k_ranges) = (ranges(&contract.batch)?, ranges(&contract.k)?);
+    let (batch_ranges, k_ranges) = (ranges(&batch)?, ranges(&contract.k)?);
     let coefficient = coefficient(&draft.plan.kernel, contract);
     let mut faults = Vec::new();
     let operands = operands(draft, contract, given).map_err(|fault| faults.push(fault));
@@ -127,6 +136,7 @@ pub(super) fn product(
         coefficient,
         finish,
         fidelity,
+        listed,
         words,
     })
 }

@@ -3,6 +3,7 @@
 use tilec_ir::dataflow::Format;
 
 use super::cut::{Cut, Sums};
+use super::listed::Worker;
 use super::operand::{Input, Side};
 use super::product::Product;
 
@@ -23,6 +24,10 @@ pub(super) enum Use {
     Input(usize),
     /// What is stored, by position.
     Output(usize),
+    /// What there is to do, as a role knows it.
+    List(Worker),
+    /// A table that tells it, by position.
+    Table(usize),
 }
 
 /// A ring.
@@ -79,6 +84,14 @@ pub(super) fn rings(product: &Product, cut: &Cut, f32_ring: Format) -> Vec<Ring>
     if !cut.takes_sums {
         for (at, stored) in product.finish.stored.iter().enumerate() {
             push(Use::Output(at), stored.format, cut.group[0] * cut.group[1], 2);
+        }
+    }
+    if let Some(listed) = product.listed {
+        for role in Worker::ALL {
+            push(Use::List(role), Format::Word, listed.list_pages(product, cut), 1);
+        }
+        for at in 0..1 + usize::from(listed.has_filled()) {
+            push(Use::Table(at), Format::Word, listed.table_pages(), 1);
         }
     }
     rings

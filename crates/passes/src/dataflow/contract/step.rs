@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use tilec_ir::Diagnostic;
 use tilec_ir::dataflow::{Argument, Circular, CircularAt, Op, Role, Semaphore, SemaphoreAt, Step};
 
-use super::block::{blocks, constants};
+use super::block::constants;
 use super::cost::{passes, tile_bytes};
 use super::cut::{Cut, Spread};
+use super::listed::Worker;
 use super::mover::Mover;
 use super::multiply::Compute;
 use super::names::{names, without_repeated_inits, without_unused};
@@ -46,8 +47,8 @@ pub(super) fn step(
     let name = draft.step_name(region);
     let compute = Compute { kernel: &draft.plan.kernel, product, cut, numbers: &numbers, equation };
     let mover = Mover { product, cut, numbers: &numbers };
-    let reader = without_unused(blocks(product, cut, |block| mover.reads(block)));
-    let writer = without_unused(blocks(product, cut, |block| mover.writes(block)));
+    let reader = without_unused(mover.reader());
+    let writer = without_unused(mover.writer());
     let compute = without_repeated_inits(without_unused(compute.body()?));
     let mut constants = constants(product, cut);
     let used: BTreeSet<_> =
@@ -132,6 +133,11 @@ fn name(product: &Product, used: Use) -> (String, String) {
             (name, holds)
         }
         Use::Sums => ("sums".to_owned(), "partial sums".to_owned()),
+        Use::List(Worker::Reader) => ("work".to_owned(), "what this core does".to_owned()),
+        Use::List(Worker::Compute) => ("work_of_compute".to_owned(), "a copy of work".to_owned()),
+        Use::List(Worker::Writer) => ("work_of_writer".to_owned(), "a copy of work".to_owned()),
+        Use::Table(0) => ("groups".to_owned(), "the group of every tile of rows".to_owned()),
+        Use::Table(_) => ("filled".to_owned(), "the rows of every tile".to_owned()),
         Use::Input(at) => {
             let name = product.finish.inputs[at].name.clone();
             let holds = format!("tiles of {name}");

@@ -17,6 +17,7 @@ pub(crate) fn vector_cycles(body: &[Op]) -> f64 {
         | Op::Equation(_)
         | Op::Comment(_)
         | Op::Let(..)
+        | Op::Learn { .. }
         | Op::Reserve(..)
         | Op::Push(..)
         | Op::Wait(..)

@@ -195,7 +195,7 @@ pub(crate) fn lets(numbers: &[(String, Index)], body: Vec<Op>) -> Vec<Op> {
 fn names_of_body(body: &[Op], names: &mut BTreeSet<String>) {
     for op in body {
         match op {
-            Op::Let(_, index) => names_of(index, names),
+            Op::Let(_, index) | Op::Learn { word: index, .. } => names_of(index, names),
             Op::Loop { count, body, .. } => {
                 names_of(count, names);
                 names_of_body(body, names);

@@ -240,7 +240,7 @@ fn tensor(
 }
 
 /// Puts an equation at a position; those from there on move up.
-fn insert(plan: &mut Plan, position: EquationAt, equation: Equation) {
+pub(in crate::dataflow) fn insert(plan: &mut Plan, position: EquationAt, equation: Equation) {
     plan.kernel.equations.insert(position, equation);
     let moved = |at: &mut EquationAt| *at += usize::from(*at >= position);
     for region in &mut plan.regions {

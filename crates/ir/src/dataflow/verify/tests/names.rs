@@ -69,7 +69,7 @@ fn buffers_are_their_tensors() {
         |program| {
             program.buffers.pop();
         },
-        "output c lies in 0 buffers",
+        "output c lies in no buffer",
     );
     refused(
         copy(),
