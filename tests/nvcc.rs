@@ -2,6 +2,8 @@
 //! chips that have a table, with warnings as errors; ptxas has nothing to spill in
 //! kernels that are tuned, and the instructions that the plan names are there.
 
+#[path = "support/alike.rs"]
+mod alike;
 #[path = "support/every.rs"]
 mod every;
 #[path = "support/files.rs"]
@@ -31,10 +33,13 @@ use tilec_ir::tensor::Scalar;
 use tilec_ir::tile::{self, Body, Unit};
 use tilec_manifest::Manifest;
 use tilec_target::{Chip, chips};
-use units::Code;
+use units::{Code, Function};
 
-/// Headers of what only Hopper has.
-const HOPPER: [&str; 4] = ["cluster", "mbarrier", "tma", "wgmma"];
+/// The architecture that comes first.
+const HOPPER: &str = "sm_90a";
+
+/// Headers of what only it has.
+const OF_HOPPER: [&str; 4] = ["cluster", "mbarrier", "tma", "wgmma"];
 
 #[test]
 fn device_headers_compile_on_their_own() {
@@ -43,7 +48,7 @@ fn device_headers_compile_on_their_own() {
     let faults = nvcc::parallel(&headers, |path| {
         let name = path.file_stem().expect("headers have names").to_string_lossy();
         let archs: &[&str] =
-            if HOPPER.contains(&&*name) { &["sm_90a"] } else { &["sm_80", "sm_90a"] };
+            if OF_HOPPER.contains(&&*name) { &[HOPPER] } else { &["sm_80", HOPPER] };
         // Twice: a header guards itself.
         let text = format!("#include \"{name}.cuh\"\n").repeat(2);
         let one = |arch: &&str| {
@@ -82,8 +87,7 @@ const WITH_LAUNCHER: [&str; 2] = ["a100", "h200"];
 const ALIKE: [&str; 3] =
     ["tests/cases/canonical", "tests/cases/near_misses", "tests/cases/spellings"];
 
-/// Of a program that becomes many functions, one in so many is compiled, unless every one
-/// is asked for.
+/// Of what is tuned, one in so many is compiled, unless everything is asked for.
 const SHARE: usize = 4;
 
 fn root() -> &'static Path {
@@ -143,11 +147,9 @@ fn is_tuned(body: &Body) -> bool {
     match body {
         Body::Pipeline(_) | Body::Stepped(_) | Body::Rows(_) => true,
         // Selections by keys that are computed spill a few words; they read memory most.
-        Body::Scan(_)
-        | Body::Points(_)
-        | Body::Select(_)
-        | Body::Ranks(_)
-        | Body::Within(_) => false,
+        Body::Scan(_) | Body::Points(_) | Body::Select(_) | Body::Ranks(_) | Body::Within(_) => {
+            false
+        }
     }
 }
 
@@ -180,28 +182,40 @@ fn instruction(body: &Body, arch: &str) -> Option<&'static str> {
 
 #[test]
 fn every_program_compiles_for_every_chip() {
-    let functions = CASES.iter().enumerate().flat_map(|(at, case)| {
-        let functions =
-            units::functions_of(&case.name, &case.emitted.manifest.arch, &case.pieces());
+    let functions = CASES.iter().flat_map(|case| {
+        let tuned = |name: &str| case.tuned.contains_key(name);
+        let arch = &case.emitted.manifest.arch;
+        let functions = units::functions_of(&case.name, arch, tuned, &case.pieces());
         let names: BTreeSet<_> = functions.iter().map(|function| function.name()).collect();
         assert_eq!(names, launched(&case.emitted.manifest), "{}", case.name);
-        share(functions, at).into_iter().map(move |function| (case, function))
+        functions.into_iter().map(move |function| (case, function))
     });
-    let (cases, functions): (Vec<_>, Vec<_>) = functions.unzip();
+    let (cases, functions): (Vec<_>, Vec<_>) = chosen(functions.collect()).into_iter().unzip();
     let codes = units::compile(&functions).unwrap_or_else(|said| panic!("{said}"));
     let faults: BTreeSet<_> = cases.into_iter().zip(&codes).filter_map(fault).collect();
     let faults: Vec<_> = faults.into_iter().collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What is compiled of the functions of one of many programs: others of the next program.
-fn share<T>(functions: Vec<T>, program: usize) -> Vec<T> {
-    let count = functions.len().max(1);
-    let wanted = |at: usize| (at + program).is_multiple_of(SHARE) || at == program % count;
-    // All that is asked for is every other: with two cores, all would take half an hour.
-    let asked = |at: usize| every::asked() && (at + program).is_multiple_of(2);
-    let functions = functions.into_iter().enumerate();
-    functions.filter(|&(at, _)| asked(at) || wanted(at)).map(|(_, each)| each).collect()
+/// What is compiled: of all functions with the same code, those of one architecture, which
+/// is another for the next code; on Hopper all that is tuned. Of what is tuned, whose
+/// compilation takes long, it is one in `SHARE`, unless everything is asked for.
+fn chosen<'a>(functions: Vec<(&'a Case, Function<'a>)>) -> Vec<(&'a Case, Function<'a>)> {
+    let mut archs: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let codes: Vec<_> = functions.iter().map(|(_, function)| function.alike()).collect();
+    for (code, (_, function)) in codes.iter().zip(&functions) {
+        archs.entry(code.clone()).or_default().insert(function.arch);
+    }
+    let turns: BTreeMap<_, _> =
+        archs.iter().enumerate().map(|(turn, (code, archs))| (code, (turn, archs))).collect();
+    let wanted = |(code, (_, function)): &(&String, (&Case, Function<'_>))| {
+        let (turn, archs) = turns[code];
+        let hopper = function.tuned && function.arch == HOPPER;
+        let its_turn = archs.iter().nth(turn % archs.len()) == Some(&function.arch);
+        let share = !function.tuned || every::asked() || turn.is_multiple_of(SHARE);
+        (hopper || its_turn) && share
+    };
+    codes.iter().zip(functions).filter(wanted).map(|(_, function)| function).collect()
 }
 
 /// The functions that a manifest launches.

@@ -1,10 +1,10 @@
 //! Functions of many programs, compiled together.
 //!
 //! nvcc reads CUDA's own headers for half a second before it looks at a program, and
-//! chips and programs share many functions. So each function is compiled once for an
-//! architecture, in a unit with others that stand behind the very same device headers:
-//! a header that a program lacks is missed all the same. A `#line` before each says
-//! where it comes from.
+//! chips and programs share many functions. So functions that differ in names only are
+//! compiled once for an architecture, in a unit with others that stand behind the very
+//! same device headers. What the others lack of device headers is looked up. A `#line`
+//! before each says where it comes from.
 //!
 //! What compiled is remembered under `target/nvcc`, by a hash of the function, of what
 //! it needs, of the flags and of the compiler.
@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use crate::alike;
 use crate::nvcc::{self, Make, Usage};
 use crate::pieces::{Piece, Pieces, called};
 
@@ -26,6 +27,8 @@ pub(crate) struct Function<'a> {
     /// Of which program, as compilers are to say.
     pub(crate) program: &'a str,
     pub(crate) arch: &'a str,
+    /// Whether what ptxas makes of it is looked at.
+    pub(crate) tuned: bool,
     headers: &'a str,
     instructions: Vec<Piece<'a>>,
     kernel: Piece<'a>,
@@ -46,6 +49,7 @@ pub(crate) struct Code {
 pub(crate) fn functions_of<'a>(
     program: &'a str,
     arch: &'a str,
+    tuned: impl Fn(&str) -> bool,
     pieces: &Pieces<'a>,
 ) -> Vec<Function<'a>> {
     let function = |kernel: &Piece<'a>| {
@@ -55,7 +59,8 @@ pub(crate) fn functions_of<'a>(
             *piece.unwrap_or_else(|| panic!("{program}: there is no {name}"))
         };
         let instructions = names.iter().map(defined).collect();
-        Function { program, arch, headers: pieces.headers, instructions, kernel: *kernel }
+        let tuned = tuned(kernel.name);
+        Function { program, arch, tuned, headers: pieces.headers, instructions, kernel: *kernel }
     };
     pieces.kernels.iter().map(function).collect()
 }
@@ -68,7 +73,26 @@ impl Function<'_> {
 
     /// Whether it may have instructions that multiply matrices.
     fn multiplies(&self) -> bool {
-        ["wgmma", "Mma"].iter().any(|word| self.kernel.text.contains(word))
+        self.tuned && ["wgmma", "Mma"].iter().any(|word| self.kernel.text.contains(word))
+    }
+
+    /// Its code, which is that of others too: of other spellings of a program, and of other
+    /// architectures.
+    pub(crate) fn alike(&self) -> String {
+        let Piece { name, text, .. } = self.kernel;
+        let text = text.replacen(&format!("\n{name}("), "\nkernel(", 1);
+        let called: String = self.instructions.iter().map(|piece| piece.text).collect();
+        alike::without_names(&text) + &called
+    }
+
+    /// What it takes from device headers, or from instructions, by name.
+    fn names_of_tilec(&self) -> BTreeSet<&str> {
+        let after = self.kernel.text.split("tilec::").skip(1);
+        after.filter_map(|rest| alike::tokens(rest).next()).collect()
+    }
+
+    fn make(&self) -> Make {
+        if self.tuned { Make::Device } else { Make::Fast }
     }
 
     /// Its name as one of several of a unit.
@@ -90,15 +114,38 @@ pub(crate) fn compile(functions: &[Function<'_>]) -> Result<Vec<Code>, String> {
     }
     let units = units(missing);
     let done = nvcc::parallel(&units, |unit| compile_unit(unit));
-    let mut said = String::new();
+    let mut said = lacking(functions);
     for (unit, result) in units.iter().zip(done) {
         match result {
             Ok(codes) => known.extend(unit.iter().map(|&(key, _)| key).zip(codes)),
             Err(error) => said += &error,
         }
     }
-    let code = |key: &String| Code { ..known[key].clone() };
-    if said.is_empty() { Ok(keys.iter().map(code).collect()) } else { Err(said) }
+    let code = |(key, function): (&String, &Function<'_>)| {
+        let code = known[key].clone();
+        Code { usage: Usage { function: function.name().to_owned(), ..code.usage }, ..code }
+    };
+    if said.is_empty() { Ok(keys.iter().zip(functions).map(code).collect()) } else { Err(said) }
+}
+
+/// What functions name that the device headers of their programs do not have.
+fn lacking(functions: &[Function<'_>]) -> String {
+    let mut words: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut said = String::new();
+    for function in functions {
+        let words = words
+            .entry(function.headers)
+            .or_insert_with(|| alike::words(function.headers).collect());
+        let instructions: Vec<_> = function.instructions.iter().map(|piece| piece.name).collect();
+        let mut names = function.names_of_tilec();
+        names.retain(|name| !words.contains(name) && !instructions.contains(name));
+        if !names.is_empty() {
+            let place = format!("{}: {}", function.program, function.name());
+            writeln!(said, "{place} names {names:?}, which its headers do not have")
+                .expect("a string takes all text");
+        }
+    }
+    said
 }
 
 type Unit<'a> = Vec<(&'a String, &'a Function<'a>)>;
@@ -173,13 +220,9 @@ fn instructions(functions: &[&Function<'_>]) -> String {
     format!("namespace tilec {{\n{}}}\n", by_name.into_values().collect::<String>())
 }
 
-/// The same for functions that differ in their comments only, as spellings of a program do.
+/// The same for functions of the same machine code.
 fn key(function: &Function<'_>) -> String {
-    let code = |line: &str| line.split("//").next().unwrap_or_default().trim_end().to_owned();
-    let code: Vec<_> = function.kernel.text.lines().map(code).collect();
-    let kernel = Piece { line: 1, text: &code.join("\n"), ..function.kernel };
-    let alone = Function { program: "", kernel, ..function.clone() };
-    nvcc::key(&text(&[&alone]), function.arch, Make::Device)
+    nvcc::key(&function.alike(), function.arch, function.make())
 }
 
 fn path(key: &str) -> PathBuf {
