@@ -224,6 +224,31 @@ fn grouped_contractions() {
     );
 }
 
+/// Scales are chosen with their matrix, and rows may be scaled by group too.
+#[test]
+fn grouped_contractions_with_scales() {
+    check_within(
+        1e-5,
+        "kernel f[T, S, E, N, K](x: f8e4m3[T, K], sx: f32[T, ceil(K / 128)], w: f8e4m3[E, N, K], sw: f32[E, ceil(N / 128), ceil(K / 128)], v: f32[T, S], group: idx<E>[T, S])
+         -> (y: f32[T, S, N], z: f32[T, N])
+         where 1 <= K
+         {
+             y[t, s, n] = sum[k](x[t, k] * sx[t, k / 128] * w[group[t, s], n, k] * sw[group[t, s], n / 128, k / 128])
+             z[t, n]    = sum[s](v[t, s] * sum[k](x[t, k] * w[group[t, s], n, k]) * sw[group[t, s], n / 128, 0])
+         }",
+        &[&[0, 3, 4, 5, 6], &[5, 1, 1, 4, 3], &[65, 4, 7, 63, 77], &[40, 2, 3, 140, 300]],
+    );
+    check_within(
+        1e-5,
+        "kernel f[R, E, N, K](x: f32[R, K], w: i8[E, N, K], a: f32[E, K], b: f32[E, N], group: idx<E>[R])
+         -> (y: f32[R, N])
+         {
+             y[r, n] = sum[k](max(x[r, k], 0.0) * a[group[r], k] * f32(w[group[r], n, k])) * b[group[r], n]
+         }",
+        &[&[0, 3, 4, 5], &[5, 1, 4, 0], &[65, 4, 63, 77], &[500, 3, 40, 129]],
+    );
+}
+
 /// What chooses a matrix is summed over too, at once or in sums inside of sums.
 #[test]
 fn grouped_contractions_added_up() {

@@ -11,8 +11,9 @@
 //! ```
 
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Reduction, Var};
-use tilec_ir::{Atom, AtomId, Id, IntId, Kernel};
+use tilec_ir::{AtomId, Id, IntId, Kernel};
 
+use super::gather;
 use crate::plan::{Plan, Step};
 
 /// A sum of products whose factors fall into two groups.
@@ -105,8 +106,8 @@ fn is_two_sided(kernel: &Kernel, plan: &Plan, summed: &[Id<Var>], body: Id<Expr>
             open.extend([b, a]);
             continue;
         }
-        let gathers = gathers(kernel, id);
-        let gathered = gathers.first().and_then(|&(atom, _)| opaque_vars(kernel, id, atom));
+        let gathers = gather::gathers(kernel, plan, id);
+        let gathered = gathers.first().and_then(|&(atom, _)| gather::vars(kernel, plan, id, atom));
         let free = gathered.as_ref().unwrap_or(&plan.free[id.index()]);
         sides.push(factor(free, id, summed).vars);
     }
@@ -170,8 +171,8 @@ fn split(
     (covered && sided && !found.right.is_empty() && !found.left.is_empty()).then_some(found)
 }
 
-/// A factor that would be free of the row but for one integer read by it. What
-/// that integer varies with belongs to the row, also where it is summed over.
+/// Factors that would be free of the row but for one integer read by it. What that
+/// integer varies with belongs to the row, also where it is summed over.
 fn bucketed(
     kernel: &Kernel,
     plan: &Plan,
@@ -180,75 +181,31 @@ fn bucketed(
     summed: &[Id<Var>],
 ) -> Option<Contraction> {
     for (at, &right) in exprs.iter().enumerate() {
-        for (atom, bound) in gathers(kernel, right) {
-            let gathered = variables(kernel, atom);
+        for (atom, bound) in gather::gathers(kernel, plan, right) {
+            let gathered = gather::variables(kernel, atom);
             let (slots, summed): (Vars, Vars) = summed.iter().partition(|v| gathered.contains(v));
-            let mut factors = factors(plan, exprs, &summed);
-            let own = factor(&opaque_vars(kernel, right, atom)?, right, &summed);
-            let others = factors.iter().filter(|f| f.expr != right && f.summed);
-            let Some(left) = others.max_by_key(|f| f.vars.len()) else { continue };
-            let mut rows = left.vars.clone();
-            rows.extend(gathered.iter().filter(|v| !left.vars.contains(v)));
-            let vars = own.vars.clone();
-            let is_apart = factors[at].summed
-                && vars.iter().any(|v| !rows.contains(v))
-                && !gathered.iter().any(|v| vars.contains(v))
-                && plan.hoisted.keys().all(|h| *h != right);
             // What depends on the bucket stays in the group of the bucket.
-            factors[at] = own;
+            let opaque = exprs.iter().map(|&e| {
+                let free = gather::vars(kernel, plan, e, atom);
+                factor(free.as_ref().unwrap_or(&plan.free[e.index()]), e, &summed)
+            });
+            let factors: Vec<Factor> = opaque.collect();
+            let right = &factors[at];
+            let others = factors.iter().filter(|f| f.expr != right.expr && f.summed);
+            let others = others.filter(|f| !contains_all(&right.vars, &f.vars));
+            let left = others.max_by_key(|f| f.vars.len()).map_or(&[][..], |f| &f.vars);
+            let mut rows = left.to_vec();
+            rows.extend(gathered.iter().filter(|v| !left.contains(v)));
+            let is_apart = right.summed
+                && right.vars.iter().any(|v| !rows.contains(v))
+                && !gathered.iter().any(|v| right.vars.contains(v));
             let all = [step.vars.as_slice(), &slots].concat();
             if is_apart
-                && let Some(found) = split(&all, &factors, &rows, &vars, Some((atom, bound)))
+                && let Some(found) = split(&all, &factors, &rows, &right.vars, Some((atom, bound)))
             {
                 return Some(Contraction { summed, slots, ..found });
             }
         }
     }
     None
-}
-
-/// The bounded integers read inside the indices of a plain read.
-fn gathers(kernel: &Kernel, expr: Id<Expr>) -> Vec<(AtomId, IntId)> {
-    let mut found = Vec::new();
-    if let ExprKind::Read(_, index) = &kernel.exprs[expr].kind {
-        for &int in index {
-            kernel.ints.visit_atoms(int, &mut |id, atom| {
-                if let (Atom::Read(..), Some(bound)) = (atom, kernel.ints.bound(id)) {
-                    found.push((id, bound));
-                }
-            });
-        }
-    }
-    found
-}
-
-/// The variables in the indices of the element that an atom reads.
-fn variables(kernel: &Kernel, atom: AtomId) -> Vars {
-    let mut vars = Vec::new();
-    if let Atom::Read(_, index) = kernel.ints.atom(atom) {
-        for &int in index {
-            vars.extend(tilec_ir::walk::vars_of_int(&kernel.ints, int));
-        }
-    }
-    vars
-}
-
-/// The variables of a read that do not only stand inside `atom`; `None` if an
-/// index holds the value of an expression.
-fn opaque_vars(kernel: &Kernel, expr: Id<Expr>, atom: AtomId) -> Option<Vars> {
-    let ExprKind::Read(_, index) = &kernel.exprs[expr].kind else { return None };
-    let (mut vars, mut open, mut good) = (Vec::new(), index.clone(), true);
-    while let Some(int) = open.pop() {
-        for &factor in kernel.ints.get(int).terms().iter().flat_map(|t| &t.factors) {
-            match kernel.ints.atom(factor) {
-                _ if factor == atom => {}
-                Atom::Size(_) => {}
-                Atom::Var(v) => vars.push(*v),
-                Atom::Div(p, d) => open.extend([*p, *d]),
-                Atom::Read(_, index) => open.extend(index),
-                Atom::Value(_) => good = false,
-            }
-        }
-    }
-    good.then_some(vars)
 }

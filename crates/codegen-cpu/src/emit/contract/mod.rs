@@ -11,6 +11,7 @@
 //! ```
 
 mod blocks;
+mod gather;
 mod matching;
 mod micro;
 mod pack;
