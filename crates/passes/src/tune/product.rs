@@ -5,6 +5,8 @@
 //! with its rows innermost can be copied as tiles too, but only instructions on
 //! 16-bit values read such tiles.
 
+use std::collections::BTreeSet;
+
 use tilec_ir::plan::{Axis, Contract, Operand, Told, Varies};
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Unary};
 use tilec_ir::tile::{Condition, Unit};
@@ -54,6 +56,8 @@ pub(crate) struct Epilogue {
     /// Whether it has operations that are calls when their operands are out of the
     /// ordinary: exact quotients and roots.
     pub(crate) calls: bool,
+    /// Whether it reads tensors of several dimensions beside the sum.
+    pub(crate) reads: bool,
     /// Whether results can leave as they lie in registers.
     pub(crate) boxed: bool,
 }
@@ -141,16 +145,23 @@ pub(crate) fn product(
 
 fn epilogue(kernel: &Kernel, contract: &Contract) -> Epilogue {
     let values = contract.epilogue.iter().map(|&at| kernel.equations[at].value);
-    let mut all = values.chain(contract.coefficient).flat_map(|value| reachable(kernel, value));
+    let all: Vec<_> =
+        values.chain(contract.coefficient).flat_map(|value| reachable(kernel, value)).collect();
     let calls = |expr: Id<Expr>| match kernel.exprs[expr].kind {
         ExprKind::Binary(Binary::Div, ..) => kernel.exprs[expr].ty == Scalar::F32,
         ExprKind::Unary(Unary::Sqrt, _) => true,
         _ => false,
     };
+    let matrices = all.iter().filter_map(|&expr| match &kernel.exprs[expr].kind {
+        ExprKind::Read(tensor, index) if index.len() > 1 => Some(*tensor),
+        _ => None,
+    });
+    let matrices: BTreeSet<_> = matrices.collect();
     let stored = contract.epilogue.len() + usize::from(contract.stored);
     Epilogue {
         outputs: narrow(stored as i64),
-        calls: all.any(calls),
+        calls: all.iter().any(|&expr| calls(expr)),
+        reads: matrices.len() > 1,
         // A box takes all rows of a tile.
         boxed: contract.filled.is_none() && boxed(kernel, contract),
     }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! multiply   sums, partial sums, 24; 16 more where the epilogue calls a function
-//! epilogue   sums, 24, 64 for the first output and 32 for each further one
+//! epilogue   sums, 24, 64 for the first output and 32 for each further one; what asks
+//!            for registers also counts 24 for tensors that are read beside a call
 //! load       24; where tiles come in bands 32; with scales 56, with those of a batch 64
 //! ```
 //!
@@ -38,12 +39,16 @@ const OUTPUT: u32 = 32;
 /// What a call in the epilogue takes. Values that it needs are put there before `k` begins.
 const CALL: u32 = 16;
 
+/// What tensors that are read beside the sums take across a call in the epilogue.
+const READ: u32 = 24;
+
 /// Registers that the loading and the multiplying roles ask for: `None` where what the
 /// launch gives everyone is enough.
 pub(crate) fn asked(product: &Product, cut: &PipelineCut) -> (Option<u32>, Option<u32>) {
     let wanted = cut.accumulators() + OTHER_REGISTERS;
     // Where sums are not moved before the epilogue, addresses of all outputs stand beside them.
-    let epilogue = if cut.swapped { 0 } else { EPILOGUE };
+    let read = if product.epilogue.calls && product.epilogue.reads { READ } else { 0 };
+    let epilogue = if cut.swapped { 0 } else { EPILOGUE + read };
     if wanted + epilogue <= at_launch(cut) {
         return (None, None);
     }
