@@ -41,6 +41,8 @@ LIMITS = {
     "topk_short": ("numpy", 1.0),
     "topk_all": ("numpy", 1.0),
     "fused_moe": ("numpy", 4.0),
+    "moe_few": ("numpy", 4.0),
+    "moe_zipf": ("numpy", 4.0),
 }
 
 

@@ -40,13 +40,29 @@ def topk(rng, M, N, S):
 
 
 def fused_moe(rng, T, D, F, E, S):
-    """Rows grouped by expert, three products per expert, weights in f32 already."""
     x, router = rng.standard_normal((T, D), np.float32), rng.standard_normal((E, D), np.float32)
+    return layer(rng, x, lambda: x @ router.T, F, E, S)
+
+
+def moe_few(rng, T, D, F, E, S):
+    logit = rng.uniform(-1, 1, (T, E)).astype(np.float32)
+    return layer(rng, rng.standard_normal((T, D), np.float32), lambda: logit, F, E, S)
+
+
+def moe_zipf(rng, T, D, F, E, S):
+    """The first experts are the likeliest."""
+    logit = rng.uniform(-1, 1, (T, E)).astype(np.float32) - np.float32(2) * np.log(np.arange(1, E + 1, dtype=np.float32))
+    return layer(rng, rng.standard_normal((T, D), np.float32), lambda: logit, F, E, S)
+
+
+def layer(rng, x, logits, F, E, S):
+    """Rows grouped by expert, three products per expert, weights in f32 already."""
+    D = x.shape[1]
     w_gate, w_up = (rng.standard_normal((E, F, D), np.float32) / 16 for _ in range(2))
     w_down = rng.standard_normal((E, D, F), np.float32) / 16
 
     def call():
-        logit = x @ router.T
+        logit = logits()
         expert = np.argsort(-logit, axis=1, kind="stable")[:, :S]
         best = np.take_along_axis(logit, expert, 1)
         weight = np.exp(best - best[:, :1])
@@ -64,4 +80,5 @@ def fused_moe(rng, T, D, F, E, S):
 
 
 PEERS = {"gemm_f32": gemm_f32, "gemm_fp8": gemm_fp8, "fused_moe": fused_moe}
+PEERS |= {"moe_few": moe_few, "moe_zipf": moe_zipf}
 PEERS |= {f"topk{rows}": topk for rows in ("", "_long", "_many", "_short", "_all")}

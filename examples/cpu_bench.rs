@@ -70,6 +70,18 @@ const ROWS: &[Row] = &[
         kernel: "fused_moe",
         sizes: &[("T", 256), ("E", 16), ("S", 4), ("D", 512), ("F", 1024)],
     },
+    Row {
+        name: "moe_few",
+        text: include_str!("../tests/cases/grouped/same/split.tile"),
+        kernel: "split",
+        sizes: &[("T", 8), ("E", 32), ("S", 8), ("D", 1024), ("F", 512)],
+    },
+    Row {
+        name: "moe_zipf",
+        text: include_str!("../tests/cases/grouped/same/fused.tile"),
+        kernel: "fused",
+        sizes: &[("T", 1024), ("E", 64), ("S", 8), ("D", 512), ("F", 256)],
+    },
 ];
 
 const WARM_UP: usize = 2;
@@ -102,13 +114,25 @@ fn seconds(row: &Row) -> Vec<f64> {
     let inputs = vec![None; kernel.tensors_of(Role::Input).count()];
     let launch = launch::bind(kernel, &inputs, &set).expect("the sizes fit the kernel");
     let tensors = kernel.tensors_of(Role::Input).map(|id| id.index());
-    let inputs: Vec<_> = tensors.map(|t| draw(kernel, t, &launch.shapes[t])).collect();
+    let mut inputs: Vec<_> = tensors.map(|t| draw(kernel, t, &launch.shapes[t])).collect();
+    if row.name == "moe_zipf" {
+        follow_zipf(&mut inputs[1]);
+    }
     let time = || {
         let start = Instant::now();
         compiled.run(&launch, &inputs).expect("there is enough memory");
         start.elapsed().as_secs_f64()
     };
     (0..WARM_UP + REPEATS).map(|_| time()).skip(WARM_UP).collect()
+}
+
+/// Makes the first experts of logits the likeliest.
+fn follow_zipf(logit: &mut Array) {
+    let experts = logit.shape[1];
+    let Data::F32(values) = &mut logit.data else { unreachable!("logits are f32") };
+    for (at, value) in values.iter_mut().enumerate() {
+        *value -= 2.0 * ((at % experts + 1) as f32).ln();
+    }
 }
 
 /// Floats in -1 .. 1, from the number of the tensor.

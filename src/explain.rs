@@ -1,6 +1,6 @@
 //! What the compiler makes of a kernel, in words: its signature, where its
-//! sizes come from, the facts that it rests on, and its canonical equations
-//! with the form that recognizers will see. What they found is [`regions`]; what programs
+//! sizes come from, the facts that it rests on, its canonical equations with the
+//! form that recognizers will see, and the least work of layers of experts. What they found is [`regions`]; what programs
 //! for Tensix cores do is [`tensix()`].
 
 mod regions;
@@ -11,9 +11,10 @@ pub use tensix::tensix;
 
 use std::fmt::Write;
 
+use tilec_ir::plan::text;
 use tilec_ir::tensor::{Equation, FactKind, Order, Reduction, SettingValue, Tiling};
 use tilec_ir::{Kernel, Module, launch, print};
-use tilec_passes::{Body, Canonical, Stated, normalize};
+use tilec_passes::{Body, Canonical, Stated, normalize, recognize};
 
 /// Explains the kernels of a module, or `only` one; tile blocks only of `chip`, if
 /// one is given.
@@ -65,6 +66,17 @@ fn kernel_text(out: &mut String, kernel: &Kernel) {
         line(out, format_args!("      {}", form(&canonical, equation, stated)));
     }
     line(out, format_args!("  on the CPU, the equations are compiled as they stand in the source"));
+    let plan = recognize(&canonical);
+    for region in &plan.regions {
+        let least = text::least(&plan, region);
+        if !least.is_empty() {
+            line(
+                out,
+                format_args!("  on any target at least, for the {}:", text::title(&plan, region)),
+            );
+            least.iter().for_each(|least| line(out, format_args!("    {least}")));
+        }
+    }
 }
 
 /// The form of an equation, as recognizers see it.

@@ -266,10 +266,11 @@ fn tiles_and_loops_stand_for_grouped_products() {
         let tiles = |region: &&tilec_ir::plan::Region| matches!(&region.kind, RegionKind::Contract(contract) if contract.filled.is_some());
         let tiles = program.plan.regions.iter().filter(tiles).count();
         let expected = match kernel.name.as_str() {
-            "fused_moe" | "fused_moe_shared" | "fused_moe_capacity" | "fused_moe_fp8" => 3,
-            "split" | "offset" => 3,
+            "fused_moe" | "fused_moe_shared" | "fused_moe_capacity" | "fused_moe_fp8"
+            | "fused_moe_f16" | "fused_moe_i8" => 3,
+            "split" | "offset" | "halves" => 3,
             "sorted_rows" | "by_offsets" => 3,
-            "drop" => 2,
+            "drop" | "scaled_groups" => 2,
             "integers" | "channels" | "blocks" | "grouped_top_k" => 1,
             "heads" | "by_count" => 0,
             _ => continue,

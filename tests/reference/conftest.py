@@ -4,6 +4,7 @@ import contract
 import gemm
 import integers
 import moe
+import moe_forms
 import moe_layers
 import moe_routers
 import moe_variants
@@ -13,7 +14,7 @@ import rowwise
 import sampling
 import selection
 
-TABLES = [gemm, moe, moe_variants, moe_routers, moe_layers]
+TABLES = [gemm, moe, moe_variants, moe_routers, moe_layers, moe_forms]
 TABLES += [rowwise, pointwise, selection, integers, sampling, contract, rows]
 
 

@@ -10,6 +10,9 @@ from selection import ranked
 from tilec import IDIOMS
 
 
+NEAR_TIES = "too many tokens are near ties"
+
+
 def make_fused_moe(rng, t, d, f, e, s):
     def matrix(*shape):
         return convert(heavy(rng, *shape) / np.float32(max(shape[-1], 1) ** 0.5), BF16)
@@ -67,7 +70,7 @@ def expert(x, w_gate, w_up, w_down):
 def judge(got, out, bound, sure, most=2e-5) -> None:
     if not out.size:
         return
-    assert np.mean(sure) > 0.9, "too many tokens are near ties"
+    assert np.mean(sure) > 0.9, NEAR_TIES
     got = wide(got)[sure]
     allowed = (bound + HALF_ULP[BF16] * (np.abs(out) + bound))[sure]
     off = np.abs(got - out[sure]) > allowed

@@ -84,6 +84,23 @@ pub fn lines(plan: &Plan, region: &Region) -> Vec<String> {
     }
 }
 
+/// The least that a region must do whatever it becomes, of a grouped product: its useful
+/// operations, and the bytes of matrices, as formulas over sizes.
+#[must_use]
+pub fn least(plan: &Plan, region: &Region) -> Vec<String> {
+    match &region.kind {
+        RegionKind::Grouped(of) => work::of_grouped(plan, of),
+        RegionKind::Contract(_)
+        | RegionKind::Combine(_)
+        | RegionKind::Histogram(_)
+        | RegionKind::Select(_)
+        | RegionKind::Rowwise(_)
+        | RegionKind::Scan(_)
+        | RegionKind::Pointwise
+        | RegionKind::Generic { .. } => Vec::new(),
+    }
+}
+
 impl RegionKind {
     /// In a word.
     #[must_use]

@@ -79,7 +79,7 @@ impl Sides {
     /// `None` if neither operand is a matrix that data chooses.
     fn of(scene: &Scene, at: EquationAt, first: Weighed, second: Weighed) -> Option<Self> {
         let vars = &scene.kernel.equations[at].vars;
-        let of = |a: &Weighed, b: &Weighed| {
+        let of = |a: &Weighed, b: &Weighed, own_columns: bool| {
             let chosen = choices(scene, b)
                 .iter()
                 .any(|&index| vars_in(&scene.kernel, index).iter().any(|var| vars.contains(var)));
@@ -87,13 +87,18 @@ impl Sides {
             let columns =
                 vars.iter().any(|var| plain.contains_key(var) && !a.uses.contains_key(var));
             let both = vars.iter().any(|var| b.uses.contains_key(var) && a.uses.contains_key(var));
-            (chosen && (columns || both)).then_some(plain)
+            (chosen && (columns || both && !own_columns)).then_some(plain)
         };
-        if let Some(plain) = of(&first, &second) {
-            return Some(Self { a: first, b: second, plain });
+        // Rows may be scaled by group, but only matrices have columns that rows lack.
+        for own_columns in [true, false] {
+            if let Some(plain) = of(&first, &second, own_columns) {
+                return Some(Self { a: first, b: second, plain });
+            }
+            if let Some(plain) = of(&second, &first, own_columns) {
+                return Some(Self { a: second, b: first, plain });
+            }
         }
-        let plain = of(&second, &first)?;
-        Some(Self { a: second, b: first, plain })
+        None
     }
 
     /// The one index that chooses.

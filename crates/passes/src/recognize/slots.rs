@@ -67,7 +67,9 @@ fn wanted(scene: &Scene, at: EquationAt) -> Option<Apart> {
     let chosen = |factor: &&Factor| {
         let (found, used) = (slots(kernel, factor.expr, all), uses(kernel, factor.expr));
         let varies = all.iter().any(|&var| !found.contains(&var) && is_fine(&used, var));
-        !found.is_empty() && varies
+        // Rows may be scaled by group too, but have elements for every slot.
+        let plain = plain(kernel, factor.expr);
+        !found.is_empty() && varies && !found.iter().any(|slot| plain.contains_key(slot))
     };
     let matrix = product.factors.iter().find(chosen)?;
     let slots = slots(kernel, matrix.expr, all);

@@ -7,6 +7,8 @@
 //! What a tile block says replaces what it says anything of; the stepped cuts stay
 //! behind it for sizes that it does not take.
 
+mod why;
+
 use tilec_ir::Diagnostic;
 use tilec_ir::plan::{Contract, Varies};
 use tilec_ir::tile::Unit;
@@ -52,9 +54,14 @@ pub(crate) fn choices(
     }
     // Behind tiles that need rows of 16 bytes, single elements are left.
     let behind = !choices.is_empty() && given.settings.is_silent();
-    let by = if behind { "model: whatever the sizes" } else { "model" };
+    let why = (!tiles).then(|| why::stepped(sizes.kernel, contract, &product, chip)).flatten();
+    let by = match (behind, why) {
+        (true, _) => "model: whatever the sizes".to_owned(),
+        (false, Some(why)) => format!("model: {why}"),
+        (false, None) => "model".to_owned(),
+    };
     choices.extend(
-        stepped::choices(sizes, &product, &cut, by)
+        stepped::choices(sizes, &product, &cut, &by)
             .into_iter()
             .filter(|choice| !behind || choice.when.is_empty()),
     );
