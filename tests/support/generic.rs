@@ -31,7 +31,7 @@ pub(crate) fn generic(kernel: &Kernel, arch: &str, cut: Cut) -> Program {
         let variants = vec![variant(&mut kernel, at, cut)];
         steps.push(Step { region: at, variants });
     }
-    let plan = Plan { kernel, regions, declined: Vec::new() };
+    let plan = Plan { kernel, regions, declined: Vec::new(), sorted: Vec::new() };
     Program { plan, chip: "h200".to_owned(), arch: arch.to_owned(), steps, workspace }
 }
 

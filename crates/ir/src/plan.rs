@@ -40,6 +40,25 @@ pub struct Plan {
     pub regions: Vec<Region>,
     /// What came close to being recognized, and why it was not.
     pub declined: Vec<Declined>,
+    /// Rows that tables have sorted by their groups.
+    pub sorted: Vec<Sorted>,
+}
+
+/// Rows by tiles of their groups, by tables of integers:
+///
+/// ```text
+/// place[r] == height * b + i   just where   order[begin[b] + i] == r and i < filled[b]
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sorted {
+    /// The place of each row.
+    pub place: Id<Tensor>,
+    /// Which row stands at each place of those that are sorted by group.
+    pub order: Id<Tensor>,
+    /// Where a tile's rows begin among the sorted ones.
+    pub begin: Id<Tensor>,
+    /// How many rows there are.
+    pub rows: IntId,
 }
 
 /// Equations that are run as one step.

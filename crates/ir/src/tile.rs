@@ -24,7 +24,7 @@ use crate::plan::Plan;
 use crate::tensor::Tensor;
 
 pub use pipeline::{
-    Accumulate, Channel, ChannelId, Exchange, Instruction, Op, Pipeline, Put, Raster, Role,
+    Accumulate, Channel, ChannelId, Dual, Exchange, Instruction, Op, Pipeline, Put, Raster, Role,
     RoleKind, Side, Source,
 };
 pub use select::{Bound, By, Candidates, Parts, Select};

@@ -68,7 +68,7 @@ pub(crate) fn fuse(mut scene: Scene, found: Vec<Found>, declined: Vec<Declined>)
     let regions = order.into_iter().filter_map(|at| slots[at].take());
     let regions = regions.filter(|group| !group.covers.is_empty());
     let regions = regions.map(|group| region(&scene, group)).collect();
-    Plan { kernel: scene.kernel, regions, declined }
+    Plan { kernel: scene.kernel, regions, declined, sorted: Vec::new() }
 }
 
 /// Makes an equation part of the epilogue of the last sum of products that it reads.

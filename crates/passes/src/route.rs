@@ -68,6 +68,7 @@ pub(crate) fn route(mut plan: Plan, lie: Rows) -> Plan {
         }
     }
     plan.regions = regions;
+    plan.sorted = known.tables.iter().map(Tables::sorted_rows).collect();
     if known.lies.find(&mut plan, &known.tables).is_err() {
         return before;
     }

@@ -69,7 +69,7 @@ fn variant(
     let mut sizes = Symbols::new(&mut plan.kernel);
     let kernel = match cut {
         Cut::Pipeline(cut) => {
-            let of = cut.dual.map_or(&region, |[first, _]| &regions[first]);
+            let of = cut.dual.map_or(&region, |dual| &regions[dual.products[0]]);
             pipeline_kernel(&mut sizes, of, &cut, chip, name)?
         }
         Cut::Stepped(cut) => stepped_kernel(&mut sizes, &region, cut, chip, name)?,

@@ -19,6 +19,7 @@ mod math;
 mod outputs;
 mod put;
 mod scales;
+mod segments;
 mod setup;
 mod shape;
 
@@ -136,6 +137,8 @@ struct Wide<'s, 'f, 'p> {
     contract: &'p Contract,
     /// The second product of a dual contraction.
     beside: Option<&'p Contract>,
+    /// What is made of both sums along rows, by segments.
+    segments: Option<segments::Segments<'p>>,
     /// The sum, or both of a dual contraction, then the epilogue.
     equations: Vec<&'p Equation>,
 }
@@ -148,10 +151,11 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let contract = contract.expect("pipelines are made of contractions");
     let beside = dual::beside(cx.program, pipeline);
     let (equations, shape) = (dual::equations(cx, step, pipeline), Shape::new(pipeline, contract));
+    let segments = segments::of(cx.program, step.region, pipeline);
     let (grid, items) = (grid(cx, &variant.kernel, shape.cluster), items(cx, &variant.kernel));
     let mut f = cx.begin(&variant.kernel.name);
     let words = Words::of(&mut f, if beside.is_some() { &*dual::WORDS } else { WORDS });
-    let mut wide = Wide { f, words, shape, pipeline, contract, beside, equations };
+    let mut wide = Wide { f, words, shape, pipeline, contract, beside, segments, equations };
     wide.write(items);
     let shape = function::Shape {
         grid: [grid, 1.into(), 1.into()],

@@ -24,11 +24,11 @@ pub(super) struct Output<'p> {
     /// For each of its variables, which variable of the sum's equation it is.
     pub(super) places: Vec<usize>,
     /// Whether neighbors along `n` are neighbors in memory.
-    in_rows: bool,
+    pub(super) in_rows: bool,
     /// Whether it is written.
-    stored: bool,
+    pub(super) stored: bool,
     /// Whether a later equation reads it.
-    read: bool,
+    pub(super) read: bool,
 }
 
 impl<'p> Wide<'_, '_, 'p> {
@@ -94,11 +94,13 @@ impl<'p> Wide<'_, '_, 'p> {
         let mut known: Vec<(Id<Tensor>, Text)> = Vec::new();
         for (which, (output, row)) in outputs.iter().zip(rows).enumerate() {
             let equation = output.equation;
+            if self.beside.is_some() {
+                self.put_finished(output, row.as_ref(), total, at);
+                continue;
+            }
             self.bind_output(output);
             let element = self.f.kernel.tensors[equation.tensor].element;
-            let encoded = if self.beside.is_some() {
-                self.finished(element, row.is_some(), total)
-            } else if which == 0 {
+            let encoded = if which == 0 {
                 let value = self.total(self.contract, equation, total);
                 known.push((equation.tensor, value.clone()));
                 self.f.encode(element, &value)
@@ -174,6 +176,10 @@ impl<'p> Wide<'_, '_, 'p> {
 
     /// Binds an equation's variables to those of the sum.
     pub(super) fn bind_output(&mut self, output: &Output<'p>) {
+        if let Some(segments) = self.segments.clone() {
+            self.bind_result(&segments);
+            return;
+        }
         let sum = self.equations[0];
         for (&var, &place) in output.equation.vars.iter().zip(&output.places) {
             let name = self.f.var(sum.vars[place]);
@@ -181,7 +187,7 @@ impl<'p> Wide<'_, '_, 'p> {
         }
     }
 
-    fn index(&self, output: &Output<'p>) -> Vec<Text> {
+    pub(super) fn index(&self, output: &Output<'p>) -> Vec<Text> {
         output.equation.vars.iter().map(|&var| Text::name(self.f.var(var))).collect()
     }
 

@@ -24,6 +24,9 @@ impl<'p> Wide<'_, '_, 'p> {
         let (ty, sum) = (self.class().cpp(), self.sum());
         self.say(&format!("{ty}* const $to = $staging + $warp * {OF_WARP};"));
         self.open_groups();
+        if let (Some(segments), Some(beside)) = (self.segments.clone(), self.beside) {
+            self.maxima(&segments, beside, &m, &n);
+        }
         let columns = self.shape.output_columns_word();
         self.f.line("#pragma unroll");
         self.open(&format!("for (int $part = 0; $part < {columns}; $part += 64)"));

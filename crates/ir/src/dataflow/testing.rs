@@ -61,7 +61,7 @@ pub(super) fn plan(matrices: &[(&str, [u32; 2])]) -> Plan {
         equations: vec![Equation { tensor: output, vars: Vec::new(), value, span }],
     };
     let region = Region { covers: vec![0], kind: RegionKind::Pointwise };
-    Plan { kernel, regions: vec![region], declined: Vec::new() }
+    Plan { kernel, regions: vec![region], declined: Vec::new(), sorted: Vec::new() }
 }
 
 /// A matrix in DRAM, as it is.

@@ -10,7 +10,7 @@
 
 use crate::plan::{Contract, RegionKind};
 use crate::tile::verify::ensure;
-use crate::tile::{Body, Pipeline, Program, Variant};
+use crate::tile::{Body, Dual, Pipeline, Program, Variant};
 
 impl Program {
     /// The last step that may compute what the region of a step says: a later one, where the
@@ -30,7 +30,7 @@ impl Program {
     /// The contraction that tells the axes of a pipeline: of a dual one, the first product's.
     #[must_use]
     pub fn contract(&self, region: usize, pipeline: &Pipeline) -> Option<&Contract> {
-        let region = pipeline.dual.map_or(region, |[first, _]| first);
+        let region = pipeline.dual.map_or(region, |dual| dual.products[0]);
         let RegionKind::Contract(contract) = &self.plan.regions.get(region)?.kind else {
             return None;
         };
@@ -50,13 +50,15 @@ pub(super) fn check(
     variant: &Variant,
     body: &Pipeline,
 ) -> Result<(), String> {
-    let Some([first, second]) = body.dual else { return Ok(()) };
-    ensure(first < second && second == at, || "a dual contraction of other steps".to_owned())?;
-    let waits = program.steps[first]
-        .variants
-        .iter()
-        .any(|other| within(other) == Some(second) && other.when == variant.when);
-    ensure(waits, || "the first product is computed anyway".to_owned())?;
+    let Some(Dual { products: [first, second], .. }) = body.dual else { return Ok(()) };
+    ensure(first < second && second <= at, || "a dual contraction of other steps".to_owned())?;
+    let waits = |step: usize| {
+        let mut variants = program.steps[step].variants.iter();
+        variants.any(|other| within(other) == Some(at) && other.when == variant.when)
+    };
+    ensure(waits(first) && (second == at || waits(second)), || {
+        "a product is computed anyway".to_owned()
+    })?;
     let product = |region: usize| {
         let RegionKind::Contract(contract) = &program.plan.regions[region].kind else {
             return Err("a dual contraction of something else than products".to_owned());
@@ -72,8 +74,15 @@ pub(super) fn check(
     ensure(axes(first) == axes(second), || "products of other lengths".to_owned())?;
     let elements = |of: &Contract| [of.a.element, of.b.element, of.accumulator];
     ensure(elements(first) == elements(second), || "products of other types".to_owned())?;
-    let ends = first.epilogue.is_empty() && second.epilogue.len() == 1 && !second.stored;
-    ensure(ends, || "a dual contraction stores one result".to_owned())?;
+    let ends = if let RegionKind::Rowwise(rowwise) = &program.plan.regions[at].kind {
+        let columns = Some(i64::from(body.output_columns()));
+        second.epilogue.is_empty() && rowwise.segment == columns
+    } else {
+        second.epilogue.len() == 1 && !second.stored
+    };
+    ensure(first.epilogue.is_empty() && ends, || {
+        "a dual contraction stores one result".to_owned()
+    })?;
     let whole = !body.swapped && body.cluster == 1 && body.tile[1].is_multiple_of(16);
     ensure(whole, || "a tile that has no two sides".to_owned())
 }
@@ -88,7 +97,7 @@ pub(super) fn check_within(
     let of = program.steps.get(step).ok_or("it is within no step")?;
     let there = of.variants.iter().any(|other| {
         let Body::Pipeline(pipeline) = &other.kernel.body else { return false };
-        pipeline.dual.is_some_and(|products| products[0] == at) && other.when == variant.when
+        pipeline.dual.is_some_and(|dual| dual.products.contains(&at)) && other.when == variant.when
     });
     ensure(there, || format!("step {step} does not compute it"))
 }

@@ -32,11 +32,8 @@ pub struct Pipeline {
     pub swapped: bool,
     /// Tiles along `m`, `n` (over the whole tensors) and the product of the batch sizes.
     pub tiles: [IntId; 3],
-    /// The regions of the two products of a *dual contraction*, which share `a`: rows of the
-    /// `b` of the one and of the other stand side by side in a slot, so that one half of the
-    /// tile's columns is of each. The step is that of the second, whose epilogue reads both
-    /// sums; neither is stored. `None` for the one product of the step's region.
-    pub dual: Option<[usize; 2]>,
+    /// The two products of a *dual contraction*; `None` for the one of the step's region.
+    pub dual: Option<Dual>,
     /// How many parts `k` is cut into. Their sums meet by [`Pipeline::exchange`].
     pub split: u32,
     /// How the parts of a split meet.
@@ -116,6 +113,19 @@ impl Pipeline {
         let groups = self.instruction_side() / self.instruction.rows.max(1);
         (self.instances() / groups.max(1)).max(1)
     }
+}
+
+/// Two products that share `a`: rows of the `b` of the one and of the other stand side by side
+/// in a slot, so that one half of the tile's columns is of each. The step is that of what reads
+/// both sums: the second product with its epilogue, or rows by segments of as many columns as a
+/// tile has of each. Neither sum is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dual {
+    /// Their regions.
+    pub products: [usize; 2],
+    /// Which of the rows of the step's region, by its number, a row of the first product is: an
+    /// integer of its batch and its rows. `None` where they are the same.
+    pub row: Option<IntId>,
 }
 
 /// How results leave a [`Pipeline`].

@@ -19,7 +19,7 @@ use crate::int::IntId;
 use crate::int_text::show;
 use crate::tensor::Kernel;
 use crate::tile::{
-    Accumulate, Body, Bound, By, Candidates, Condition, Exchange, Grid, Op, Pipeline, Program, Put,
+    Accumulate, Body, Bound, By, Candidates, Condition, Dual, Exchange, Grid, Op, Pipeline, Program, Put,
     Scratch, Select, Side, Step, Stepped, Variant,
 };
 
@@ -180,7 +180,7 @@ fn print_pipeline(out: &mut String, pipeline: &Pipeline) {
     let [m, n, k] = pipeline.tile;
     let swapped = if pipeline.swapped { "; b on the row side" } else { "" };
     field(out, "tile", &format!("m {m}, n {n}, k {k}{swapped}"));
-    if let Some([first, second]) = pipeline.dual {
+    if let Some(Dual { products: [first, second], .. }) = pipeline.dual {
         let half = pipeline.output_columns();
         let text = format!("{half} columns each of steps {first} and {second}, which share a");
         field(out, "dual", &text);

@@ -112,7 +112,7 @@ fn body(
         format!("{threads} threads")
     })?;
     match (&kernel.body, region) {
-        (Body::Pipeline(body), RegionKind::Contract(_)) => {
+        (Body::Pipeline(body), RegionKind::Contract(_) | RegionKind::Rowwise(_)) => {
             dual::check(program, at, variant, body)?;
             let contract = program.contract(at, body).ok_or("it is of no contraction")?;
             pipeline(&program.plan.kernel, ints, kernel, body, contract, limits)

@@ -18,7 +18,7 @@
 mod order;
 
 use tilec_ir::int::TooComplex;
-use tilec_ir::plan::Grouped;
+use tilec_ir::plan::{Grouped, Sorted};
 use tilec_ir::tensor::{Binary, Expr, ExprKind, Tensor, Var};
 use tilec_ir::{Id, IntId, Scalar};
 
@@ -83,6 +83,12 @@ impl Tables {
         let filled = writer.filled(group, first, count, tiles);
         let begin = writer.begin(group, first, start, tiles)?;
         Ok(Self { m, key, groups, height, tiles, place, group, begin, order, filled, rows })
+    }
+
+    /// What the tables say of rows and places.
+    pub(super) fn sorted_rows(&self) -> Sorted {
+        let Self { place, order, begin, rows, .. } = *self;
+        Sorted { place, order, begin, rows }
     }
 
     /// Whether these are the tables of other products too.

@@ -3,7 +3,7 @@
 //! A setting is never rounded or dropped: what does not fit is a mistake that names
 //! the budget and the numbers, and says what would fit.
 
-use tilec_ir::tile::{Accumulate, Side, Stepped, Unit};
+use tilec_ir::tile::{Accumulate, Dual, Side, Stepped, Unit};
 use tilec_ir::{Diagnostic, Kind, Span};
 use tilec_target::Chip;
 
@@ -104,7 +104,7 @@ pub(crate) fn no_tiles(chip: &Chip) -> Fault {
 pub(crate) fn dual_cut(
     sizes: &Symbols<'_>,
     product: &Product,
-    products: [usize; 2],
+    dual: Dual,
     chip: &Chip,
     settings: &Settings,
 ) -> Result<PipelineCut, Fault> {
@@ -121,7 +121,7 @@ pub(crate) fn dual_cut(
         ));
     }
     let tile = [settings.m.unwrap_or(128), settings.n.unwrap_or(256)];
-    let base = PipelineCut { dual: Some(products), ..wide::shape(product, tile, None) };
+    let base = PipelineCut { dual: Some(dual), ..wide::shape(product, tile, None) };
     let mut cut = overridden(base, settings);
     cut.band = wide::band(sizes, product);
     let half = wide::side_step(product);

@@ -2,7 +2,7 @@
 //! model chooses, before they become a kernel.
 
 use tilec_ir::Scalar;
-use tilec_ir::tile::{Accumulate, Condition, Points, Ranks, Rows, Scan, Select, Side, Stepped};
+use tilec_ir::tile::{Accumulate, Condition, Dual, Points, Ranks, Rows, Scan, Select, Side, Stepped};
 
 use crate::tune::product::{Product, bytes, gcd};
 
@@ -46,9 +46,8 @@ pub struct PipelineCut {
     pub tile: [u32; 3],
     /// Whether `b` takes the row side of the instruction.
     pub swapped: bool,
-    /// The regions of the products of a dual contraction, of each of which half of the
-    /// columns are.
-    pub dual: Option<[usize; 2]>,
+    /// The products of a dual contraction, of each of which half of the columns are.
+    pub dual: Option<Dual>,
     /// Slots of operands.
     pub stages: u32,
     /// Parts of `k`, which meet in the cluster.

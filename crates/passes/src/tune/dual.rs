@@ -13,23 +13,28 @@
 //! first, under the same conditions, with nothing. What would run without stays behind.
 
 mod pair;
+mod rows;
 
 use tilec_ir::plan::{Plan, RegionKind};
 use tilec_ir::{Diagnostic, Kind};
 use tilec_target::Chip;
 
+use tilec_ir::tile::Dual;
+
 use crate::tune::block::{self, Fault};
 use crate::tune::contract::takes_tiles;
 use crate::tune::cut::{Choice, Cut};
-use crate::tune::product::{Product, product};
-use crate::tune::settings::Given;
+use crate::tune::product::{Epilogue, Product, product};
+use crate::tune::settings::{Given, Settings};
 use crate::tune::symbols::Symbols;
+use pair::Pair;
 
 /// What stays of a region's settings for what runs where a dual contraction does not.
 pub(crate) fn apart<'a>(given: &Given<'a>) -> Given<'a> {
     let mut given = given.clone();
     if given.settings.dual {
-        given.settings = given.settings.only_licenses();
+        let Settings { warps, rows, .. } = given.settings;
+        given.settings = Settings { warps, rows, ..given.settings.only_licenses() };
     }
     given
 }
@@ -42,7 +47,7 @@ pub(crate) fn choose(
     regions: &mut [Vec<Choice>],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let mut taken: Vec<[usize; 2]> = Vec::new();
+    let mut taken: Vec<Pair> = Vec::new();
     for (at, given) in given.iter().enumerate().filter(|(_, given)| given.settings.dual) {
         let found = pair::of(plan, at).map_err(|reason| Fault {
             message: format!("this is no dual contraction: {reason}"),
@@ -50,14 +55,15 @@ pub(crate) fn choose(
                    equation reads and nothing else"
                 .to_owned(),
         });
-        let chosen = found.and_then(|products| {
-            if taken.contains(&products) {
+        let chosen = found.and_then(|pair| {
+            if taken.contains(&pair) {
                 return again(given);
             }
-            taken.push(products);
-            let (when, cut) = cut(plan, products, chip, given)?;
-            let [first, second] = products;
-            for (region, cut) in [(second, cut), (first, Cut::Within(second))] {
+            taken.push(pair);
+            let (when, cut) = cut(plan, pair, chip, given)?;
+            let before = pair.products.into_iter().filter(|&product| product != pair.end);
+            let before = before.map(|product| (product, Cut::Within(pair.end)));
+            for (region, cut) in before.chain([(pair.end, cut)]) {
                 put_first(
                     &mut regions[region],
                     Choice { when: when.clone(), cut, chosen_by: "tile block".to_owned() },
@@ -94,10 +100,13 @@ fn put_first(choices: &mut Vec<Choice>, choice: Choice) {
 /// The cut of both products, and the conditions of copying their operands.
 fn cut(
     plan: &mut Plan,
-    products: [usize; 2],
+    pair: Pair,
     chip: &Chip,
     given: &Given<'_>,
 ) -> Result<(Vec<tilec_ir::tile::Condition>, Cut), Fault> {
+    let products = pair.products;
+    let row = pair.sorted.and_then(|sorted| rows::number(plan, products[0], sorted));
+    let (segment, calls) = (rows::segment(plan, pair.end), rows::divides(plan, pair.end));
     let contracts = products.map(|at| {
         let RegionKind::Contract(contract) = &plan.regions[at].kind else { return None };
         Some(contract.clone())
@@ -128,8 +137,20 @@ fn cut(
                 .to_owned(),
         });
     }
-    let epilogue = second.epilogue;
+    let calls = second.epilogue.calls || calls;
+    let epilogue = Epilogue { outputs: 1, calls, ..second.epilogue };
     let product = Product { epilogue, ..first.clone() };
-    let cut = block::dual_cut(&sizes, &product, products, chip, &given.settings)?;
+    let dual = Dual { products, row };
+    let cut = block::dual_cut(&sizes, &product, dual, chip, &given.settings)?;
+    let half = i64::from(cut.output_columns());
+    if let Some(segment) = segment.filter(|&segment| segment != half) {
+        return Err(Fault {
+            message: format!(
+                "n = {} makes {half} columns of a tile, and a segment has {segment}",
+                cut.tile[1]
+            ),
+            help: format!("write n = {}: half of it is of each product", 2 * segment),
+        });
+    }
     Ok((when, Cut::Pipeline(cut)))
 }

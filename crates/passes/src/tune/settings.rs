@@ -229,11 +229,14 @@ fn region_settings<'a>(
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let region = &plan.regions[at];
+    // Rows that both products of a dual contraction end in stand for these.
+    let dual = entry.settings.iter().any(|setting| setting.name == "dual");
     for setting in &entry.settings {
         let Some(wanted) = given.settings.take(setting) else { continue };
         let fits = match (&region.kind, wanted) {
             (RegionKind::Contract(_), For::Contraction)
             | (RegionKind::Rowwise(_), For::Rowwise) => true,
+            (RegionKind::Rowwise(_), For::Contraction) if dual => true,
             (
                 RegionKind::Contract(_)
                 | RegionKind::Rowwise(_)

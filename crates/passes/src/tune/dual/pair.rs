@@ -1,57 +1,95 @@
 //! Which two regions are the products of a dual contraction, or why a region is of none.
 
-use tilec_ir::plan::{Contract, EquationAt, Plan, RegionKind, Scale, Varies};
+use tilec_ir::plan::{Contract, EquationAt, Plan, RegionKind, Scale, Sorted, Varies};
 use tilec_ir::tensor::{Expr, ExprKind, Role, Tensor, Var};
 use tilec_ir::walk::{reachable, reads};
 use tilec_ir::{Atom, Facts, Id, IntId};
 
+use super::rows;
+
 use crate::builder::assume;
 use crate::recognize::{Renaming, alike};
 
-/// The products, the one with the epilogue last.
+/// Two products and the region that reads both sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    /// In the order of their regions.
+    pub(super) products: [usize; 2],
+    /// The second product with its epilogue, or rows by segments.
+    pub(super) end: usize,
+    /// How the rows of the products are sorted, where those of the end are not.
+    pub(super) sorted: Option<Sorted>,
+}
+
+/// The pair that a region is of.
 ///
 /// # Errors
 /// What stands against it, as a sentence that names the tensor.
-pub(super) fn of(plan: &mut Plan, at: usize) -> Result<[usize; 2], String> {
-    let second = ending(plan, at)?;
-    let first = other(plan, second)?;
-    if first != at && second != at {
-        return Err(format!("`{}` is made of other products", result(plan, second)));
+pub(super) fn of(plan: &mut Plan, at: usize) -> Result<Pair, String> {
+    let end = ending(plan, at)?;
+    let others = others(plan, end)?;
+    if end != at && !others.contains(&at) {
+        return Err(format!("`{}` is made of other products", result(plan, end)));
     }
-    ends_alone(plan, first, second)?;
-    at_one_point(plan, first, second)?;
-    share_rows(plan, first, second)?;
-    Ok([first, second])
+    let (products, sorted) = match (&plan.regions[end].kind, &others[..]) {
+        (RegionKind::Rowwise(_), &[first, second]) => {
+            let products = [first, second];
+            let sorted = rows::ends(plan, products, end)?;
+            (products, sorted)
+        }
+        (_, &[first]) => {
+            ends_alone(plan, first, end)?;
+            at_one_point(plan, first, end)?;
+            ([first, end], None)
+        }
+        _ => return Err(made_of(plan, end, others.len())),
+    };
+    share_rows(plan, products[0], products[1])?;
+    Ok(Pair { products, end, sorted })
 }
 
-fn contract(plan: &Plan, at: usize) -> Option<&Contract> {
+/// "is made of 3 products, not of two"
+fn made_of(plan: &Plan, end: usize, others: usize) -> String {
+    let rows = matches!(plan.regions[end].kind, RegionKind::Rowwise(_));
+    let name = result(plan, end);
+    match if rows { others } else { others + 1 } {
+        0 => format!("`{name}` is made of no product"),
+        1 => format!("`{name}` is made of one product alone"),
+        count => format!("`{name}` is made of {count} products, not of two"),
+    }
+}
+
+pub(super) fn contract(plan: &Plan, at: usize) -> Option<&Contract> {
     let RegionKind::Contract(contract) = &plan.regions[at].kind else { return None };
     Some(contract)
 }
 
 /// The tensor of a region's sum.
-fn sum(plan: &Plan, at: usize) -> Id<Tensor> {
+pub(super) fn sum(plan: &Plan, at: usize) -> Id<Tensor> {
     plan.kernel.equations[plan.regions[at].covers[0]].tensor
 }
 
-fn name(plan: &Plan, tensor: Id<Tensor>) -> &str {
+pub(super) fn name(plan: &Plan, tensor: Id<Tensor>) -> &str {
     &plan.kernel.tensors[tensor].name
 }
 
 /// The name of what a region's epilogue makes last.
-fn result(plan: &Plan, at: usize) -> String {
+pub(super) fn result(plan: &Plan, at: usize) -> String {
     let last = plan.regions[at].covers.last().copied().unwrap_or_default();
     name(plan, plan.kernel.equations[last].tensor).to_owned()
 }
 
-fn read_by(plan: &Plan, equation: EquationAt, tensor: Id<Tensor>) -> bool {
+pub(super) fn read_by(plan: &Plan, equation: EquationAt, tensor: Id<Tensor>) -> bool {
     let kernel = &plan.kernel;
     let all = reachable(kernel, kernel.equations[equation].value);
     all.into_iter().any(|expr| reads(kernel, expr).contains(&tensor))
 }
 
-/// The product whose epilogue reads this one's sum: itself, if it has one.
+/// The region that reads a product's sum: itself, if it has an epilogue.
 fn ending(plan: &Plan, at: usize) -> Result<usize, String> {
+    if matches!(plan.regions[at].kind, RegionKind::Rowwise(_)) {
+        return Ok(at);
+    }
     let own = contract(plan, at).ok_or("it is no product")?;
     if !own.epilogue.is_empty() {
         return Ok(at);
@@ -65,6 +103,7 @@ fn ending(plan: &Plan, at: usize) -> Result<usize, String> {
     match readers[..] {
         [] => Err(format!("nothing is made of `{own}` and another sum")),
         [reader] if contract(plan, reader).is_some_and(|of| !of.epilogue.is_empty()) => Ok(reader),
+        [reader] if matches!(plan.regions[reader].kind, RegionKind::Rowwise(_)) => Ok(reader),
         [reader] => Err(format!(
             "`{own}` is read by `{}`, which is not the end of a product",
             result(plan, reader)
@@ -76,23 +115,18 @@ fn ending(plan: &Plan, at: usize) -> Result<usize, String> {
     }
 }
 
-/// The one product whose sum the epilogue of `second` reads too.
-fn other(plan: &Plan, second: usize) -> Result<usize, String> {
-    let epilogue = contract(plan, second).map_or(&[][..], |contract| &contract.epilogue);
+/// The products whose sums what stands at the end of a region reads, without its own.
+fn others(plan: &Plan, end: usize) -> Result<Vec<usize>, String> {
+    let covers = &plan.regions[end].covers;
+    let ending = contract(plan, end).map_or(&covers[..], |contract| &contract.epilogue);
     let is_read = |at: &usize| {
-        *at != second
+        *at != end
             && contract(plan, *at).is_some()
-            && epilogue.iter().any(|&equation| read_by(plan, equation, sum(plan, *at)))
+            && ending.iter().any(|&equation| read_by(plan, equation, sum(plan, *at)))
     };
     let found: Vec<_> = (0..plan.regions.len()).filter(is_read).collect();
-    match found[..] {
-        [one] => Ok(one),
-        [] => Err(format!("`{}` is made of one product alone", result(plan, second))),
-        [..] => {
-            let count = found.len() + 1;
-            Err(format!("`{}` is made of {count} products, not of two", result(plan, second)))
-        }
-    }
+    let own = usize::from(contract(plan, end).is_some());
+    if found.len() + own == 2 { Ok(found) } else { Err(made_of(plan, end, found.len())) }
 }
 
 /// Whether the sums end in one equation and are needed nowhere else.
