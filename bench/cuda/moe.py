@@ -6,7 +6,8 @@ of torch's operators and Triton kernels in the same run.
 
 The reference goes through the experts one by one in f32, on what the program rounds to
 FP8. Writes cuda_moe.json: by layer the times, the time of each of our kernels, the floor
-by the bytes of the experts' matrices, and the largest and the mean error of a token.
+by the bytes of the experts' matrices, and the largest and the mean error of a token; under
+`dual` the same of the layer whose gate and up are a dual contraction, which ends in FP8.
 """
 
 import argparse
@@ -57,18 +58,27 @@ KERNELS_SHOWN = 12
 # to FP8 changes at most, nor all of them, on average, by more than a fourth of its average.
 WORST, MEAN = 1.0, 0.25
 BLOCK, PEAK = 128, 448.0
+# What asks for gate and up, and what is made of them in FP8, by one kernel.
+DUAL = "\ntile fused_moe_fp8 on h200 { gate: dual = yes }\n"
 # Bytes per second that are read at best.
 READ = 4.3e12
 
 
 def emit(tilec: str, out: Path, only: str) -> None:
+    source, dual = ROOT / "examples/fusedmoe/fp8.tile", out / "dual.tile"
+    out.mkdir(parents=True, exist_ok=True)
+    dual.write_text(source.read_text() + DUAL)
     for layer in {layer.name: layer for layer in LAYERS if only in layer.name}.values():
         bound = [word for name, size in layer.sizes.items() for word in ("--set", f"{name}={size}")]
-        source = ROOT / "examples/fusedmoe/fp8.tile"
-        folder = out / layer.name
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [tilec, "compile", source, "--kernel", "fused_moe_fp8", *bound]
-        subprocess.run([*command, "--target", "cuda", "--chip", "h200", "-o", folder], check=True, stdout=subprocess.DEVNULL)
+        for text, folder in ((source, out / layer.name), (dual, dual_folder(out, layer))):
+            folder.mkdir(parents=True, exist_ok=True)
+            command = [tilec, "compile", text, "--kernel", "fused_moe_fp8", *bound]
+            command += ["--target", "cuda", "--chip", "h200", "-o", folder]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def dual_folder(out: Path, layer: Layer) -> Path:
+    return out / f"{layer.name}-dual"
 
 
 def tensors(layer: Layer) -> dict:
@@ -153,8 +163,11 @@ def error(got, expected) -> dict[str, float]:
 
 def is_right(row: dict) -> bool:
     """Whether two launches agreed to the bit, and errors are those of rounding."""
-    found, coarse = row["error"], row["error_of_fp8"]
-    return row["repeats"] and found["worst"] < WORST * coarse["worst"] and found["mean"] < MEAN * coarse["mean"]
+    coarse = row["error_of_fp8"]
+    return all(
+        of["repeats"] and of["error"]["worst"] < WORST * coarse["worst"] and of["error"]["mean"] < MEAN * coarse["mean"]
+        for of in (row, row["dual"])
+    )
 
 
 def kernels(run) -> dict[str, float]:
@@ -170,26 +183,35 @@ def kernels(run) -> dict[str, float]:
     return {name.removeprefix("fused_moe_fp8_")[:60]: us for name, us in longest}
 
 
-def measure(layer: Layer, built) -> dict:
+def tried(layer: Layer, built, given: dict, expected) -> tuple:
+    """What launches a program, and what came of two launches."""
     import timing
     import torch
 
-    given = tensors(layer)
-    expected, rows = reference(layer, given)
-    coarse = error(reference(layer, given, hidden=lambda h: h)[0], expected)
     out = torch.full((layer.t, layer.d), float("nan"), dtype=torch.bfloat16, device="cuda")
     sizes = {size["name"]: layer.sizes[size["name"]] for size in built.manifest["sizes"]}
     ours = timing.Ours(built, sizes, given | {"out": out})
     ours()
     first = out.clone()
-    found = error(out, expected)
     ours()
-    us = timing.microseconds({"ours": ours} | composite(layer, given))
+    repeats = bool(torch.equal(first, out))
+    return ours, {"error": error(first, expected), "repeats": repeats, "workspace_bytes": ours.bytes}
+
+
+def measure(layer: Layer, built, dual) -> dict:
+    import timing
+
+    given = tensors(layer)
+    expected, rows = reference(layer, given)
+    coarse = error(reference(layer, given, hidden=lambda h: h)[0], expected)
+    ours, found = tried(layer, built, given, expected)
+    of_dual, found_dual = tried(layer, dual, given, expected)
+    us = timing.microseconds({"ours": ours, "dual": of_dual} | composite(layer, given))
     touched = int((rows > 0).sum())
-    result = {"layer": layer.name, "spread": layer.spread, "us": us, "error": found, "error_of_fp8": coarse}
+    result = {"layer": layer.name, "spread": layer.spread, "us": us, "error_of_fp8": coarse} | found
     result |= {"floor_us": round(3 * touched * layer.d * layer.f / READ * 1e6, 1)}
-    result |= {"repeats": bool(torch.equal(first, out)), "largest_group": int(rows.max())}
-    result |= {"workspace_bytes": ours.bytes, "kernels": kernels(ours)}
+    result |= {"largest_group": int(rows.max()), "kernels": kernels(ours)}
+    result |= {"dual": found_dual | {"kernels": kernels(of_dual)}}
     print(json.dumps(result), flush=True)
     return result
 
@@ -201,12 +223,14 @@ def run(out: Path, results: Path, only: str) -> None:
 
     layers = [layer for layer in LAYERS if only in layer.name and (out / layer.name / "manifest.json").exists()]
     folders = {layer.name: out / layer.name for layer in layers}
+    folders |= {f"{layer.name}-dual": dual_folder(out, layer) for layer in layers}
     faults = {folder.name: said for folder, said in program.build_all(list(folders.values())).items() if said}
     assert not faults, faults
     report = gpu.header("python bench/cuda/moe.py run OUT") | {"layers": []}
     results.mkdir(parents=True, exist_ok=True)
     for layer in layers:
-        report["layers"].append(measure(layer, program.Program(folders[layer.name])))
+        built, dual = (program.Program(folder) for folder in (out / layer.name, dual_folder(out, layer)))
+        report["layers"].append(measure(layer, built, dual))
         torch.cuda.empty_cache()
         (results / "cuda_moe.json").write_text(json.dumps(report, indent=1) + "\n")
     wrong = [row["layer"] for row in report["layers"] if not is_right(row)]
