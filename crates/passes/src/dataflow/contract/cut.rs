@@ -10,6 +10,7 @@ use tilec_ir::{Diagnostic, Kind, Span};
 
 use super::candidates::candidates;
 use super::cost::{Cost, cost};
+use super::listed::keeps_b;
 use super::operand::Side;
 use super::product::{Product, TILE};
 use super::rings::rings;
@@ -206,6 +207,13 @@ fn chosen_by(draft: &Draft<'_>, product: &Product, cut: &Cut, settings: &Setting
         cost.bound
     )
     .expect("a String takes all text");
+    if let Some(listed) = product.listed {
+        let tiles = listed.tiles;
+        let kept =
+            if keeps_b(product, cut) { ", a group's matrix stays for its tiles" } else { "" };
+        write!(text, "; {tiles} tiles of rows at most, dealt when it runs{kept}")
+            .expect("a String takes all text");
+    }
     text
 }
 

@@ -164,11 +164,14 @@ fn math_cycles(draft: &Draft<'_>, product: &Product, cut: &Cut) -> [f64; 2] {
     [most * each, mean * each]
 }
 
-/// Every operand read once, every result written once.
+/// Every operand read once, every result written once; of tiles that tables tell, all that there
+/// may be.
 fn least_dram_bytes(product: &Product) -> u64 {
     let [m, n, k] = product.tiles().map(u64::from);
     let batches = u64::from(product.batches);
     let [a, b] = [Side::A, Side::B].map(|side| tile_bytes(&product.operands[side as usize]));
     let stored: u32 = product.finish.stored.iter().map(|one| one.format.tile_bytes()).sum();
-    batches * (m * k * u64::from(a) + k * n * u64::from(b) + m * n * u64::from(stored))
+    let matrices = product.listed.map_or(batches, |listed| batches.min(listed.groups.into()));
+    let of_rows = m * k * u64::from(a) + m * n * u64::from(stored);
+    batches * of_rows + matrices * k * n * u64::from(b)
 }
