@@ -19,8 +19,8 @@ use crate::int::IntId;
 use crate::int_text::show;
 use crate::tensor::Kernel;
 use crate::tile::{
-    Accumulate, Body, Bound, By, Candidates, Condition, Dual, Exchange, Grid, Op, Pipeline, Program, Put,
-    Scratch, Select, Side, Step, Stepped, Variant,
+    Accumulate, Body, Bound, By, Candidates, Condition, Dual, Exchange, Grid, Op, Pipeline,
+    Program, Put, Scratch, Select, Side, Step, Stepped, Variant,
 };
 
 /// The whole program.

@@ -2,7 +2,9 @@
 //! model chooses, before they become a kernel.
 
 use tilec_ir::Scalar;
-use tilec_ir::tile::{Accumulate, Condition, Dual, Points, Ranks, Rows, Scan, Select, Side, Stepped};
+use tilec_ir::tile::{
+    Accumulate, Condition, Dual, Points, Ranks, Rows, Scan, Select, Side, Stepped,
+};
 
 use crate::tune::product::{Product, bytes, gcd};
 

@@ -97,6 +97,13 @@ fn put_first(choices: &mut Vec<Choice>, choice: Choice) {
     choices.insert(0, choice);
 }
 
+fn unnumbered() -> Fault {
+    Fault {
+        message: "which row stands where is too long a formula for a dual contraction".to_owned(),
+        help: "bind some sizes with --set, or take `dual = yes` out".to_owned(),
+    }
+}
+
 /// The cut of both products, and the conditions of copying their operands.
 fn cut(
     plan: &mut Plan,
@@ -105,7 +112,10 @@ fn cut(
     given: &Given<'_>,
 ) -> Result<(Vec<tilec_ir::tile::Condition>, Cut), Fault> {
     let products = pair.products;
-    let row = pair.sorted.and_then(|sorted| rows::number(plan, products[0], sorted));
+    let row = match pair.sorted {
+        Some(sorted) => Some(rows::number(plan, products[0], sorted).ok_or_else(unnumbered)?),
+        None => None,
+    };
     let (segment, calls) = (rows::segment(plan, pair.end), rows::divides(plan, pair.end));
     let contracts = products.map(|at| {
         let RegionKind::Contract(contract) = &plan.regions[at].kind else { return None };
