@@ -154,7 +154,7 @@ pub(crate) fn emit(cx: &mut Context<'_>, step: &Step, variant: &Variant) -> Vec<
     let segments = segments::of(cx.program, step.region, pipeline);
     let (grid, items) = (grid(cx, &variant.kernel, shape.cluster), items(cx, &variant.kernel));
     let mut f = cx.begin(&variant.kernel.name);
-    let words = Words::of(&mut f, if beside.is_some() { &*dual::WORDS } else { WORDS });
+    let words = Words::of(&mut f, if beside.is_some() { &dual::WORDS } else { WORDS });
     let mut wide = Wide { f, words, shape, pipeline, contract, beside, segments, equations };
     wide.write(items);
     let shape = function::Shape {

@@ -46,14 +46,10 @@ impl<'p> Segments<'p> {
         self.rowwise.parts.iter().zip(self.equations.clone())
     }
 
-    /// The maximum, with the variables of rows, of the segment and of its element.
-    fn maximum(&self) -> (&'p Equation, &'p [Id<Var>], [Option<Id<Var>>; 2]) {
-        let found = self.parts().find_map(|(part, equation)| match part {
-            Part::Reduction { rows, segment, column, .. } => {
-                Some((equation, &rows[..], [*segment, Some(*column)]))
-            }
-            Part::PerRow { .. } | Part::Map { .. } => None,
-        });
+    /// The part that is a maximum, and its equation.
+    fn maximum(&self) -> (&'p Part, &'p Equation) {
+        let mut parts = self.parts();
+        let found = parts.find(|(part, _)| matches!(part, Part::Reduction { .. }));
         found.expect("there is a maximum")
     }
 
@@ -84,7 +80,9 @@ impl<'p> Wide<'_, '_, 'p> {
         n: &str,
     ) {
         self.f.need(Header::Row);
-        let (equation, rows, column) = segments.maximum();
+        let (Part::Reduction { rows, segment, column, .. }, equation) = segments.maximum() else {
+            unreachable!("a maximum is a reduction")
+        };
         let ExprKind::Reduce(op, _, body) = self.f.kernel.exprs[equation.value].kind else {
             unreachable!("a maximum is a reduction")
         };
@@ -95,13 +93,12 @@ impl<'p> Wide<'_, '_, 'p> {
         self.open_unrolled("$i", self.shape.columns / 4);
         let known = self.both_sums(beside, ["", ""], m, n);
         self.bind_rows_used(segments, equation, rows, &known);
-        let [segment, element] = column;
         if let Some(segment) = segment {
             let at = self.segment();
-            self.f.bind(segment, at);
+            self.f.bind(*segment, at);
         }
         let at = self.words.fill("8 * ($i / 4) + $lane % 4 * 2 + $i % 2");
-        element.into_iter().for_each(|element| self.f.bind(element, format!("({at})")));
+        self.f.bind(*column, format!("({at})"));
         self.note_known(equation, &known);
         let peak = self.words.fill("$peak[$i / 2 % 2]");
         self.f.add_to(&peak, op, body);
@@ -114,7 +111,7 @@ impl<'p> Wide<'_, '_, 'p> {
 
     /// What is stored of a row's segment: one lane of the four that share a row.
     fn stored_per_row(&mut self, segments: &Segments<'p>, m: &str) {
-        let peak = (segments.maximum().0.tensor, Text::atom(self.words.fill("$peak[$j]")));
+        let peak = (segments.maximum().1.tensor, Text::atom(self.words.fill("$peak[$j]")));
         let instance = self.shape.groups * INSTRUCTION_ROWS;
         let of_group = if self.shape.groups > 1 { "64 * $group + " } else { "" };
         for (part, equation) in segments.parts() {
@@ -150,7 +147,7 @@ impl<'p> Wide<'_, '_, 'p> {
         mut known: Vec<(Id<Tensor>, Text)>,
     ) -> Text {
         let peak = self.words.fill("$peak[$i / 2 % 2]");
-        known.push((segments.maximum().0.tensor, Text::atom(peak)));
+        known.push((segments.maximum().1.tensor, Text::atom(peak)));
         let (equation, rows, column) = segments.result();
         self.bind_rows_used(segments, equation, rows, &known);
         let at = self.f.var(self.contract.n[0]);
