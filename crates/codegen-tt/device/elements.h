@@ -113,6 +113,29 @@ inline int32_t whole_magnitude(int32_t a) {
     return a < 0 ? whole_difference(0, a) : a;
 }
 
+// A float of 32 bits as an integer that orders as it does; both zeros are 0.
+inline int32_t real_order(uint32_t bits) {
+    const int32_t size = wrapped(bits & 0x7fffffffu);
+    return bits >> 31 != 0 ? -size : size;
+}
+
+// Whether neither is a NaN.
+inline bool real_pair(uint32_t a, uint32_t b) {
+    return (a & 0x7fffffffu) <= 0x7f800000u && (b & 0x7fffffffu) <= 0x7f800000u;
+}
+
+inline bool real_less(uint32_t a, uint32_t b) {
+    return real_pair(a, b) && real_order(a) < real_order(b);
+}
+
+inline bool real_at_most(uint32_t a, uint32_t b) {
+    return real_pair(a, b) && real_order(a) <= real_order(b);
+}
+
+inline bool real_equal(uint32_t a, uint32_t b) {
+    return real_pair(a, b) && real_order(a) == real_order(b);
+}
+
 // The nearest integer of least .. most.
 inline int32_t whole_clamped(int32_t a, int32_t least, int32_t most) {
     return whole_most(whole_least(a, most), least);

@@ -47,7 +47,7 @@ const WORDS: [WordVector; 9] = [
 ];
 
 /// Functions of the reader and the writer.
-const MOVING: [&str; 29] = [
+const MOVING: [&str; 32] = [
     "add_to_element",
     "clear_list",
     "copy_column",
@@ -62,6 +62,9 @@ const MOVING: [&str; 29] = [
     "put_elements",
     "put_indices",
     "read_rows",
+    "real_at_most",
+    "real_equal",
+    "real_less",
     "sort_list",
     "table_bits",
     "table_element",

@@ -36,6 +36,9 @@ fn of(kernel: &Kernel, expr: Id<Expr>) -> Vec<&'static str> {
     }
     match kind {
         ExprKind::Unary(op, _) => found.extend(unary(*op)),
+        ExprKind::Binary(op, a, _) if kernel.exprs[*a].ty.is_float() => {
+            found.extend(relation(*op).map(|(name, ..)| name));
+        }
         ExprKind::Binary(op, ..) => found.extend(binary(*op)),
         ExprKind::Reduce(op, ..) => found.push(reduction(*op)),
         ExprKind::Convert(_) if ty.is_integer() => found.push("whole_clamped"),
@@ -76,6 +79,20 @@ pub(super) fn binary(op: Binary) -> Option<&'static str> {
         | Binary::AtLeast
         | Binary::And
         | Binary::Or => None,
+    }
+}
+
+/// The function of a relation of two floats, whether they change places, and whether it is false
+/// where the function says true.
+pub(super) fn relation(op: Binary) -> Option<(&'static str, bool, bool)> {
+    match op {
+        Binary::Equal => Some(("real_equal", false, false)),
+        Binary::NotEqual => Some(("real_equal", false, true)),
+        Binary::Less => Some(("real_less", false, false)),
+        Binary::Greater => Some(("real_less", true, false)),
+        Binary::AtMost => Some(("real_at_most", false, false)),
+        Binary::AtLeast => Some(("real_at_most", true, false)),
+        _ => None,
     }
 }
 

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! Every value has a name or is a literal. Only the branch that is taken is computed, since
-//! another one may read what is not there. A float is its bits, which are only passed on.
+//! another one may read what is not there. A float is its bits, which are passed on as they are
+//! stored; of 32 bits, they are also compared.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +40,7 @@ pub(super) enum Class {
     Whole,
     /// False or true.
     Truth,
-    /// The bits of a float, of the type that is stored.
+    /// The bits of a float, of the narrow type that is stored, or an f32.
     Bits,
 }
 
@@ -216,6 +217,8 @@ impl Values<'_, '_> {
                 (Class::Whole, format!("tilec::whole_clamped({wrapped}, 0, {last})"))
             }
             Scalar::I32 | Scalar::U8 => (Class::Whole, format!("tilec::wrapped({bits})")),
+            // As the upper half of an f32, where that is what is stored or compared.
+            Scalar::Bf16 if self.element != Scalar::Bf16 => (Class::Bits, format!("{bits} << 16")),
             _ => (Class::Bits, bits),
         };
         self.declare(class, &format!("{}_value", declared.name), &text)
@@ -258,7 +261,13 @@ impl Values<'_, '_> {
     }
 
     fn binary(&mut self, op: Binary, a: Id<Expr>, b: Id<Expr>) -> String {
+        let float = self.kernel.exprs[a].ty.is_float();
         let [a, b] = [a, b].map(|operand| self.operand(operand));
+        if let Some((name, turned, fails)) = functions::relation(op).filter(|_| float) {
+            let [a, b] = if turned { [b, a] } else { [a, b] };
+            let not = if fails { "!" } else { "" };
+            return self.declare(Class::Truth, "holds", &format!("{not}tilec::{name}({a}, {b})"));
+        }
         let relation = match op {
             Binary::Equal => "==",
             Binary::NotEqual => "!=",

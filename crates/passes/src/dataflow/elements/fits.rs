@@ -43,20 +43,23 @@ fn is_taken(kernel: &Kernel, expr: Id<Expr>, stored: Scalar) -> bool {
     let Expr { kind, ty, .. } = &kernel.exprs[expr];
     let whole = |expr: Id<Expr>| kernel.exprs[expr].ty.is_integer();
     let float = |expr: Id<Expr>| kernel.exprs[expr].ty.is_float();
+    let wide = Format::of(stored).is_none();
     match kind {
         ExprKind::Int(_) => true,
         ExprKind::Float(value) => is_exact(*value, stored),
-        ExprKind::Read(tensor, _) => {
-            let element = kernel.tensors[*tensor].element;
-            !element.is_float() || element == stored
-        }
+        ExprKind::Read(tensor, _) => match kernel.tensors[*tensor].element {
+            element if !element.is_float() || element == stored => true,
+            element => wide && matches!(element, Scalar::F32 | Scalar::Bf16),
+        },
         ExprKind::Unary(Unary::Not, _) => true,
         ExprKind::Unary(Unary::Neg | Unary::Abs, x) => whole(*x),
         ExprKind::Unary(..) => false,
         ExprKind::Binary(Binary::And | Binary::Or, ..) => true,
+        ExprKind::Binary(op, a, b) if float(*a) && float(*b) => wide && is_relation(*op),
         ExprKind::Binary(_, a, b) => whole(*a) && whole(*b),
         ExprKind::Select(_, a, b) => same_class(kernel.exprs[*a].ty, kernel.exprs[*b].ty),
-        // All floats are of the stored type, so that widening them and back changes nothing.
+        // All floats are of the narrow type that is stored, so that widening them and back changes
+        // nothing; else they are f32.
         ExprKind::Convert(x) if ty.is_float() => float(*x) && (*ty == stored || *ty == Scalar::F32),
         ExprKind::Convert(x) => !float(*x),
         ExprKind::Reduce(_, _, term) => whole(*term),
@@ -67,7 +70,12 @@ fn is_taken(kernel: &Kernel, expr: Id<Expr>, stored: Scalar) -> bool {
 /// Whether a literal is a value of the stored type.
 fn is_exact(value: f32, stored: Scalar) -> bool {
     let exact = |format: Format| format.decode(format.encode(value)).to_bits() == value.to_bits();
-    stored.is_float() && Format::of(stored).is_none_or(exact)
+    Format::of(stored).is_none_or(exact)
+}
+
+fn is_relation(op: Binary) -> bool {
+    use Binary::{AtLeast, AtMost, Equal, Greater, Less, NotEqual};
+    matches!(op, Equal | NotEqual | Less | AtMost | Greater | AtLeast)
 }
 
 /// How many operations are written down, with what several branches share in each of them;
