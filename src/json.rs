@@ -1,128 +1,167 @@
-//! JSON as `serde_json` prints it for people, written a line at a time.
+//! JSON for people that stays small: what fits on a line stands on one.
 //!
-//! Formulas nest deeply: a manifest is indentation for the most part, which `serde_json`
-//! writes two spaces at a time.
-
-use std::io::{self, Write};
+//! ```text
+//! { "left": "T", "relation": "<=", "right": 16 }   fits
+//! {                                                does not: each item on a line of its own
+//!   "shape": ["T", "D"],
+//!   "bytes": ["*", ["/", ["+", ..], 256], 256]     an array in an array is never broken,
+//! }                                                however long: such are formulas
+//! ```
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
 
-/// The bytes of `serde_json::to_string_pretty`, and a line feed.
+/// How many bytes a line has where it can be broken.
+const WIDTH: usize = 100;
+
+/// Bytes that are set aside for a text: few are longer, and growing a long one step by step
+/// costs more than writing it.
+const CAPACITY: usize = 1 << 20;
+
+/// A value as lines, the last with its end.
 ///
 /// # Panics
 /// Where the value is none that JSON can say: a map with keys that are no strings.
 #[must_use]
 pub(crate) fn pretty(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, Indented::default());
-    value.serialize(&mut serializer).expect("the value is one that JSON can say");
-    bytes.push(b'\n');
-    bytes
+    let mut compact = Vec::with_capacity(CAPACITY);
+    serde_json::to_writer(&mut compact, value).expect("the value is one that JSON can say");
+    let mut widths = widths(&compact).into_iter();
+    let mut lines = Lines { out: Vec::with_capacity(CAPACITY), start: 0, open: vec![] };
+    each(&compact, |token| match token {
+        b"{" | b"[" => lines.open(token[0], widths.next().expect("each bracket has a width")),
+        b"}" | b"]" => lines.close(token[0]),
+        b"," => lines.next(),
+        b":" => lines.out.extend(b": "),
+        text => lines.out.extend(text),
+    });
+    lines.out.push(b'\n');
+    lines.out
 }
 
-/// A line feed and the indentation of the deepest level that is written at once.
-const LINE: &[u8; 129] = &{
-    let mut line = [b' '; 129];
-    line[0] = b'\n';
-    line
-};
-
-/// Like `PrettyFormatter` with two spaces for each level.
-#[derive(Debug, Default)]
-struct Indented {
-    level: usize,
-    /// Whether what is open has anything in it.
-    filled: bool,
-}
-
-impl Indented {
-    fn line<W: ?Sized + Write>(&self, out: &mut W) -> io::Result<()> {
-        let mut spaces = 2 * self.level;
-        let first = spaces.min(LINE.len() - 1);
-        out.write_all(&LINE[..1 + first])?;
-        spaces -= first;
-        while spaces > 0 {
-            let more = spaces.min(LINE.len() - 1);
-            out.write_all(&LINE[1..=more])?;
-            spaces -= more;
-        }
-        Ok(())
-    }
-
-    fn open<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.level += 1;
-        self.filled = false;
-        out.write_all(bracket)
-    }
-
-    fn close<W: ?Sized + Write>(&mut self, out: &mut W, bracket: &[u8]) -> io::Result<()> {
-        self.level -= 1;
-        if self.filled {
-            self.line(out)?;
-        }
-        out.write_all(bracket)
-    }
-
-    fn next<W: ?Sized + Write>(&self, out: &mut W, first: bool) -> io::Result<()> {
-        if !first {
-            out.write_all(b",")?;
-        }
-        self.line(out)
+/// Calls `take` with each token of compact JSON: a string, a run of anything else that is
+/// no structure, or one byte of structure.
+fn each<'a>(compact: &'a [u8], mut take: impl FnMut(&'a [u8])) {
+    let mut rest = compact;
+    while let Some(&first) = rest.first() {
+        let length = match first {
+            b'"' => string(rest),
+            b'{' | b'[' | b'}' | b']' | b',' | b':' => 1,
+            _ => rest.iter().position(|c| b"}],".contains(c)).unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        take(token);
+        rest = after;
     }
 }
 
-impl Formatter for Indented {
-    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.open(out, b"[")
+/// How long the string is that these bytes begin with, quotes included.
+fn string(bytes: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = bytes.iter().skip(1).position(|&c| {
+        let ends = c == b'"' && !escaped;
+        escaped = c == b'\\' && !escaped;
+        ends
+    });
+    end.expect("what serde_json writes is closed") + 2
+}
+
+/// What every object and array would take on one line, in the order in which they open.
+fn widths(compact: &[u8]) -> Vec<usize> {
+    let (mut at, mut widths, mut open) = (0, Vec::new(), Vec::new());
+    each(compact, |token| {
+        at += token.len() + usize::from(matches!(token, b"," | b":"));
+        match token {
+            b"{" | b"[" => {
+                open.push(widths.len());
+                widths.push(at - 1);
+            }
+            b"}" | b"]" => {
+                let opened = open.pop().expect("what closes was opened");
+                widths[opened] = at - widths[opened];
+            }
+            _ => {}
+        }
+    });
+    widths
+}
+
+/// Lines that are being written.
+struct Lines {
+    out: Vec<u8>,
+    /// Where the last line starts.
+    start: usize,
+    /// The brackets around what is written, and whether what is in them has lines of its own.
+    open: Vec<(u8, bool)>,
+}
+
+impl Lines {
+    fn open(&mut self, bracket: u8, width: usize) {
+        let (around, broken) = self.open.last().copied().unwrap_or((b'{', true));
+        let fits = self.out.len() - self.start + width < WIDTH;
+        let broken = broken && !fits && (around, bracket) != (b'[', b'[');
+        self.open.push((bracket, broken));
+        self.out.push(bracket);
+        if broken {
+            self.line();
+        }
     }
 
-    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"]")
+    fn close(&mut self, bracket: u8) {
+        let closed = self.open.pop();
+        if closed.is_some_and(|(_, broken)| broken) {
+            self.line();
+        }
+        self.out.push(bracket);
     }
 
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.next(out, first)
+    fn next(&mut self) {
+        self.out.push(b',');
+        if self.open.last().is_some_and(|(_, broken)| *broken) {
+            self.line();
+        } else {
+            self.out.push(b' ');
+        }
     }
 
-    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
-        self.filled = true;
-        Ok(())
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.open(out, b"{")
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"}")
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.next(out, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b": ")
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
-        self.filled = true;
-        Ok(())
+    fn line(&mut self) {
+        self.out.push(b'\n');
+        self.start = self.out.len();
+        self.out.resize(self.start + 2 * self.open.len(), b' ');
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
+
+    fn text(value: &Value) -> String {
+        String::from_utf8(pretty(value)).expect("JSON is UTF-8")
+    }
 
     #[test]
-    fn as_serde_json_prints_it() {
-        let mut nested = serde_json::json!([1, "\n", [], {}, { "a": [null, true], "b": -0.5 }]);
-        for _ in 0..100 {
-            nested = serde_json::json!({ "inside": [nested], "more": {} });
+    fn what_fits_stands_on_a_line_and_formulas_always() {
+        let word = "w".repeat(70);
+        let formula = json!(["+", ["*", "M", word], ["*", ["+", word, 1], 2]]);
+        let value = json!({ "a": [1, 2, []], "b": [word, word], "c": formula, "d": { "e": {} } });
+        let expected = format!(
+            "{{\n  \"a\": [1, 2, []],\n  \"b\": [\n    \"{word}\",\n    \"{word}\"\n  ],\n  \"c\": \
+             [\n    \"+\",\n    [\"*\", \"M\", \"{word}\"],\n    [\"*\", [\"+\", \"{word}\", 1], 2]\n  \
+             ],\n  \"d\": {{\"e\": {{}}}}\n}}\n"
+        );
+        assert_eq!(text(&value), expected);
+        assert_eq!(text(&json!(1)), "1\n");
+    }
+
+    #[test]
+    fn it_reads_back_and_no_line_that_could_be_broken_is_long() {
+        let mut nested = json!([1, "\n\"]}\\", "\\", [], {}, { "ä": [null, true], "b": -0.5e9 }]);
+        for _ in 0..60 {
+            nested = json!({ "inside": [nested, "}"], "more": {} });
         }
-        let expected = serde_json::to_string_pretty(&nested).expect("it is JSON") + "\n";
-        assert_eq!(String::from_utf8(pretty(&nested)), Ok(expected));
+        let text = text(&nested);
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("it is JSON"), nested);
+        let long = |line: &&str| line.trim_start().len() > WIDTH;
+        assert_eq!(text.lines().find(long), None);
     }
 }
