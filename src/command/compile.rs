@@ -1,5 +1,7 @@
 //! `tilec compile`: a kernel to files, or one stage of it to standard output.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -136,8 +138,33 @@ fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<(), Stop> {
         if let Some(inner) = path.parent() {
             std::fs::create_dir_all(inner).map_err(|e| failed(inner, &e))?;
         }
-        std::fs::write(&path, bytes).map_err(|e| failed(&path, &e))?;
+        replace(&path, &bytes).map_err(|e| failed(&path, &e))?;
         print(&format!("wrote {}\n", path.display()));
     }
     Ok(())
+}
+
+/// Writes a file over the one that is there. Emptied first, as `std::fs::write` does, some
+/// file systems would put it on the disk before the command may go on: that takes longer
+/// than compiling.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
+    file.write_all(bytes)?;
+    let length = bytes.len() as u64;
+    if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replace;
+
+    #[test]
+    fn a_shorter_file_leaves_nothing_of_a_longer_one() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = folder.path().join("f");
+        for text in ["long text", "text", "", "again"] {
+            replace(&path, text.as_bytes()).expect("the folder can be written");
+            assert_eq!(std::fs::read_to_string(&path).expect("it was written"), text);
+        }
+    }
 }
