@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tilec_cpp::Writer;
 use tilec_ir::tensor::{Equation, ExprKind, Tensor};
 use tilec_ir::tile::{self, Grid, Program, Scratch, Step};
 use tilec_ir::walk::direct;
@@ -30,8 +29,8 @@ pub(crate) struct Context<'p> {
     pub(crate) source: Source<'p>,
     /// Names that all functions share.
     pub(crate) names: ProgramNames,
-    /// The functions written so far.
-    pub(crate) functions: Writer,
+    /// The functions written so far, each with an empty line behind it.
+    pub(crate) functions: Vec<String>,
     /// The device headers that they need.
     pub(crate) headers: BTreeSet<Header>,
     /// The generated functions around single instructions, by name.
@@ -48,11 +47,37 @@ impl<'p> Context<'p> {
             program,
             source,
             names: ProgramNames::new(kernel),
-            functions: Writer::default(),
+            functions: Vec::new(),
             headers: BTreeSet::new(),
             instructions: BTreeMap::new(),
             alignments: BTreeMap::new(),
             pure: pure_expressions(kernel),
+        }
+    }
+
+    /// A context for functions of the same program that another thread writes.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            program: self.program,
+            source: self.source,
+            names: self.names.clone(),
+            functions: Vec::new(),
+            headers: BTreeSet::new(),
+            instructions: BTreeMap::new(),
+            alignments: BTreeMap::new(),
+            pure: self.pure.clone(),
+        }
+    }
+
+    /// Adds what that thread made, behind what is here.
+    pub(crate) fn take(&mut self, other: Self) {
+        self.functions.extend(other.functions);
+        self.headers.extend(other.headers);
+        for (name, text) in other.instructions {
+            self.instructions.entry(name).or_insert(text);
+        }
+        for (tensor, bytes) in other.alignments {
+            self.align(tensor, bytes);
         }
     }
 

@@ -94,7 +94,9 @@ headers! {
 
 /// The texts of some headers, each after those that it includes.
 pub(crate) fn text(needed: &BTreeSet<Header>) -> String {
-    let (mut text, mut done) = (String::new(), BTreeSet::new());
+    // Growing a long text step by step costs more than writing it.
+    let all = Header::ALL.iter().map(|header| header.file().1.len()).sum();
+    let (mut text, mut done) = (String::with_capacity(all), BTreeSet::new());
     needed.iter().for_each(|&header| embed(header, &mut done, &mut text));
     text
 }

@@ -342,7 +342,7 @@ impl<'f, 'p> Function<'f, 'p> {
         if let Some(resident) = resident {
             write!(bounds, ", {resident}").expect("a string takes all text");
         }
-        let out = &mut self.cx.functions;
+        let mut out = Writer::default();
         out.line(format!("extern \"C\" __global__ void __launch_bounds__({bounds})"));
         let one_line = format!("{}({})", self.name, declarations.join(", "));
         if one_line.len() <= 100 {
@@ -356,6 +356,7 @@ impl<'f, 'p> Function<'f, 'p> {
             }
         }
         out.line("{").append(self.out).line("}").line("");
+        self.cx.functions.push(out.finish());
         Launch {
             function: self.name,
             grid,

@@ -14,7 +14,7 @@ mod step;
 mod tests;
 
 use tilec_cpp::Writer;
-use tilec_manifest::{Arch, Manifest, Parameter, Relation};
+use tilec_manifest::{Arch, Base, Formula, Manifest, Parameter, Relation, TensorMap};
 
 use crate::header::{Fields, header, is_value, launch_parameters, size_parameters};
 use expression::{expression, largest};
@@ -23,10 +23,16 @@ use expression::{expression, largest};
 struct Of<'a> {
     manifest: &'a Manifest,
     fields: Fields,
+    /// Where pieces of the workspace begin that are not its start, each once.
+    places: Vec<&'a Formula>,
 }
 
 /// Integers, checks and launches, for every program.
 const HOST: &str = include_str!("launcher/host.cuh");
+
+/// Bytes that are set aside for a launcher: few are longer, and growing a long text step by
+/// step costs more than writing it.
+const CAPACITY: usize = 1 << 20;
 
 /// Tensor maps, for programs that have some.
 const MAPS: &str = include_str!("launcher/maps.cuh");
@@ -35,7 +41,7 @@ const MAPS: &str = include_str!("launcher/maps.cuh");
 #[must_use]
 pub fn launcher(manifest: &Manifest) -> String {
     let name = &manifest.kernel;
-    let mut out = Writer::default();
+    let mut out = Writer::with_capacity(CAPACITY);
     out.line("#ifndef __CUDACC_RTC__").line("");
     write_includes(&mut out, manifest);
     for line in header(manifest).lines() {
@@ -52,9 +58,10 @@ pub fn launcher(manifest: &Manifest) -> String {
         }
     }
     out.line("");
-    let of = Of { manifest, fields: Fields::new(manifest) };
+    let of = Of { manifest, fields: Fields::new(manifest), places: places(manifest) };
     write_sizes(&mut out, &of);
     write_checks(&mut out, &of);
+    write_places(&mut out, &of);
     write_call(&mut out, manifest);
     let mut steps = Vec::new();
     for step in &manifest.steps {
@@ -67,10 +74,27 @@ pub fn launcher(manifest: &Manifest) -> String {
     out.finish()
 }
 
-fn has_maps(manifest: &Manifest) -> bool {
+fn parameters(manifest: &Manifest) -> impl Iterator<Item = &Parameter> {
     let variants = manifest.steps.iter().flat_map(|step| &step.variants);
-    let mut launches = variants.flat_map(|variant| &variant.launches);
-    launches.any(|l| l.parameters.iter().any(|p| matches!(p, Parameter::TensorMap(_))))
+    variants.flat_map(|variant| &variant.launches).flat_map(|launch| &launch.parameters)
+}
+
+fn has_maps(manifest: &Manifest) -> bool {
+    parameters(manifest).any(|p| matches!(p, Parameter::TensorMap(_)))
+}
+
+fn places(manifest: &Manifest) -> Vec<&Formula> {
+    let mut places: Vec<&Formula> = Vec::new();
+    for parameter in parameters(manifest) {
+        if let Parameter::Pointer(base) | Parameter::TensorMap(TensorMap { base, .. }) = parameter
+            && let Base::Workspace(offset) = base
+            && !matches!(offset, Formula::Constant(_))
+            && !places.contains(&offset)
+        {
+            places.push(offset);
+        }
+    }
+    places
 }
 
 fn write_includes(out: &mut Writer, manifest: &Manifest) {
@@ -120,6 +144,23 @@ fn write_checks(out: &mut Writer, of: &Of<'_>) {
             out.line(format!("bytes = larger(bytes, {});", expression(of, end)));
         }
         out.line("return bytes;");
+    });
+    out.line("");
+}
+
+/// A function for every place in the workspace, which many launches share. They have a
+/// namespace, as launches have locals that are called like sizes.
+fn write_places(out: &mut Writer, of: &Of<'_>) {
+    if of.places.is_empty() {
+        return;
+    }
+    out.block("namespace places", "  // namespace places", |out| {
+        for (at, place) in of.places.iter().enumerate() {
+            let head = format!("inline Integer at_{}([[maybe_unused]] const Sizes &sizes)", at + 1);
+            out.block(&head, "", |out| {
+                out.line(format!("return {};", expression(of, place)));
+            });
+        }
     });
     out.line("");
 }
@@ -203,7 +244,7 @@ fn write_launch(out: &mut Writer, manifest: &Manifest, steps: &[String]) {
 
 /// The functions of the header.
 fn write_interface(out: &mut Writer, of: &Of<'_>) {
-    let Of { manifest, fields } = of;
+    let Of { manifest, fields, .. } = of;
     let name = &manifest.kernel;
     let head =
         format!("extern \"C\" int64_t {name}_workspace_bytes({})", size_parameters(manifest));

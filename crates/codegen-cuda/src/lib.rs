@@ -29,6 +29,7 @@ mod ranks;
 mod rows;
 mod scan;
 mod select;
+mod share;
 mod stepped;
 mod swapped;
 mod text;
@@ -61,11 +62,7 @@ pub struct Emitted {
 #[must_use]
 pub fn emit(program: &Program, source: Source<'_>) -> Emitted {
     let mut cx = Context::new(program, source);
-    let steps = program.steps.iter().map(|step| {
-        let launches = |variant| launches(&mut cx, step, variant);
-        step.variants.iter().map(launches).collect()
-    });
-    let launches: Vec<Vec<Vec<Launch>>> = steps.collect();
+    let launches = share::launches(&mut cx, launches);
     unit::finish(cx, launches)
 }
 

@@ -21,15 +21,11 @@ use crate::{device, manifest};
 
 /// Puts everything together.
 pub(crate) fn finish(mut cx: Context<'_>, launches: Vec<Vec<Vec<Launch>>>) -> Emitted {
-    let mut source = opening(&cx);
-    source += &device::text(&cx.headers);
-    source += &instructions(&cx);
-    let functions = std::mem::take(&mut cx.functions).finish();
-    source += functions.trim_end();
-    source.push('\n');
+    let mut parts = vec![opening(&cx), device::text(&cx.headers), instructions(&cx)];
+    parts.append(&mut cx.functions);
     let mut manifest = manifest::manifest(&cx, launches);
-    source.push('\n');
-    source += &launcher(&manifest);
+    parts.push(launcher(&manifest));
+    let source = parts.concat();
     manifest.source_sha256 = sha256(&source);
     Emitted { source, header: header(&manifest), manifest }
 }

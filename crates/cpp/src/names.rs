@@ -1,6 +1,6 @@
 //! Names and comments that C and C++ accept.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 /// Words that C or C++ keep for themselves, or that common compilers define, as
 /// far as they could be names of the language (C23 and C++23), in order.
@@ -99,7 +99,7 @@ const KEYWORDS: &[&str] = &[
 /// The names of one scope.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    taken: BTreeSet<String>,
+    taken: HashSet<String>,
 }
 
 impl Names {

@@ -22,6 +22,12 @@ pub struct Declaration {
 }
 
 impl Writer {
+    /// A writer that has room for so many bytes.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), level: 0 }
+    }
+
     /// A line of code; an empty one has no indentation.
     pub fn line(&mut self, code: impl AsRef<str>) -> &mut Self {
         let code = code.as_ref();

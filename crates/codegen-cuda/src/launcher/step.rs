@@ -128,11 +128,16 @@ impl Locals<'_> {
     /// A local with the value of a formula, which fits.
     fn size(&mut self, out: &mut Writer, formula: &Formula) -> String {
         let base = match formula {
-            Formula::Size(name) => name.clone(),
-            Formula::Constant(_) | Formula::Apply(..) => "size".to_owned(),
+            Formula::Size(name) => name,
+            Formula::Constant(_) | Formula::Apply(..) => "size",
         };
-        let local = self.names.make(&base);
-        out.line(format!("const Integer {local} = {};", expression(self.of, formula)));
+        self.integer(out, formula, base, &expression(self.of, formula))
+    }
+
+    /// A local with the value of a formula, which is this expression.
+    fn integer(&mut self, out: &mut Writer, formula: &Formula, base: &str, value: &str) -> String {
+        let local = self.names.make(base);
+        out.line(format!("const Integer {local} = {value};"));
         // A size parameter itself has been checked.
         if matches!(formula, Formula::Apply(..)) {
             out.block(&format!("if (!{local}.fits)"), "", |out| {
@@ -151,7 +156,13 @@ impl Locals<'_> {
             Base::Argument(name) => format!("call.args.{}", self.field(name)),
             Base::Workspace(Formula::Constant(0)) => "call.workspace".to_owned(),
             Base::Workspace(offset) => {
-                let offset = self.size(out, offset);
+                let offset = match self.of.places.iter().position(|place| *place == offset) {
+                    Some(at) => {
+                        let place = format!("places::at_{}(sizes)", at + 1);
+                        self.integer(out, offset, "place", &place)
+                    }
+                    None => self.size(out, offset),
+                };
                 format!("call.workspace + {offset}.value")
             }
         }

@@ -1,7 +1,7 @@
 //! The launcher speaks in the sentences of the runtime, and writes formulas as
 //! expressions that mean the same.
 
-use tilec_manifest::{Formula, Operator, SizeParameter, VERSION, sentences};
+use tilec_manifest::{Formula, Launch, Operator, SizeParameter, Step, VERSION, Variant, sentences};
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn manifest() -> Manifest {
 #[test]
 fn formulas_keep_their_meaning() {
     let manifest = manifest();
-    let of = Of { manifest: &manifest, fields: Fields::new(&manifest) };
+    let of = Of { manifest: &manifest, fields: Fields::new(&manifest), places: vec![] };
     let check = |formula: &Formula, expected: &str| assert_eq!(expression(&of, formula), expected);
     let m = || Formula::Size("M".to_owned());
     let apply = |op, a: Formula, b: Formula| Formula::Apply(op, Box::new(a), Box::new(b));
@@ -75,6 +75,32 @@ fn formulas_keep_their_meaning() {
     check(&apply(Operator::Mul, i64::MIN.into(), (-1).into()), "Integer(INT64_MIN) * (-1)");
     check(&Formula::Size("register".to_owned()), "sizes.register_");
     check(&Formula::Size("INT_MAX".to_owned()), "sizes.INT_MAX_");
+}
+
+#[test]
+fn a_place_of_the_workspace_is_computed_in_one_function() {
+    let bytes = Formula::Size("M".to_owned()).round_up(256);
+    let pointer = |offset: Formula| Parameter::Pointer(Base::Workspace(offset));
+    let parameters = vec![pointer(0.into()), pointer(bytes.clone()), pointer(512.into())];
+    let launch = Launch {
+        function: "f".to_owned(),
+        grid: [1, 1, 1].map(Formula::Constant),
+        block: [32, 1, 1],
+        cluster: [1, 1, 1],
+        shared_bytes: 0,
+        parameters,
+    };
+    let step = || {
+        let variant = Variant { when: vec![], launches: vec![launch.clone(), launch.clone()] };
+        Step { computes: vec![], variants: vec![variant] }
+    };
+    let text = launcher(&Manifest { steps: vec![step(), step()], ..manifest() });
+    let place = "inline Integer at_1([[maybe_unused]] const Sizes &sizes) {
+        return (sizes.M + 255) / 256 * 256;
+    }";
+    assert_eq!(text.matches(place).count(), 1, "{text}");
+    assert_eq!(text.matches("const Integer place = places::at_1(sizes);").count(), 4, "{text}");
+    assert!(!text.contains("at_2("), "{text}");
 }
 
 #[test]
