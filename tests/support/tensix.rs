@@ -220,12 +220,14 @@ fn same_counts(run: &Run) -> Result<(), String> {
 /// Whether data tells what a step does, or what of its tables it reads.
 fn data_tells(step: &Step) -> bool {
     fn any(body: &[Op]) -> bool {
-        body.iter().any(|op| match op {
-            Op::Learn { .. } | Op::Move(Move::Elements(_)) => true,
-            Op::Loop { body, .. } => any(body),
-            Op::If { then, otherwise, .. } => any(then) || any(otherwise),
-            _ => false,
-        })
+        body.iter().any(tells)
+    }
+    fn tells(op: &Op) -> bool {
+        if let Op::If { then, otherwise, .. } = op {
+            return any(then) || any(otherwise);
+        }
+        let inner = if let Op::Loop { body, .. } = op { any(body) } else { false };
+        inner || matches!(op, Op::Learn { .. } | Op::Move(Move::Elements(_)))
     }
     step.roles().iter().any(|(_, role)| any(&role.body))
 }

@@ -13,7 +13,9 @@ fn rows(sizes: &[usize], sorted: bool) -> Vec<i32> {
     let mut rows: Vec<_> = sizes
         .iter()
         .enumerate()
-        .flat_map(|(group, &size)| std::iter::repeat_n(i32::try_from(group).unwrap(), size))
+        .flat_map(|(group, &size)| {
+            std::iter::repeat_n(i32::try_from(group).expect("they are few"), size)
+        })
         .collect();
     if !sorted {
         let step = (1..rows.len()).rev().find(|step| is_coprime(*step, rows.len())).unwrap_or(1);

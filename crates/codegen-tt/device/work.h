@@ -22,8 +22,9 @@ inline void fetch_table(const Buffer& table, uint32_t pages, uint32_t address) {
     }
 }
 
-// A word of a list.
+// A word of a list, which another processor may have stored.
 inline uint32_t work_word(uint32_t list, uint32_t word) {
+    TILEC_L1_REFRESH();
     return TILEC_L1_LOAD(list + 4 * word);
 }
 

@@ -69,12 +69,26 @@ pub(super) fn check(step: &Step, faults: &mut OfStep<'_>) {
 }
 
 fn learns(body: &[Op]) -> bool {
-    body.iter().any(|op| match op {
-        Op::Learn { .. } => true,
-        Op::Loop { body, .. } => learns(body),
-        Op::If { then, otherwise, .. } => learns(then) || learns(otherwise),
-        _ => false,
-    })
+    let own = |op: &Op| matches!(op, Op::Learn { .. });
+    body.iter().any(|op| own(op) || bodies(op).into_iter().any(learns))
+}
+
+/// The bodies of a loop or a branch.
+fn bodies(op: &Op) -> [&[Op]; 2] {
+    match op {
+        Op::Loop { body, .. } => [body, &[]],
+        Op::If { then, otherwise, .. } => [then, otherwise],
+        Op::Equation(_)
+        | Op::Comment(_)
+        | Op::Let(..)
+        | Op::Learn { .. }
+        | Op::Reserve(..)
+        | Op::Push(..)
+        | Op::Wait(..)
+        | Op::Pop(..)
+        | Op::Move(_)
+        | Op::Math(_) => [&[], &[]],
+    }
 }
 
 /// What is pushed, and what is popped.
@@ -179,12 +193,8 @@ fn chosen(
 
 /// Whether anything in it is pushed or popped.
 fn moves(body: &[Op]) -> bool {
-    body.iter().any(|op| match op {
-        Op::Push(..) | Op::Pop(..) => true,
-        Op::Loop { body, .. } => moves(body),
-        Op::If { then, otherwise, .. } => moves(then) || moves(otherwise),
-        _ => false,
-    })
+    let own = |op: &Op| matches!(op, Op::Push(..) | Op::Pop(..));
+    body.iter().any(|op| own(op) || bodies(op).into_iter().any(moves))
 }
 
 fn value(index: &Index, known: &BTreeMap<String, Known>) -> Option<u32> {
