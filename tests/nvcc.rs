@@ -83,6 +83,9 @@ impl Case {
 /// no chip.
 const WITH_LAUNCHER: [&str; 2] = ["a100", "h200"];
 
+/// Programs that are refused.
+const REFUSED: [&str; 2] = ["tests/cases/errors", "tests/cases/dual/declined"];
+
 /// Programs that are others written differently: their launchers are those of the others.
 const ALIKE: [&str; 3] =
     ["tests/cases/canonical", "tests/cases/near_misses", "tests/cases/spellings"];
@@ -118,7 +121,7 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let files = ["examples", "tests/cases"].into_iter().flat_map(files::tile_files);
     let relative = |path: &Path| path.strip_prefix(root()).expect("it is below").to_owned();
     let files: Vec<_> =
-        files.filter(|path| !relative(path).starts_with("tests/cases/errors")).collect();
+        files.filter(|path| !REFUSED.iter().any(|at| relative(path).starts_with(at))).collect();
     let of_file = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).expect("programs are text");
         let mut cases = vec![];
