@@ -23,6 +23,7 @@ use tilec_ir::dataflow::verify::{self, Limits};
 use tilec_ir::dataflow::{Program, Step};
 use tilec_ir::plan::{Plan, Region, RegionKind};
 use tilec_ir::tensor::{Expr, ExprKind, Kernel, Reduction, Scalar, Tiling, Var};
+use tilec_ir::walk::reachable;
 use tilec_ir::{Atom, Diagnostic, Id, IntId, Kind};
 use tilec_target::{Chip, Tensix};
 
@@ -49,7 +50,8 @@ pub fn compile_dataflow(
     }
     let plan = select::stored(ungroup(route(plan, Rows::Apart), |_, _| false));
     let given = settings::by_region(&plan, source, chip, tilings, &mut diagnostics);
-    let mut draft = Draft::new(without_empty_terms(without_empty_sums(plan)), chip);
+    let mut draft =
+        Draft::new(without_empty_reads(without_empty_terms(without_empty_sums(plan))), chip);
     let steps = match attempts::steps(&mut draft, given) {
         Ok(steps) if diagnostics.is_empty() => steps,
         Ok(_) => return Err(diagnostics),
@@ -93,6 +95,25 @@ fn without_empty_terms(mut plan: Plan) -> Plan {
         if ty.is_float() && vars.iter().any(empty) {
             let zero = kernel.exprs.push(Expr { kind: ExprKind::Float(0.0), ty, span });
             kernel.exprs[value].kind = ExprKind::Reduce(reduction, vars, zero);
+        }
+    }
+    plan
+}
+
+/// Elementwise equations without reads of what has no elements: a test keeps these from being
+/// read wherever there is a point.
+fn without_empty_reads(mut plan: Plan) -> Plan {
+    let Plan { kernel, regions, .. } = &mut plan;
+    let pointwise = regions.iter().filter(|region| matches!(region.kind, RegionKind::Pointwise));
+    for &at in pointwise.flat_map(|region| &region.covers) {
+        for expr in reachable(kernel, kernel.equations[at].value) {
+            let Expr { kind: ExprKind::Read(tensor, _), ty, .. } = &kernel.exprs[expr] else {
+                continue;
+            };
+            let empty = |&length: &IntId| kernel.ints.as_constant(length) == Some(0);
+            if ty.is_float() && kernel.tensors[*tensor].shape.iter().any(empty) {
+                kernel.exprs[expr].kind = ExprKind::Float(0.0);
+            }
         }
     }
     plan
