@@ -101,7 +101,9 @@ fn by_tiles(
     known: &mut Known,
 ) -> Option<Result<Vec<Region>, TooComplex>> {
     let masked = matches!(grouped.form, Form::Masked { .. });
-    if masked || !grouped.products.iter().all(fits) {
+    // Without groups there is no row, and no matrix that a tile could read.
+    let none = plan.kernel.ints.as_constant(grouped.groups) == Some(0);
+    if masked || none || !grouped.products.iter().all(fits) {
         return None;
     }
     Some(tiles(plan, region, grouped, after, known))

@@ -155,6 +155,7 @@ impl<'a> Core<'a> {
                 }
                 Op::Move(op) => self.transfer(op, names),
                 Op::Math(op) => self.math(op, names),
+                Op::Learn { .. } => panic!("nothing is made by lists: {op:?}"),
             }
         }
     }
