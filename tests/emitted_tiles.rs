@@ -399,7 +399,7 @@ const DUAL: [(&str, bool); 9] = [
 #[test]
 fn dual_contractions_agree_with_the_interpreter() {
     let mut random = Random::new(seed());
-    let mut tiled = tiled("tests/cases/dual/taken", "h200");
+    let mut tiled = tiled("tests/cases/dual", "h200");
     // Rows that lie innermost, and groups in FP8 with scales, unless every one is asked for.
     let few = |of: &Tiled| ["dual_geglu", "dual_experts_fp8"].contains(&of.kernel.name.as_str());
     let all = every::asked() || std::env::var("TILEC_TILES").is_ok();

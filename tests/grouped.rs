@@ -72,7 +72,8 @@ fn spellings_of_the_layer_give_one_plan_and_others_what_one_expects() {
 fn dual_contractions_are_cut_or_declined() {
     let chip = tilec_target::chip("h200").expect("it has a table");
     let mut taken = Vec::new();
-    for path in files::tile_files("tests/cases/dual") {
+    let folders = ["tests/cases/dual", "tests/dual_refused"];
+    for path in folders.into_iter().flat_map(files::tile_files) {
         let text = std::fs::read_to_string(&path).expect("cases are text");
         let checked = tilec_frontend::check(&text);
         assert!(checked.diagnostics.is_empty(), "{}: {:#?}", path.display(), checked.diagnostics);
