@@ -101,8 +101,11 @@ fn by_tiles(
     known: &mut Known,
 ) -> Option<Result<Vec<Region>, TooComplex>> {
     let masked = matches!(grouped.form, Form::Masked { .. });
-    // Without groups there is no row, and no matrix that a tile could read.
-    let none = plan.kernel.ints.as_constant(grouped.groups) == Some(0);
+    // Without groups there is no row, and without anything to sum no need for a table.
+    let kernel = &plan.kernel;
+    let lengths = grouped.products.iter().flat_map(|product| &product.contract.k);
+    let lengths = lengths.map(|&k| kernel.vars[k].range).chain([grouped.groups]);
+    let none = lengths.into_iter().any(|length| kernel.ints.as_constant(length) == Some(0));
     if masked || none || !grouped.products.iter().all(fits) {
         return None;
     }
