@@ -109,7 +109,10 @@ impl Kernel<'_> {
             (&tile_row, format!("({page}) / {columns} % {rows}")),
             (&tile_column, format!("({page}) % {columns}")),
         ] {
-            self.line(format!("const uint32_t {name} = {value};"));
+            // Of a tensor without batch there is one matrix, which nobody asks for.
+            if name != &matrix || !buffer.batch.is_empty() {
+                self.line(format!("const uint32_t {name} = {value};"));
+            }
         }
         let side = |counter: String, tile: &str, extent: u64| {
             let to = format!("std::min<uint32_t>({tile} * 32 + 32, {extent})");
@@ -127,7 +130,7 @@ impl Kernel<'_> {
         for (group, flat) in groups.into_iter().zip(place) {
             let Some(flat) = flat else { continue };
             let mut after = 1;
-            for (&dim, at) in group.iter().zip(0..group.len()).rev() {
+            for (at, &dim) in group.iter().enumerate().rev() {
                 let length = self.length_of(buffer.tensor, dim);
                 let quotient =
                     if after == 1 { flat.to_owned() } else { format!("{flat} / {after}") };

@@ -30,7 +30,7 @@ use tilec_ir::plan::{
 };
 use tilec_ir::tensor::{Expr, ExprKind, Tensor, Var};
 use tilec_ir::walk::reachable;
-use tilec_ir::{Id, IntId, Kernel};
+use tilec_ir::{Atom, Id, IntId, Kernel};
 
 use crate::counted::points;
 use crate::recognize::uses::uses;
@@ -93,6 +93,17 @@ fn fits(product: &GroupedProduct) -> bool {
     contract.batch.is_empty() && product.weights.is_some() && anywhere
 }
 
+/// Whether the group of a row is read from a tensor without elements.
+fn nothing_tells(kernel: &Kernel, group: IntId) -> bool {
+    let mut nothing = false;
+    kernel.ints.visit_atoms(group, &mut |_, atom| {
+        let Atom::Read(tensor, _) = atom else { return };
+        let mut lengths = kernel.tensors[*tensor].shape.iter();
+        nothing |= lengths.any(|&length| kernel.ints.as_constant(length) == Some(0));
+    });
+    nothing
+}
+
 fn by_tiles(
     plan: &mut Plan,
     region: &Region,
@@ -101,11 +112,8 @@ fn by_tiles(
     known: &mut Known,
 ) -> Option<Result<Vec<Region>, TooComplex>> {
     let masked = matches!(grouped.form, Form::Masked { .. });
-    // Without groups there is no row, and without anything to sum no need for a table.
-    let kernel = &plan.kernel;
-    let lengths = grouped.products.iter().flat_map(|product| &product.contract.k);
-    let lengths = lengths.map(|&k| kernel.vars[k].range).chain([grouped.groups]);
-    let none = lengths.into_iter().any(|length| kernel.ints.as_constant(length) == Some(0));
+    let none = grouped.products.iter().any(|product| nothing_tells(&plan.kernel, product.group));
+    let none = none || plan.kernel.ints.as_constant(grouped.groups) == Some(0);
     if masked || none || !grouped.products.iter().all(fits) {
         return None;
     }

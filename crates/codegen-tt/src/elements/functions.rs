@@ -47,7 +47,13 @@ fn of(kernel: &Kernel, expr: Id<Expr>) -> Vec<&'static str> {
                 found.push("whole_clamped");
             }
         }
-        _ => {}
+        ExprKind::Float(_)
+        | ExprKind::Int(_)
+        | ExprKind::Select(..)
+        | ExprKind::Convert(_)
+        | ExprKind::RoundStochastic(..)
+        | ExprKind::Random(_)
+        | ExprKind::Rank { .. } => {}
     }
     found
 }
@@ -57,7 +63,15 @@ pub(super) fn unary(op: Unary) -> Option<&'static str> {
     match op {
         Unary::Neg => Some("whole_difference"),
         Unary::Abs => Some("whole_magnitude"),
-        _ => None,
+        Unary::Not
+        | Unary::Exp
+        | Unary::Log
+        | Unary::Sqrt
+        | Unary::Rsqrt
+        | Unary::Tanh
+        | Unary::Erf
+        | Unary::Floor
+        | Unary::Uniform => None,
     }
 }
 
@@ -92,7 +106,15 @@ pub(super) fn relation(op: Binary) -> Option<(&'static str, bool, bool)> {
         Binary::Greater => Some(("real_less", true, false)),
         Binary::AtMost => Some(("real_at_most", false, false)),
         Binary::AtLeast => Some(("real_at_most", true, false)),
-        _ => None,
+        Binary::Add
+        | Binary::Sub
+        | Binary::Mul
+        | Binary::Div
+        | Binary::Rem
+        | Binary::Min
+        | Binary::Max
+        | Binary::And
+        | Binary::Or => None,
     }
 }
 

@@ -49,7 +49,15 @@ impl Class {
         match ty {
             Scalar::Bool => Self::Truth,
             _ if ty.is_float() => Self::Bits,
-            _ => Self::Whole,
+            Scalar::F32
+            | Scalar::Bf16
+            | Scalar::F16
+            | Scalar::F8E4M3
+            | Scalar::F8E5M2
+            | Scalar::I32
+            | Scalar::I8
+            | Scalar::U8
+            | Scalar::Idx(_) => Self::Whole,
         }
     }
 
@@ -160,7 +168,15 @@ impl Values<'_, '_> {
             ExprKind::Select(test, ..) => vec![test],
             ExprKind::Binary(Binary::And | Binary::Or, a, _) => vec![a],
             ExprKind::Reduce(..) => Vec::new(),
-            _ => walk::direct(&expr.kind),
+            ExprKind::Float(_)
+            | ExprKind::Int(_)
+            | ExprKind::Read(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Binary(..)
+            | ExprKind::Convert(_)
+            | ExprKind::RoundStochastic(..)
+            | ExprKind::Random(_)
+            | ExprKind::Rank { .. } => walk::direct(&expr.kind),
         };
         for int in walk::ints(expr) {
             self.kernel.ints.visit_atoms(int, &mut |_, atom| {
@@ -219,7 +235,9 @@ impl Values<'_, '_> {
             Scalar::I32 | Scalar::U8 => (Class::Whole, format!("tilec::wrapped({bits})")),
             // As the upper half of an f32, where that is what is stored or compared.
             Scalar::Bf16 if self.element != Scalar::Bf16 => (Class::Bits, format!("{bits} << 16")),
-            _ => (Class::Bits, bits),
+            Scalar::F32 | Scalar::Bf16 | Scalar::F16 | Scalar::F8E4M3 | Scalar::F8E5M2 => {
+                (Class::Bits, bits)
+            }
         };
         self.declare(class, &format!("{}_value", declared.name), &text)
     }
@@ -275,7 +293,15 @@ impl Values<'_, '_> {
             Binary::AtMost => "<=",
             Binary::Greater => ">",
             Binary::AtLeast => ">=",
-            _ => {
+            Binary::Add
+            | Binary::Sub
+            | Binary::Mul
+            | Binary::Div
+            | Binary::Rem
+            | Binary::Min
+            | Binary::Max
+            | Binary::And
+            | Binary::Or => {
                 let name = functions::binary(op).expect("all others are functions");
                 return self.declare(Class::Whole, "value", &format!("tilec::{name}({a}, {b})"));
             }

@@ -26,55 +26,7 @@ fn refused(text: &str, expected: &str) {
 }
 
 #[test]
-fn reads_that_are_no_tiles() {
-    refused(
-        "kernel k[M, N](x: f32[M, N], i: idx<M>[M]) -> (y: f32[M, N]) { y[m, n] = x[i[m], n] }",
-        "Tensix can't read `x[i[m], n]` as tiles | x[i[m], n] | its index is read from a tensor",
-    );
-    refused(
-        "kernel k[N](x: f32[N + 1]) -> (y: f32[N]) { y[n] = x[n + 1] }",
-        "Tensix can't read `x[n + 1]` as tiles | x[n + 1] | its elements don't lie as whole tiles of 32 x 32",
-    );
-    refused(
-        "kernel k[N](x: f32[2 * N]) -> (y: f32[N]) { y[n] = x[2 * n] }",
-        "Tensix can't read `x[2 * n]` as tiles | x[2 * n] | its elements don't lie as whole tiles of 32 x 32",
-    );
-    refused(
-        "kernel k[N](x: f32[N]) -> (y: f32[N]) { y[n] = x[N - 1 - n] }",
-        "Tensix can't read `x[-n + 39]` as tiles | x[N - 1 - n] | its elements don't lie as whole tiles of 32 x 32",
-    );
-    refused(
-        "kernel k[M, N](x: f32[M + N]) -> (y: f32[M, N]) { y[m, n] = x[m + n] }",
-        "Tensix can't read `x[m + n]` as tiles | x[m + n] | its index runs along both sides",
-    );
-    refused(
-        "kernel k[N](x: f32[N]) -> (y: f32[N]) { y[n] = if 1 <= n then x[n - 1] else 0.0 }",
-        "Tensix can't read `x[n - 1]` as tiles | x[n - 1] | its elements don't lie as whole tiles of 32 x 32",
-    );
-    refused(
-        "kernel k[N](x: f32[N]) -> (y: f32[N]) { y[n] = if 32 <= n then x[n - 32] else 0.0 }",
-        "Tensix can't read `x[n - 32]` as tiles | x[n - 32] | it begins before the first element",
-    );
-    refused(
-        "kernel k[N](x: f32[N], s: f32[ceil(N / 16)]) -> (y: f32[N]) { y[n] = x[n] * s[n / 16] }",
-        "Tensix can't read `s[n / 16]` as tiles | s[n / 16] | its elements don't lie as whole tiles of 32 x 32",
-    );
-}
-
-#[test]
-fn integers_without_a_way() {
-    refused(
-        "kernel k[N](x: i32[N]) -> (y: i32[N]) { y[n] = x[n] / 1000000 }",
-        "Tensix can't compute this quotient of integers | x[n] / 1000000 | beyond 2^21 it divides by powers of two only",
-    );
-}
-
-#[test]
 fn rows_that_cannot_be_reduced() {
-    refused(
-        "kernel k[M, N](x: i8[M, N]) -> (y: i32[M]) { y[m] = sum[n](i32(x[m, n])) }",
-        "Tensix can't reduce integers | x[m, n] | tiles hold f32, which is exact for integers up to 2^24 only",
-    );
     refused(
         "kernel k[M, K](x: bf16[M, K * 16]) -> (y: f32[M, K]) { y[m, g] = max[i < 16](abs(x[m, g * 16 + i])) }",
         "Tensix can't reduce segments of 16 elements | max[i < 16](abs(x[m, g * 16 + i])) | segments are made of tiles of 32",
