@@ -126,11 +126,11 @@ impl<'a> Trial<'a> {
         turns.chain(tied.map(|(_, set)| owned(set))).find(|set| self.keep(set))
     }
 
-    /// The sizes with one of them 0, for each where the kernel's facts allow that; of spellings
+    /// The sizes with one of them 0, for two where the kernel's facts allow that; of spellings
     /// of layers of experts, which are many steps, for one.
     pub(crate) fn empty(&self) -> Vec<Vec<(String, i64)>> {
         let set = self.sizes().unwrap_or_default();
-        let most = if self.source.file.starts_with(SPELLINGS) { 1 } else { set.len() };
+        let most = if self.source.file.starts_with(SPELLINGS) { 1 } else { 2 };
         let without = |at: usize| {
             let mut set = set.clone();
             set[at].1 = 0;
