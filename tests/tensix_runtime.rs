@@ -37,6 +37,9 @@ const BOTH: [(&str, &str); 8] = [
     ("tests/cases/contract/types.tile", "gemm_bf16_f8"),
 ];
 
+/// Steps of the longest programs that are tried here.
+const LONGEST: usize = 6;
+
 /// A program that is emitted, edited into one that the runtime must refuse, and a part of what
 /// it says then.
 struct Broken {
@@ -114,6 +117,11 @@ fn share_of(chip: &str) -> Vec<(String, Case)> {
         programs.entry(case.program.clone()).or_default().push(case);
     }
     let both = BOTH.map(|(file, kernel)| format!("{file}, {kernel}"));
+    // Layers of experts are dozens of steps, each some seconds; all of them are
+    // bench/tensix/runtime.py's.
+    let short = |case: &Case| case.emitted.programs.programs.len() <= LONGEST;
+    programs.values_mut().for_each(|cases| cases.retain(short));
+    programs.retain(|_, cases| !cases.is_empty());
     let mut share = Vec::new();
     for (at, (program, mut cases)) in programs.into_iter().enumerate() {
         if !both.contains(&program) {
